@@ -1,0 +1,110 @@
+"""What every benchmark promises: tasks with a checkable answer, in fixed splits, as plain picklable values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sandboxes.base import Files
+from trees.records import Outcome
+
+type Json = Any
+"""A value made of dict (str keys), list, str, int, float, bool and None."""
+
+
+class Split(StrEnum):
+    """Which tasks may be used for what; fixed per task (a hash of its id unless the benchmark brings its own)."""
+
+    DEV = "dev"
+    """For developing the lab itself; never part of a run."""
+    SEARCH = "search"
+    """Feeds decisions and evidence."""
+    SELECT = "select"
+    """Confirms the top few before a winner is named."""
+    SEALED = "sealed"
+    """Opened by the controller alone, once per run, each opening journalled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One call of the function under test; both sides are JSON."""
+
+    args: tuple[Json, ...]
+    expected: Json
+    tolerance: float = 0.0
+    """Absolute difference allowed between floats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Grading class *compared*: the sandbox gets the inputs only, the host compares what it returns."""
+
+    module: str
+    """Path of the module in the workspace."""
+    function: str
+    cases: tuple[Case, ...]
+    cpu_s: float = 5.0
+    """Per case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Grading class *suite*: hidden pytest files share a process with the code under test."""
+
+    files: Files
+    """Laid over the workspace before the tests run; the agent's own files at these paths have no effect."""
+    expected: tuple[str, ...]
+    """pytest node ids that must each be reported exactly once, as passed."""
+    canary: Files = field(default_factory=dict)
+    """Test files in which every test must fail, for the second run after a pass."""
+    cpu_s: float = 5.0
+    """Per test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One problem. Only `statement`, `workspace`, `test_command` and the deadline ever reach an agent."""
+
+    id: str
+    benchmark: str
+    split: Split
+    statement: str
+    workspace: Files
+    """The pristine base, the one commit of the repository that the agent gets."""
+    test_command: tuple[str, ...]
+    """What an agent may run in the workspace to see the visible tests."""
+    grading: Compared | Suite
+    reference: Files
+    """The reference solution, laid over the workspace. Host-only."""
+    deadline_s: float = 60.0
+
+
+class Benchmark(Protocol):
+    """A named set of tasks."""
+
+    name: str
+
+    def fingerprint(self) -> str:
+        """A hash over everything that could change a score: a resume with another one is refused."""
+
+    def tasks(self, split: Split) -> tuple[str, ...]:
+        """Task ids of a split, always in the same order."""
+
+    def task(self, task_id: str) -> Task:
+        """One task.
+
+        Raises:
+            EvaluatorError: no such task, or its record is unusable.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What grading found. `cause` is empty for a pass, else one of the words of the table in docs/concepts.md."""
+
+    outcome: Outcome
+    cause: str = ""
+    tests: Mapping[str, bool] = field(default_factory=dict)
+    """Host-only: hidden test or case -> passed."""
+    log: bytes = b""
+    """Host-only: what the grading sandbox printed."""

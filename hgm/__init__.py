@@ -1,0 +1,1 @@
+"""A lab in which coding and GUI agents improve themselves."""

@@ -1,0 +1,1 @@
+"""Bundled agents, as data: nothing here is ever imported."""

@@ -1,0 +1,99 @@
+"""The words of a search as frozen values: outcomes, decisions, and the read-only view that a policy decides on."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = 0
+"""The seed agent's node."""
+NO_PARENT = -1
+
+
+class Outcome(StrEnum):
+    """What an evaluation ended as. `unmeasured` says nothing about the agent and enters no statistic."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNMEASURED = "unmeasured"
+
+
+class Expansion(StrEnum):
+    """What an expansion ended as."""
+
+    CHILD = "child"
+    REJECTED = "rejected"
+    UNMEASURED = "unmeasured"
+
+
+@dataclass(frozen=True)
+class Expand:
+    """Make one child of `node`."""
+
+    node: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Run `node` on search task number `task`."""
+
+    node: int
+    task: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing sensible is left to do."""
+
+    reason: str
+
+
+type Decision = Expand | Evaluate | Stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeView:
+    """A tree at one moment, for deciding. All columns have one entry per node and are not writeable.
+
+    The arrays are windows on the live tree: a view is good until the next change, which `version` counts.
+    """
+
+    version: int
+    parent: NDArray[np.int32]
+    """Parent's number; NO_PARENT for the root. A parent's number is smaller than its children's."""
+    successes: NDArray[np.int32]
+    failures: NDArray[np.int32]
+    clade_successes: NDArray[np.int32]
+    clade_failures: NDArray[np.int32]
+    children: NDArray[np.int32]
+    """Accepted direct children."""
+    expansions: NDArray[np.int32]
+    """Expansions of this node that ended (as anything) or are running."""
+    pending_evaluations: NDArray[np.int32]
+    seen: NDArray[np.bool_]
+    """(nodes, tasks): measured, being measured, or given up on as unmeasured; never to be chosen again."""
+    evaluations: int
+    """N of the expansion rule: measured + running evaluations, over the whole tree."""
+    pending_expansions: int
+    rejections_in_row: int
+    """Expansions that ended without a child since the last evaluation was decided or a child was born."""
+    spent: float
+    """Share of the budget that is measured or running, 0 to 1."""
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def unseen(self, node: int) -> NDArray[np.intp]:
+        """Numbers of the search tasks that `node` may still be evaluated on, ascending."""
+        return np.flatnonzero(~self.seen[node])
+
+
+class Policy(Protocol):
+    """Decides what to do next. Pure: same view and same generator state, same decision; reads no clock, disk or global."""
+
+    name: str
+
+    def choose(self, view: TreeView, rng: np.random.Generator) -> Decision:
+        """The next decision. Never evaluates a seen task; stops when no node can be evaluated any more."""
