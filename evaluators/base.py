@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sandboxes.base import Files
 from trees.records import Outcome
 
-type Json = Any
+Json: TypeAlias = Any
 """A value made of dict (str keys), list, str, int, float, bool and None."""
 
 

@@ -84,5 +84,5 @@ def boundary(error: type[HGMError], what: str) -> Iterator[None]:
         yield
     except HGMError:
         raise
-    except Exception as cause:  # noqa: BLE001 (the one place that may)
+    except Exception as cause:
         raise error(f"{what}: {type(cause).__name__}: {cause}") from cause

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 WORKSPACE = "/workspace"
 
@@ -21,7 +21,7 @@ class File(NamedTuple):
     mode: str = "100644"
 
 
-type Files = Mapping[bytes, File]
+Files: TypeAlias = Mapping[bytes, File]
 """Relative path, `/`-separated bytes without `.`, `..` or an empty part -> file."""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Stop:
     reason: str
 
 
-type Decision = Expand | Evaluate | Stop
+Decision: TypeAlias = Expand | Evaluate | Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class TreeView:
 
 
 class Policy(Protocol):
-    """Decides what to do next. Pure: same view and same generator state, same decision; reads no clock, disk or global."""
+    """Decides what to do next. Pure: same view and generator state, same decision; reads no clock or disk."""
 
     name: str
 
