@@ -1,0 +1,128 @@
+"""Typed configuration: defaults, then a TOML file, then flags. An unknown key is an error; every field is read somewhere."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hgm.errors import ConfigError
+
+BUILTIN = "builtin/rules"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PolicyConfig(_Record):
+    """Which policy decides, and its options; those that a policy does not have are refused when it is made."""
+
+    name: str = "hgm"
+    options: dict[str, float] = Field(default_factory=dict)
+    """e.g. alpha = 0.6, root_evaluations = 5 (0 = as published), initial_expansions = 5."""
+
+
+class Backbones(_Record):
+    """`provider/model` of each role. The judge is probed with the others; nothing asks it in this version."""
+
+    editor: str = BUILTIN
+    solver: str = BUILTIN
+    diagnosis: str = BUILTIN
+    judge: str = BUILTIN
+
+
+class AgentLimits(_Record):
+    """What one agent run may use."""
+
+    solve_deadline_s: float = Field(60.0, gt=0)
+    improve_deadline_s: float = Field(120.0, gt=0)
+    memory_mb: int = Field(512, ge=64)
+    pids: int = Field(64, ge=8)
+    workspace_mb: int = Field(64, ge=1)
+    max_calls: int = Field(200, ge=1)
+    """Model calls per agent run."""
+
+
+class Confirmation(_Record):
+    """What happens after the budget: confirming the winner, then opening the sealed tasks once."""
+
+    candidates: int = Field(3, ge=1)
+    """How many nodes, beside the root, are confirmed on select tasks."""
+    select_tasks: int = Field(20, ge=0)
+    sealed_tasks: int = Field(40, ge=0)
+    """0 leaves the sealed tasks closed: then no gain is claimed."""
+    sealed_repeats: int = Field(3, ge=1)
+
+
+class SearchConfig(_Record):
+    """Everything that a run needs to be run again. The resolved value is event 0 of its journal."""
+
+    budget: int = Field(ge=1)
+    """Evaluations of the search itself; confirming and sealed evaluations come on top and are counted apart."""
+    seed: int = Field(0, ge=0)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=64)
+    sandbox: Literal["auto", "bubblewrap"] = "auto"
+    benchmark: str = "builtin"
+    """A bundled benchmark's name, or the path of a folder of tasks in Harbor's format."""
+    data: Path | None = None
+    """Where the benchmark's records are, for those that need it."""
+    agent: str = "seed"
+    """The agent at the root."""
+    editor: str = "self"
+    """Who modifies an agent: itself, or always the same AGENT."""
+    placebo: bool = False
+    """The editor only changes a comment: what this "gains" is chance and selection."""
+    policy: PolicyConfig = Field(default_factory=PolicyConfig)
+    backbones: Backbones = Field(default_factory=Backbones)
+    limits: AgentLimits = Field(default_factory=AgentLimits)
+    confirmation: Confirmation = Field(default_factory=Confirmation)
+    minimum_evaluations: int = Field(10, ge=1)
+    """A node with fewer cannot be best-belief while one with as many exists."""
+
+    @model_validator(mode="after")
+    def _placebo_edits_alone(self) -> "SearchConfig":
+        if self.placebo and self.editor != "self":
+            raise ValueError("--placebo replaces the editor: leave --editor out")
+        return self
+
+
+def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
+    """Merge a TOML file and flags (None = not given; nested keys as nested dicts) over the defaults.
+
+    Raises:
+        ConfigError: the file is unreadable, a key unknown or a value out of range.
+    """
+    values = _read(file) if file else {}
+    try:
+        return SearchConfig.model_validate(_merge(values, flags))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(item) for item in error.errors())) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not a TOML file: {error}") from error
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, dict):
+            inner = merged.get(key, {})
+            merged[key] = _merge(inner if isinstance(inner, dict) else {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
+
+
+def _explain(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or "configuration"
+    if item["type"] == "extra_forbidden":
+        return f"{where}: no such setting"
+    return f"{where}: {item['msg'].removeprefix('Value error, ')}"
