@@ -93,7 +93,9 @@ class TreeView:
 class Policy(Protocol):
     """Decides what to do next. Pure: same view and generator state, same decision; reads no clock or disk."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
 
     def choose(self, view: TreeView, rng: np.random.Generator) -> Decision:
         """The next decision. Never evaluates a seen task; stops when no node can be evaluated any more."""

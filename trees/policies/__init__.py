@@ -1,0 +1,25 @@
+"""Search policies by name. To add one: implement `trees.records.Policy`, list it here and run its contract suite."""
+
+from dataclasses import fields
+
+from hgm.errors import ConfigError
+from trees.policies.flat_children import FlatChildren
+from trees.policies.greedy import Greedy
+from trees.policies.hgm import HGM
+from trees.policies.random import Random
+from trees.policies.schedule import Scheduled
+from trees.records import Policy
+
+POLICIES: dict[str, type[Scheduled]] = {policy.name: policy for policy in (HGM, Greedy, Random, FlatChildren)}
+
+
+def make_policy(name: str, **options: object) -> Policy:
+    """The policy called `name`; ConfigError says which names and options there are."""
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise ConfigError(f"there is no policy {name!r}; choose one of: {', '.join(POLICIES)}")
+    known = [field.name for field in fields(policy)]
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ConfigError(f"policy {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    return policy(**options)  # type: ignore[arg-type]  # each policy checks the values of its options

@@ -1,0 +1,25 @@
+"""Any node, with equal chances: the floor for every other policy."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trees.policies.schedule import Scheduled
+from trees.records import TreeView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(Scheduled):
+    """Expands and evaluates a node drawn uniformly."""
+
+    name: ClassVar[str] = "random"
+
+    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+        """Any node."""
+        return int(rng.integers(len(view)))
+
+    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> int:
+        """Any of `nodes`."""
+        return int(nodes[rng.integers(len(nodes))])
