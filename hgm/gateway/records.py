@@ -1,6 +1,51 @@
-"""What the gateway measures."""
+"""The gateway's words as plain values: what a lease allows, and what it has used."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeAlias
+
+from hgm.errors import ConfigError
+
+Json: TypeAlias = Any
+"""A value made of dict (str keys), list, str, int, float, bool and None."""
+
+JOB_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,47}")
+ROLES = ("editor", "solver", "diagnosis", "judge")
+SAMPLING = frozenset(
+    {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "reasoning_effort"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseSpec:
+    """A revocable right to use one backbone for one job, with its own limits."""
+
+    job: str
+    """Letters, digits, `.`, `_` and `-`, at most 48; one live lease per job."""
+    role: str
+    """editor, solver, diagnosis or judge."""
+    backbone: str
+    """`provider/model`, e.g. `builtin/rules`."""
+    seed: int
+    """Call number i of the lease is sampled with a seed derived from (seed, i)."""
+    max_calls: int = 200
+    max_output_tokens: int = 4096
+    """Per call."""
+    sampling: dict[str, float | int | str] = field(default_factory=dict)
+    """Temperature, top_p, reasoning effort …: what the agent asks for is dropped."""
+
+    def __post_init__(self) -> None:
+        if not JOB_NAME.fullmatch(self.job):
+            raise ConfigError(f"job name {self.job!r}: use at most 48 letters, digits, '.', '_' and '-'")
+        if self.role not in ROLES:
+            raise ConfigError(f"role {self.role!r}: it is one of {', '.join(ROLES)}")
+        if "/" not in self.backbone:
+            raise ConfigError(f"backbone {self.backbone!r}: write provider/model, e.g. builtin/rules")
+        if self.max_calls < 0 or self.max_output_tokens < 1:
+            raise ConfigError("max_calls cannot be negative, and max_output_tokens is at least 1")
+        if unknown := sorted(self.sampling.keys() - SAMPLING):
+            raise ConfigError(f"sampling option {unknown[0]!r}: it is one of {', '.join(sorted(SAMPLING))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,3 +63,37 @@ class Usage:
     """Names of request fields that were not passed on, sorted."""
     backbone_failed: bool = False
     """The provider failed for good on some call; the fixed probe says whether it is down."""
+    trouble: str = ""
+    """What the last such failure was, for the host's eyes."""
+
+
+def spec_from_json(value: Mapping[str, Json]) -> LeaseSpec:
+    """Read a lease specification back.
+
+    Raises:
+        ConfigError: a field is unknown, missing or unusable.
+    """
+    if unknown := sorted(value.keys() - {item.name for item in fields(LeaseSpec)}):
+        raise ConfigError(f"lease field {unknown[0]!r} is unknown")
+    return LeaseSpec(**value)
+
+
+def usage_to_json(usage: Usage) -> dict[str, Json]:
+    """The usage as JSON."""
+    return {**asdict(usage), "dropped_fields": list(usage.dropped_fields)}
+
+
+def usage_from_json(value: Mapping[str, Json]) -> Usage:
+    """The inverse of `usage_to_json`."""
+    return Usage(**{**value, "dropped_fields": tuple(value["dropped_fields"])})
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            waited_s=self.waited_s + other.waited_s,
+            refused=self.refused + other.refused,
+            dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
+            backbone_failed=self.backbone_failed or other.backbone_failed,
+        )

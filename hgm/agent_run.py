@@ -1,0 +1,148 @@
+"""One run of an agent in a sandbox: mounts, environment, task file, deadline. The agent contract seen from the host."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from hgm.contract import PROTOCOL, Manifest
+from hgm.gateway.client import Lease
+from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxSpec
+
+RELAY_URL = "http://127.0.0.1:8377/v1"
+EXTENSION_CAP = 4
+"""The deadline may grow to this many times itself while the gateway waits for a provider."""
+_WATCH_S = 1.0
+
+Kind = Literal["solve", "improve"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What an agent is asked to do, in the words of /hgm/task.json."""
+
+    kind: Kind
+    statement: str
+    workspace: Files
+    test_command: Sequence[str]
+    deadline_s: float
+
+    def as_json(self) -> str:
+        """The content of /hgm/task.json: never names the benchmark or the task."""
+        return json.dumps(
+            {
+                "protocol": PROTOCOL,
+                "kind": self.kind,
+                "statement": self.statement,
+                "deadline_s": self.deadline_s,
+                "test_command": list(self.test_command),
+            },
+            ensure_ascii=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an agent runs: which run, job and worker slot, and the folder for the files that are mounted."""
+
+    run: str
+    job: str
+    slot: int
+    limits: Limits
+    folder: Path
+    """Of this job alone; whoever is inside may read it."""
+    relay: Path
+
+
+def run_agent(
+    agent: Path, manifest: Manifest, assignment: Assignment, *, place: Place, lease: Lease, provider: SandboxProvider
+) -> tuple[Exit, Files]:
+    """Run the agent on the assignment until it exits or the deadline passes; the result is its workspace.
+
+    Raises:
+        SandboxError: the host's trouble; nothing can be said about the agent.
+        WorkspaceRejected: the workspace breaks a limit: the agent's fault.
+    """
+    spec = _spec(agent, manifest, assignment, place, lease)
+    with provider.open(spec) as box:
+        box.put(assignment.workspace)
+        with _deadline_follows(lease, box.extend, assignment.deadline_s):
+            ended = box.run(_command(manifest, provider.python))
+        return ended, box.take()
+
+
+def self_test(agent: Path, manifest: Manifest, *, place: Place, provider: SandboxProvider) -> Exit:
+    """`command --self-test` without a gateway; it must exit 0 within 60 s.
+
+    Raises:
+        SandboxError: the host's trouble.
+    """
+    limits = replace(place.limits, deadline_s=60.0)
+    spec = SandboxSpec(
+        run=place.run, job=place.job, slot=place.slot, limits=limits, mounts=(Mount(source=agent, target="/hgm/agent"),)
+    )
+    with provider.open(spec) as box:
+        return box.run([*_program(manifest, provider.python), "--self-test"])
+
+
+def _spec(agent: Path, manifest: Manifest, assignment: Assignment, place: Place, lease: Lease) -> SandboxSpec:
+    task = place.folder / "task.json"
+    task.write_text(assignment.as_json())
+    task.chmod(0o644)
+    env = {
+        "HGM_SOCKET": "/hgm/gateway/sock",
+        "HGM_TOKEN": lease.token,
+        "OPENAI_BASE_URL": RELAY_URL,
+        "OPENAI_API_KEY": lease.token,
+    }
+    mounts = [
+        Mount(source=agent, target="/hgm/agent"),
+        Mount(source=lease.folder, target="/hgm/gateway"),
+        Mount(source=task, target="/hgm/task.json"),
+    ]
+    if manifest.relay:
+        mounts.append(Mount(source=place.relay, target="/hgm/relay.py"))
+    return SandboxSpec(
+        run=place.run,
+        job=place.job,
+        slot=place.slot,
+        limits=replace(place.limits, deadline_s=assignment.deadline_s),
+        mounts=tuple(mounts),
+        env=env,
+    )
+
+
+def _program(manifest: Manifest, python: str) -> list[str]:
+    first, *rest = manifest.command
+    return [python if first == "python3" else first, *rest]
+
+
+def _command(manifest: Manifest, python: str) -> list[str]:
+    program = _program(manifest, python)
+    return [python, "-S", "-E", "-s", "/hgm/relay.py", "--", *program] if manifest.relay else program
+
+
+@contextmanager
+def _deadline_follows(lease: Lease, extend: Callable[[float], None], deadline_s: float) -> Iterator[None]:
+    """Move the deadline by what the gateway itself waited for, up to the cap."""
+    over = threading.Event()
+
+    def follow() -> None:
+        given = 0.0
+        while not over.wait(_WATCH_S):
+            owed = min(lease.usage().waited_s, (EXTENSION_CAP - 1) * deadline_s) - given
+            if owed > 0:
+                extend(owed)
+                given += owed
+
+    watcher = threading.Thread(target=follow, name="deadline", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+

@@ -1,0 +1,71 @@
+"""AGENT on a command line: a folder, a bundled name, `RUN:best` or `RUN:<node>`; RUN: a path with a slash, or a name."""
+
+from importlib.resources import files as package_files
+from pathlib import Path
+
+from hgm.contract import read_agent
+from hgm.errors import AgentError, RunError
+from hgm.run import Folder, read
+from hgm.state import RunState
+from sandboxes.base import Files
+from trees.archive import Archive
+
+BUNDLED = Path(str(package_files("hgm"))) / "agents"
+
+
+def find_run(name: str, runs_dir: Path) -> Path:
+    """The directory of a run.
+
+    Raises:
+        RunError: there is none.
+    """
+    path = Path(name) if "/" in name else runs_dir / name
+    if not Folder(path).journal.is_file():
+        raise RunError(f"{name}: no such run under {path.parent} (see `hgm runs list`)")
+    return path
+
+
+def find_node(state: RunState, which: str) -> int:
+    """A node's number from `best` or digits.
+
+    Raises:
+        RunError: the run has no such node.
+    """
+    if which == "best":
+        return best_node(state)
+    if which.isdecimal() and int(which) < len(state.nodes):
+        return int(which)
+    raise RunError(f"no node {which!r}: this run has nodes 0 to {len(state.nodes) - 1}, and `best`")
+
+
+def best_node(state: RunState) -> int:
+    """The confirmed winner, or the best-belief node so far."""
+    from trees.statistics import best_belief
+
+    if state.winner is not None:
+        return state.winner
+    return best_belief(state.tree.view(), minimum=state.config.minimum_evaluations)
+
+
+def find_agent(agent: str, runs_dir: Path) -> Files:
+    """The files of an AGENT.
+
+    Raises:
+        AgentError: nothing of that name, or the folder is no agent.
+        RunError: RUN or its node does not exist.
+    """
+    if Path(agent).is_dir() and "/" in agent:
+        return read_agent(Path(agent))
+    if (BUNDLED / agent / "agent.toml").is_file():
+        return read_agent(BUNDLED / agent)
+    if ":" in agent:
+        run, _, which = agent.rpartition(":")
+        path = find_run(run, runs_dir)
+        state = read(path)
+        return Archive.open(Folder(path).archive).files(state.nodes[find_node(state, which)].commit)
+    if Path(agent).is_dir():
+        return read_agent(Path(agent))
+    names = ", ".join(sorted(path.parent.name for path in BUNDLED.glob("*/agent.toml")))
+    raise AgentError(f"{agent}: neither a folder, a bundled agent ({names}), nor RUN:best or RUN:<node>")
+
+

@@ -1,0 +1,73 @@
+"""The agent contract (protocol 1), host side: what `agent.toml` says, and how an agent folder becomes files."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hgm.errors import AgentError, WorkspaceRejected
+from sandboxes.base import Files
+from sandboxes.snapshot import read_folder
+
+PROTOCOL = 1
+MANIFEST = b"agent.toml"
+IGNORED = frozenset({b".git", b"__pycache__", b".venv", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
+
+
+class Manifest(BaseModel):
+    """`agent.toml`. Read from the root agent only; a child that changes the file is rejected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    protocol: Literal[1]
+    name: str = Field(min_length=1, max_length=60)
+    command: tuple[str, ...] = Field(min_length=1)
+    """Run in /workspace; with `--self-test` appended it answers within 60 s without a gateway."""
+    dialect: Literal["openai-chat"] = "openai-chat"
+    relay: bool = True
+    """Start the relay first, so that OPENAI_BASE_URL answers; false for agents that use HGM_SOCKET themselves."""
+    python: str = Field("3.9", pattern=r"^3\.\d+$")
+    """The lowest interpreter it runs on."""
+    editable: tuple[str, ...] = ("**",)
+    """Globs of what a child may change, beside what is frozen."""
+    frozen: tuple[str, ...] = ("agent.toml",)
+
+
+def read_manifest(files: Files) -> Manifest:
+    """The manifest of an agent's files.
+
+    Raises:
+        AgentError: it is missing or says something that protocol 1 does not know.
+    """
+    if MANIFEST not in files:
+        raise AgentError("not an agent: no agent.toml at its top (see docs/bring-your-own-agent.md)")
+    try:
+        return Manifest.model_validate(tomllib.loads(files[MANIFEST].data.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise AgentError(f"agent.toml is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AgentError(f"agent.toml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def read_agent(folder: Path) -> Files:
+    """An agent folder of the user's as files, without version control and caches.
+
+    Raises:
+        AgentError: no such folder, no manifest, or it is too large to be an agent.
+    """
+    if not folder.is_dir():
+        raise AgentError(f"{folder}: no such agent folder")
+    try:
+        found = read_folder(folder)
+    except WorkspaceRejected as error:
+        raise AgentError(f"{folder}: {error}") from error
+    files = {path: file for path, file in found.items() if not IGNORED & set(path.split(b"/"))}
+    read_manifest(files)
+    return files
+
+
+def self_test_command(manifest: Manifest) -> tuple[str, ...]:
+    """How an editor tests the copy of an agent in its workspace."""
+    return (*(word.replace("/hgm/agent/", "") for word in manifest.command), "--self-test")

@@ -1,0 +1,127 @@
+"""One evaluation, end to end: one agent, one task, one outcome (DESIGN: whose fault is it?).
+
+An outcome says something about the agent only when the host can prove that it was not the host's own trouble: then the
+whole attempt is made again in new sandboxes, and after the last attempt the evaluation is `unmeasured`.
+"""
+
+import json
+import time
+from dataclasses import asdict, replace
+
+from evaluators.base import Task, Verdict
+from evaluators.grading import grade
+from evaluators.patches import sanitise
+from hgm.agent_run import Assignment, run_agent
+from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejected
+from hgm.gateway.client import LeaseSpec
+from hgm.gateway.records import Usage
+from hgm.jobs import EvaluateJob, EvaluationResult
+from hgm.lab import Lab
+from hgm.text import printable
+from hgm.trajectories import append
+from sandboxes.base import End, Exit, Files
+from trees.records import Outcome
+
+ATTEMPTS = 3
+_LOG_CHARS = 4000
+_TROUBLE = (SandboxError, GatewayError, BackboneError)
+
+
+def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
+    """Run the job; never raises for anything that an agent, a model or a sandbox does."""
+    began = time.monotonic()
+    result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED)
+    for _ in range(ATTEMPTS):
+        try:
+            result = _attempt(job, lab, slot)
+            break
+        except _TROUBLE as trouble:
+            result = EvaluationResult(
+                job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
+            )
+    return replace(result, wall_s=time.monotonic() - began)
+
+
+def blame(ended: Exit) -> str:
+    """The cause that the host saw for an agent run that did not finish; empty when it did."""
+    if ended.end is End.DEADLINE:
+        return "deadline"
+    if ended.end is End.OUT_OF_MEMORY:
+        return "out-of-memory"
+    return "crashed" if ended.status else ""
+
+
+def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
+    task = lab.benchmark.task(job.task)
+    ended, files, cause, usage = _solve(job, task, lab, slot)
+    if cause:
+        lab.must_be_well(usage, lab.backbones.solver)
+        verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
+    elif files == task.workspace:
+        verdict = Verdict(outcome=Outcome.FAILED, cause="unchanged")
+    else:
+        lab.progress(job.id, "grading")
+        verdict = _grade(job, task, files, lab, slot)
+    _record(job, task, lab, ended=ended, files=files, verdict=verdict)
+    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, usage=usage, detail=_detail(ended))
+
+
+def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | None, Files, str, Usage]:
+    """The agent's part: how it ended, the workspace that counts, whose cause, what it used."""
+    lab.progress(job.id, "solving")
+    assignment = Assignment(
+        kind="solve",
+        statement=task.statement,
+        workspace=task.workspace,
+        test_command=task.test_command,
+        deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
+    )
+    spec = LeaseSpec(
+        job=job.id, role="solver", backbone=lab.backbones.solver, seed=job.seed, max_calls=lab.limits.max_calls
+    )
+    with lab.scratch.job(job.id) as folder, lab.gateway.lease(spec) as lease:
+        place = lab.place(job.id, slot, folder)
+        try:
+            ended, taken = run_agent(
+                lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
+            )
+        except WorkspaceRejected:
+            return None, task.workspace, "bad-workspace", lease.close()
+        return ended, sanitise(task.workspace, taken), blame(ended), lease.close()
+
+
+def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> Verdict:
+    try:
+        return grade(task, files, lab.provider, run=lab.run, job=job.id, slot=slot)
+    except SandboxError:
+        grade(task, task.workspace, lab.provider, run=lab.run, job=job.id, slot=slot)
+    try:
+        return grade(task, files, lab.provider, run=lab.run, job=job.id, slot=slot)
+    except SandboxError:
+        return Verdict(outcome=Outcome.FAILED, cause="ungradable")
+
+
+def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files: Files, verdict: Verdict) -> None:
+    """What the host saw, behind the model exchanges; hidden results go to the host-only folder."""
+    base, result = lab.patches.write_tree(task.workspace), lab.patches.write_tree(files)
+    append(
+        lab.trajectories / f"{job.id}.jsonl.zst",
+        {
+            "kind": "host",
+            "outcome": verdict.outcome,
+            "cause": verdict.cause,
+            "end": ended.end if ended else None,
+            "status": ended.status if ended else None,
+            "out_of_memory_kills": ended.out_of_memory_kills if ended else 0,
+            "pids_refused": ended.pids_refused if ended else 0,
+            "statement": task.statement,
+            "log": printable(ended.output.decode(errors="replace"), _LOG_CHARS) if ended else "",
+            "patch": "" if base == result else lab.patches.diff(base, result).decode(errors="replace"),
+        },
+    )
+    hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
+    (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
+
+
+def _detail(ended: Exit | None) -> str:
+    return printable(ended.output[-500:].decode(errors="replace"), 500) if ended and ended.status else ""

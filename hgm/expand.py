@@ -1,0 +1,115 @@
+"""One expansion, end to end: evidence -> brief -> the editor changes a copy of the agent -> gates -> a child's files."""
+
+import time
+from dataclasses import dataclass, replace
+
+from evaluators.patches import sanitise
+from hgm.agent_run import Assignment, run_agent
+from hgm.contract import self_test_command
+from hgm.diagnose import diagnose, statement
+from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejected
+from hgm.evaluate import ATTEMPTS, blame
+from hgm.gates import Candidate, Rejection, first_rejection
+from hgm.gateway.client import LeaseSpec
+from hgm.gateway.records import Usage
+from hgm.jobs import ExpandJob, ExpansionResult, derive_seed
+from hgm.lab import Lab
+from hgm.text import printable
+from sandboxes.base import File, Files
+from trees.records import Expansion
+
+_TROUBLE = (SandboxError, GatewayError, BackboneError)
+
+
+def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
+    """Run the job; never raises for anything that an agent, a model or a sandbox does."""
+    began = time.monotonic()
+    result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED)
+    for _ in range(ATTEMPTS):
+        try:
+            result = _placebo(job, lab, slot) if lab.placebo else _attempt(job, lab, slot)
+            break
+        except _TROUBLE as trouble:
+            result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED, reason=printable(str(trouble), 500))
+    return replace(result, wall_s=time.monotonic() - began)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    """One run of the editor: the files it left, what it used, and the host's cause if it did not finish."""
+
+    files: Files
+    usage: Usage
+    cause: str
+
+
+def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
+    parent = lab.archive.files(job.commit)
+    lab.progress(job.id, "diagnosing")
+    brief = diagnose(job, lab)
+    turn = _edit(job, "edit", statement(brief, lab), parent, lab, slot)
+    usage = turn.usage
+    refused = _refusal(job, parent, turn, lab, slot)
+    if refused and refused.repairable:
+        again = f"{statement(brief, lab)}\nA first attempt is in the workspace and was refused. Mend it:\n{refused.message}\n"
+        turn = _edit(job, "repair", again, turn.files, lab, slot)
+        usage = usage + turn.usage
+        refused = _refusal(job, parent, turn, lab, slot)
+    return _result(job, refused, brief, turn.files, usage)
+
+
+def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files, usage: Usage) -> ExpansionResult:
+    if refused:
+        reason = f"{refused.reason}: {refused.message}"
+        return ExpansionResult(
+            job=job.id, kind=Expansion.REJECTED, reason=reason, brief=brief, files=files, usage=usage
+        )
+    return ExpansionResult(job=job.id, kind=Expansion.CHILD, brief=brief, files=files, usage=usage)
+
+
+def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) -> Rejection | None:
+    if turn.cause:
+        lab.must_be_well(turn.usage, lab.backbones.editor)
+        return Rejection(reason=turn.cause, message="The editor did not finish.", repairable=False)
+    lab.progress(job.id, "checking the child")
+    candidate = Candidate(job=job.id, seed=derive_seed(job.seed, "handshake"), parent=parent, files=turn.files)
+    return first_rejection(candidate, lab, slot)
+
+
+def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, slot: int) -> _Turn:
+    """Run the editor once on a copy of the agent."""
+    lab.progress(job.id, "editing" if stage == "edit" else "repairing")
+    name = f"{job.id}-{stage}"
+    spec = LeaseSpec(
+        job=name,
+        role="editor",
+        backbone=lab.backbones.editor,
+        seed=derive_seed(job.seed, stage),
+        max_calls=lab.limits.max_calls,
+    )
+    assignment = Assignment(
+        kind="improve",
+        statement=request,
+        workspace=workspace,
+        test_command=self_test_command(lab.manifest),
+        deadline_s=lab.limits.improve_deadline_s,
+    )
+    editor = lab.editor or lab.agent(job.commit)
+    manifest = lab.editor_manifest or lab.manifest
+    with lab.scratch.job(name) as folder, lab.gateway.lease(spec) as lease:
+        place = lab.place(name, slot, folder)
+        try:
+            ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
+        except WorkspaceRejected:
+            return _Turn(files=workspace, usage=lease.close(), cause="bad-workspace")
+        return _Turn(files=sanitise(workspace, taken), usage=lease.close(), cause=blame(ended))
+
+
+def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
+    """A child that differs from its parent by one comment."""
+    parent = lab.archive.files(job.commit)
+    path = min(path for path in parent if path.endswith(b".py"))
+    comment = f"# placebo {job.seed}\n".encode()
+    files = {**parent, path: File(parent[path].data.rstrip(b"\n") + b"\n" + comment, parent[path].mode)}
+    turn = _Turn(files=files, usage=Usage(), cause="")
+    return _result(job, _refusal(job, parent, turn, lab, slot), "placebo: a comment", files, Usage())

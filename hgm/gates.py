@@ -1,0 +1,172 @@
+"""What a child must pass before a single evaluation is spent on it. A closed list, cheapest first.
+
+A gate's message goes back to the editor once (the repair turn), so it says what is wrong and names no hidden thing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+from hgm.agent_run import Assignment, run_agent, self_test
+from hgm.errors import WorkspaceRejected
+from hgm.evaluate import blame
+from hgm.gateway.client import LeaseSpec
+from hgm.lab import Lab
+from hgm.text import printable
+from sandboxes.base import File, Files, Mount, SandboxSpec
+
+HANDSHAKE_S = 30.0
+_DOCS = ("*.rst", "README*", "CHANGELOG*", "LICENSE*", "docs/*", "doc/*")
+_TESTS = ("tests/*", "test/*", "*/tests/*", "test_*.py", "*_test.py", "*/test_*.py", "conftest.py")
+
+HANDSHAKE_STATEMENT = """\
+The function `double` in `answer.py` should return twice its argument, but `python3 -S -E check.py` fails.
+Find the defect in `answer.py` and correct it. Run `python3 -S -E check.py` to see whether it works.
+"""
+HANDSHAKE_FILES: Files = {
+    b"answer.py": File(b"def double(number):\n    return number + 2\n"),
+    b"check.py": File(
+        b"from answer import double\n\ngot = double(5)\nif got != 10:\n"
+        b'    print(f"FAIL double(5): expected 10, got {got}")\n    print("0 of 1 passed")\n    raise SystemExit(1)\n'
+        b'print("1 of 1 passed")\n'
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """Why a child was refused: a word for statistics, a sentence for people and for the repair turn."""
+
+    reason: str
+    message: str
+    repairable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A child before it is one."""
+
+    job: str
+    seed: int
+    parent: Files
+    files: Files
+
+
+Gate = Callable[[Candidate, Lab, int], Rejection | None]
+
+
+def first_rejection(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """Run the gates in order; the first refusal ends it.
+
+    Raises:
+        SandboxError, GatewayError: the host's trouble.
+    """
+    for gate in GATES:
+        refused = gate(candidate, lab, slot)
+        if refused:
+            return refused
+    return None
+
+
+def changed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """Not empty, and code: more than documentation or tests."""
+    paths = list(_changed_paths(candidate))
+    if not paths:
+        return Rejection(reason="empty", message="Nothing was changed.")
+    if all(_matches(path, _DOCS + _TESTS) for path in paths):
+        return Rejection(reason="no-code", message="Only documentation or tests were changed; change how the agent works.")
+    return None
+
+
+def allowed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """Frozen files are as they were, and only editable ones differ."""
+    for path in _changed_paths(candidate):
+        if _matches(path, lab.manifest.frozen) or not _matches(path, lab.manifest.editable):
+            return Rejection(reason="frozen", message=f"{path} must stay as it was: restore it.")
+    return None
+
+
+def new(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """No agent of this run has the same files."""
+    if lab.archive.has_tree(lab.archive.tree_of(candidate.files)):
+        return Rejection(reason="duplicate", message="An agent with exactly these files exists: change something else.")
+    return None
+
+
+def keeps_contract(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """It compiles, and its command is there."""
+    with lab.scratch.job(candidate.job) as folder:
+        mounts = (
+            Mount(source=_checkout(candidate, folder), target="/hgm/agent"),
+            Mount(source=lab.contract_check, target="/hgm/contract_check.py"),
+        )
+        limits = replace(lab.place(candidate.job, slot, folder).limits, deadline_s=60.0)
+        spec = SandboxSpec(run=lab.run, job=candidate.job, slot=slot, limits=limits, mounts=mounts)
+        command = [lab.provider.python, "-S", "-E", "-s", "/hgm/contract_check.py", "/hgm/agent", *lab.manifest.command]
+        with lab.provider.open(spec) as box:
+            ended = box.run(command)
+    if blame(ended):
+        return Rejection(reason="contract", message=printable(ended.output.decode(errors="replace"), 500))
+    return None
+
+
+def tests_itself(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """`--self-test` exits 0 without a gateway."""
+    with lab.scratch.job(candidate.job) as folder:
+        place = lab.place(candidate.job, slot, folder)
+        ended = self_test(_checkout(candidate, folder), lab.manifest, place=place, provider=lab.provider)
+    if blame(ended):
+        said = printable(ended.output.decode(errors="replace"), 500)
+        return Rejection(reason="self-test", message=f"--self-test: {blame(ended)}\n{said}")
+    return None
+
+
+def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """On a tiny task it talks to its model at least once and finishes."""
+    job = f"{candidate.job}-handshake"
+    spec = LeaseSpec(job=job, role="solver", backbone=lab.backbones.solver, seed=candidate.seed, max_calls=lab.limits.max_calls)
+    assignment = Assignment(
+        kind="solve",
+        statement=HANDSHAKE_STATEMENT,
+        workspace=HANDSHAKE_FILES,
+        test_command=("python3", "-S", "-E", "check.py"),
+        deadline_s=HANDSHAKE_S,
+    )
+    with lab.scratch.job(job) as folder, lab.gateway.lease(spec) as lease:
+        place = lab.place(job, slot, folder)
+        try:
+            ended, _ = run_agent(
+                _checkout(candidate, folder), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
+            )
+        except WorkspaceRejected as error:
+            return Rejection(reason="handshake", message=f"On a tiny task its workspace was unusable: {error}")
+        usage = lease.close()
+    if blame(ended) or not usage.calls:
+        said = printable(ended.output.decode(errors="replace"), 500)
+        how = blame(ended) or "it never called its model"
+        return Rejection(reason="handshake", message=f"On a tiny task: {how}\n{said}")
+    return None
+
+
+GATES: tuple[Gate, ...] = (changed, allowed, new, keeps_contract, tests_itself, shakes_hands)
+
+
+def _changed_paths(candidate: Candidate) -> Iterator[str]:
+    for path in sorted(candidate.parent.keys() | candidate.files.keys()):
+        if candidate.parent.get(path) != candidate.files.get(path):
+            yield printable(path.decode(errors="backslashreplace"))
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def _checkout(candidate: Candidate, folder: Path) -> Path:
+    from sandboxes.snapshot import write_files
+
+    agent = folder / "agent"
+    if not agent.exists():
+        agent.mkdir()
+        write_files(agent, candidate.files)
+    return agent

@@ -1,0 +1,82 @@
+"""What a job needs from the controller's process: sandboxes, models, agents, tasks, and where to write."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluators.base import Benchmark
+from hgm.agent_run import Place
+from hgm.config import AgentLimits, Backbones
+from hgm.contract import Manifest
+from hgm.errors import BackboneError, SandboxError
+from hgm.gateway.client import Gateway
+from hgm.gateway.records import Usage
+from hgm.scratch import Scratch
+from sandboxes.base import Limits, SandboxProvider
+from trees.archive import Archive
+from trees.git import BareRepository
+
+FREE_DISK_MB = 256
+FREE_MEMORY_MB = 256
+"""Below these watermarks an agent's failure proves nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """Everything slow is done with this, from any thread; nothing in it decides or writes the run."""
+
+    run: str
+    provider: SandboxProvider
+    gateway: Gateway
+    benchmark: Benchmark
+    archive: Archive
+    manifest: Manifest
+    scratch: Scratch
+    patches: BareRepository
+    """Where patches are computed, apart from the archive and from anything an agent wrote."""
+    trajectories: Path
+    grading: Path
+    """Host-only: what hidden tests said."""
+    relay: Path
+    contract_check: Path
+    limits: AgentLimits = field(default_factory=AgentLimits)
+    backbones: Backbones = field(default_factory=Backbones)
+    editor: Path | None = None
+    """The folder of a fixed editor; None: each agent edits itself."""
+    editor_manifest: Manifest | None = None
+    placebo: bool = False
+    progress: Callable[[str, str], None] = lambda job, stage: None
+    """Told (job id, stage) as a job moves on; for display only."""
+
+    def place(self, job: str, slot: int, folder: Path) -> Place:
+        """Where an agent of this lab runs."""
+        limits = Limits(memory_mb=self.limits.memory_mb, pids=self.limits.pids, workspace_mb=self.limits.workspace_mb)
+        return Place(run=self.run, job=job, slot=slot, limits=limits, folder=folder, relay=self.relay)
+
+    def agent(self, commit: str) -> Path:
+        """A read-only folder with an agent's code, reachable from any sandbox."""
+        return self.archive.materialise(commit, self.scratch.folder("agents"))
+
+    def must_be_well(self, usage: Usage, backbone: str) -> None:
+        """Return when the host can prove, right now, that it is not to blame for what an agent did.
+
+        Raises:
+            BackboneError: the backbone failed the agent and fails the gateway's own probe too.
+            SandboxError: the host is short of disk or memory, or a canary sandbox does not start.
+        """
+        if usage.backbone_failed and not self.gateway.probe(backbone):
+            raise BackboneError(f"{backbone} does not answer the gateway's own probe")
+        if not (_disk_is_free(self.scratch.root) and _memory_is_free() and self.provider.healthy()):
+            raise SandboxError("the host is short of disk or memory, or its sandboxes do not start")
+
+
+def _disk_is_free(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free >= FREE_DISK_MB << 20
+
+
+def _memory_is_free() -> bool:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) >= FREE_MEMORY_MB << 10
+    return True

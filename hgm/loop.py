@@ -1,0 +1,52 @@
+"""The loop: ask the policy, submit, tell the run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hgm.executors.base import Executor
+from hgm.jobs import Job, Result
+from hgm.plan import UNMEASURED_IN_ROW, is_finished
+from hgm.run import Run
+from trees.records import Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who is told what happens, for display only."""
+
+    started: Callable[[Job], None] = lambda job: None
+    finished: Callable[[Job, Result], None] = lambda job, result: None
+
+
+def search(
+    run: Run, policy: Policy, executor: Executor, *, watch: Watch, stopping: Callable[[], bool] = lambda: False
+) -> str:
+    """Go on with a run until nothing is left to do, and say why it ended; empty when it is finished.
+
+    `stopping` turning true starts nothing more and waits for what runs.
+    """
+    again = run.unfinished()
+    while True:
+        while not stopping() and executor.busy() < executor.slots:
+            job = again.pop(0) if again else run.next_job(policy)
+            if job is None:
+                break
+            watch.started(job)
+            executor.submit(job)
+        if not executor.busy():
+            return _why(run, stopping())
+        for result in executor.wait():
+            job = run.state.running[result.job]
+            run.tell(result)
+            watch.finished(job, result)
+
+
+def _why(run: Run, stopping: bool) -> str:
+    if run.state.unmeasured_in_row >= UNMEASURED_IN_ROW:
+        reason = f"{UNMEASURED_IN_ROW} jobs in a row could not be measured"
+    elif is_finished(run.state):
+        return ""
+    else:
+        reason = "interrupted" if stopping else "nothing is left that could be measured"
+    run.stop(reason)
+    return reason

@@ -1,0 +1,123 @@
+"""What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed tasks once."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from evaluators.base import Split
+from hgm.jobs import derive_seed
+from hgm.state import RunState
+from trees.records import ROOT, Decision, Evaluate, Expand, Outcome, Policy, Stop
+from trees.statistics import ranking
+
+UNMEASURED_IN_ROW = 10
+"""So many jobs without a measurement, one after the other, stop the run: the host needs a person."""
+_EVIDENCE = 3
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """Run a node on a task of the select or the sealed split."""
+
+    node: int
+    split: Split
+    task: str
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """An event that is decided, not measured."""
+
+    kind: str
+    payload: Mapping[str, Any]
+
+
+Step: TypeAlias = Decision | Confirm | Milestone
+
+
+def next_step(state: RunState, policy: Policy) -> Step | None:
+    """The next thing to do, or None while only running jobs (or nothing at all) can change that."""
+    if state.unmeasured_in_row >= UNMEASURED_IN_ROW:
+        return None
+    if state.candidates is None:
+        return _search(state, policy)
+    if state.winner is None:
+        return _confirm(state)
+    if state.sealed_tasks is None:
+        tasks = state.created["sealed_tasks"]
+        return Milestone("sealed opened", {"tasks": tasks}) if tasks else None
+    return _seal(state)
+
+
+def is_finished(state: RunState) -> bool:
+    """Whether nothing is left to do."""
+    if state.running or state.winner is None:
+        return False
+    return not state.created["sealed_tasks"] or (state.sealed_tasks is not None and _seal(state) is None)
+
+
+def evidence_for(state: RunState, node: int) -> tuple[str, ...]:
+    """Evaluations that the diagnosis of an expansion may read: a few of the node's own on search tasks, failures first.
+
+    A node without any takes those of its nearest evaluated ancestor. Drawn by (run seed, decision).
+    """
+    at: int | None = node
+    while at is not None:
+        found = state.on_split(at, Split.SEARCH)
+        if found:
+            rng = random.Random(derive_seed(state.config.seed, "evidence", state.jobs))
+            failed = [item.job for item in found if item.outcome is Outcome.FAILED]
+            rng.shuffle(failed)
+            passed = [item.job for item in found if item.outcome is Outcome.PASSED]
+            rng.shuffle(passed)
+            return tuple((failed[: _EVIDENCE - 1] + passed)[:_EVIDENCE])
+        at = state.nodes[at].parent
+    return ()
+
+
+def _search(state: RunState, policy: Policy) -> Step | None:
+    view = state.tree.view()
+    if view.spent < 1.0:
+        decision = policy.choose(view, np.random.default_rng([state.config.seed, state.jobs]))
+        if isinstance(decision, Expand | Evaluate):
+            return decision
+        if not isinstance(decision, Stop):
+            raise TypeError(f"policy {policy.name} decided {decision!r}")
+    if state.running:
+        return None
+    best = ranking(view, minimum=state.config.minimum_evaluations)
+    top = [node for node in best if node != ROOT][: state.config.confirmation.candidates]
+    candidates = [node for node in best if node == ROOT or node in top]
+    return Milestone("confirming", {"candidates": candidates, "tasks": state.created["select_tasks"]})
+
+
+def _confirm(state: RunState) -> Step | None:
+    candidates = state.candidates or ()
+    for node in candidates:
+        for task, repeat in state.open_slots(node, Split.SELECT, state.select_tasks, 1):
+            return Confirm(node, Split.SELECT, task, repeat)
+    return None if state.running else Milestone("winner", {"node": _winner(state, candidates)})
+
+
+def _winner(state: RunState, candidates: tuple[int, ...]) -> int:
+    """Most passes on the select tasks; ties go to the better best-belief rank, which the candidates' order is."""
+
+    def passes(node: int) -> int:
+        return sum(item.outcome is Outcome.PASSED for item in state.on_split(node, Split.SELECT))
+
+    return max(candidates, key=lambda node: (passes(node), -candidates.index(node)))
+
+
+def _seal(state: RunState) -> Step | None:
+    winner = state.winner
+    for node in (ROOT,) if winner in (ROOT, None) else (ROOT, winner):
+        slots = state.open_slots(
+            node, Split.SEALED, state.sealed_tasks or (), state.config.confirmation.sealed_repeats
+        )
+        for task, repeat in slots:
+            return Confirm(node, Split.SEALED, task, repeat)
+    return None

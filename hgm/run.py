@@ -1,0 +1,266 @@
+"""A run on disk and in memory: the only place that writes a journal, an archive and their agreement.
+
+`ask` turns a decision into a job and journals it before anything is spent; `tell` takes a result in exactly once. Local
+workers, a cluster and a test all use these two.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from evaluators.base import Split
+from hgm.errors import RunError, TellError
+from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, Job, Result, derive_seed
+from hgm.plan import Confirm, Milestone, evidence_for, next_step
+from hgm.state import RunState
+from sandboxes.base import Files
+from trees.archive import Archive
+from trees.journal import Journal
+from trees.records import Evaluate, Expand, Expansion, Policy
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The names inside a run's directory."""
+
+    path: Path
+
+    @property
+    def archive(self) -> Path:
+        return self.path / "archive.git"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @property
+    def trajectories(self) -> Path:
+        return self.path / "trajectories"
+
+    @property
+    def grading(self) -> Path:
+        return self.path / "grading"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+
+def create(path: Path, created: Mapping[str, Any], root: Files) -> None:
+    """Make a run's directory in one step: it exists whole or not at all. `created` is event 0 without its root.
+
+    Raises:
+        RunError: it exists already, or the folder above cannot be written.
+    """
+    if path.exists():
+        raise RunError(f"{path} exists already: continue it with `hgm resume {path.name}` or choose another --run")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise RunError(f"{path.parent}: cannot make a run there ({error.strerror}): choose another --runs-dir") from error
+    try:
+        _fill(Folder(draft), created, root)
+        draft.chmod(0o755)
+        os.rename(draft, path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _fill(folder: Folder, created: Mapping[str, Any], root: Files) -> None:
+    entry = Archive.create(folder.archive).add_root(root)
+    event = {**created, "root": {"commit": entry.commit, "tree": entry.tree}}
+    folder.trajectories.mkdir()
+    folder.grading.mkdir(mode=0o700)
+    folder.config.write_text(tomli_w.dumps(_without_none(event)))
+    journal = Journal.create(folder.journal)
+    journal.append("created", event)
+    journal.close()
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null."""
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def read(path: Path) -> RunState:
+    """The state of a run, live or not, without touching it.
+
+    Raises:
+        RunError: there is no run.
+    """
+    folder = Folder(path)
+    if not folder.journal.is_file():
+        raise RunError(f"{path}: no such run (see `hgm runs list`)")
+    journal = Journal.open(folder.journal, readonly=True)
+    try:
+        return RunState.replay(journal.events())
+    finally:
+        journal.close()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator["Run"]:
+    """The run with its lock held, to go on with it.
+
+    Raises:
+        RunError: there is no such run, or a live controller holds it.
+    """
+    folder = Folder(path)
+    if not folder.journal.is_file():
+        raise RunError(f"{path}: no such run (see `hgm runs list`)")
+    with locked(folder):
+        journal = Journal.open(folder.journal)
+        try:
+            yield Run(folder, journal, Archive.open(folder.archive))
+        finally:
+            journal.close()
+
+
+@contextmanager
+def locked(folder: Folder) -> Iterator[None]:
+    """Hold the run's lock.
+
+    Raises:
+        RunError: somebody else does, with who.
+    """
+    with open(folder.lock, "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            handle.seek(0)
+            raise RunError(f"{folder.path} is in use by {handle.read().strip() or 'another process'}") from error
+        handle.seek(0)
+        handle.truncate()
+        handle.write(json.dumps({"host": os.uname().nodename, "boot": _boot_id(), "pid": os.getpid()}))
+        handle.flush()
+        yield
+
+
+def is_locked(folder: Folder) -> bool:
+    """Whether a live controller holds the run."""
+    try:
+        with locked(folder):
+            return False
+    except RunError:
+        return True
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Run:
+    """An open run. One thread uses it."""
+
+    def __init__(self, folder: Folder, journal: Journal, archive: Archive) -> None:
+        self.folder = folder
+        self.archive = archive
+        self.state = RunState.replay(journal.events())
+        self._journal = journal
+
+    def unfinished(self) -> list[Job]:
+        """Jobs that were started and not finished: to be run again first, with the same ids and seeds."""
+        return list(self.state.running.values())
+
+    def next_job(self, policy: Policy) -> Job | None:
+        """Decide and ask; None when nothing can be started now."""
+        while (step := next_step(self.state, policy)) is not None:
+            if isinstance(step, Milestone):
+                self._append(step.kind, step.payload)
+                if step.kind == "winner":
+                    self.archive.set_best(self.state.nodes[step.payload["node"]].commit)
+            else:
+                return self.ask(step)
+        return None
+
+    def ask(self, decision: Expand | Evaluate | Confirm) -> Job:
+        """A job for a decision, journalled before anything is spent on it."""
+        job = self._job(decision)
+        self._append("started", {"type": "expand" if isinstance(job, ExpandJob) else "evaluate", **asdict(job)})
+        return job
+
+    def tell(self, result: Result) -> None:
+        """Take in the result of a running job.
+
+        Raises:
+            TellError: the job is not running (finished already, or never asked for).
+        """
+        if result.job not in self.state.running:
+            raise TellError(f"job {result.job} is not running")
+        if isinstance(result, EvaluationResult):
+            self._append("finished", _plain(result))
+        else:
+            self._append("finished", self._child(result))
+
+    def stop(self, reason: str) -> None:
+        """Note why the loop ended before the run was finished."""
+        self._append("stopped", {"reason": reason})
+
+    def _job(self, decision: Expand | Evaluate | Confirm) -> Job:
+        state = self.state
+        number = f"{state.jobs:05d}"
+        commit = state.nodes[decision.node].commit
+        if isinstance(decision, Expand):
+            return ExpandJob(
+                id=f"x{number}",
+                node=decision.node,
+                commit=commit,
+                evidence=evidence_for(state, decision.node),
+                seed=derive_seed(state.config.seed, "expand", state.jobs),
+            )
+        if isinstance(decision, Evaluate):
+            decision = Confirm(decision.node, Split.SEARCH, state.search_tasks[decision.task], 0)
+        return EvaluateJob(
+            id=f"e{number}",
+            node=decision.node,
+            commit=commit,
+            split=decision.split,
+            task=decision.task,
+            repeat=decision.repeat,
+            seed=derive_seed(state.config.seed, decision.task, decision.repeat),
+        )
+
+    def _child(self, result: ExpansionResult) -> dict[str, Any]:
+        """Commit what the expansion made; the event that follows makes it part of the run."""
+        payload = _plain(result)
+        files = payload.pop("files")
+        job = self.state.running[result.job]
+        if files is None or not isinstance(job, ExpandJob):
+            return payload
+        index = int(job.id[1:])
+        if result.kind is Expansion.CHILD and self.archive.has_tree(self.archive.tree_of(files)):
+            payload.update(kind=Expansion.REJECTED, reason="duplicate: an agent with exactly these files was born meanwhile")
+        if payload["kind"] == Expansion.CHILD:
+            entry = self.archive.add_child(job.commit, files, f"{job.id}: {result.brief}", index)
+            payload.update(commit=entry.commit, tree=entry.tree)
+        else:
+            self.archive.reject(job.id, job.commit, files, payload["reason"], index)
+        return payload
+
+    def _append(self, kind: str, payload: Mapping[str, Any]) -> None:
+        self.state.apply(self._journal.append(kind, payload))
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    fields = {name: getattr(result, name) for name in result.__dataclass_fields__}
+    return {**fields, "usage": asdict(result.usage)}

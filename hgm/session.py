@@ -1,0 +1,143 @@
+"""Bring up what jobs need (sandboxes, gateway, benchmark, agents) and take it down again, also after an error."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from evaluators.base import Benchmark, Split
+from evaluators.registry import open_benchmark
+from hgm.agents_by_name import find_agent
+from hgm.config import SearchConfig
+from hgm.contract import Manifest, read_manifest
+from hgm.errors import ConfigError, RunError
+from hgm.evaluate import evaluate
+from hgm.executors.base import Work
+from hgm.expand import expand
+from hgm.gateway.client import Gateway
+from hgm.jobs import ExpandJob, Job, Result
+from hgm.lab import Lab
+from hgm.run import Folder
+from hgm.scratch import Scratch, run_id
+from sandboxes.base import Files, SandboxProvider
+from sandboxes.choose import choose
+from sandboxes.snapshot import write_files
+from trees.archive import Archive
+from trees.git import BareRepository
+
+Progress = Callable[[str, str], None]
+
+
+def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict[str, Any]:
+    """What a run must remember to be run again: resolved configuration, versions, dataset hash, tasks of each split.
+
+    Raises:
+        ConfigError: the benchmark is too small for the configuration.
+    """
+    chosen = {
+        "search_tasks": benchmark.tasks(Split.SEARCH),
+        "select_tasks": benchmark.tasks(Split.SELECT)[: config.confirmation.select_tasks],
+        "sealed_tasks": benchmark.tasks(Split.SEALED)[: config.confirmation.sealed_tasks],
+    }
+    if not chosen["search_tasks"]:
+        raise ConfigError(f"benchmark {benchmark.name} has no search tasks: there is nothing to search on")
+    return {
+        "config": config.model_dump(mode="json"),
+        "sandbox": sandbox,
+        "benchmark": {"name": benchmark.name, "fingerprint": benchmark.fingerprint()},
+        **{name: list(tasks) for name, tasks in chosen.items()},
+        "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
+        "sealed_openings": 0,
+    }
+
+
+def benchmark_of(config: SearchConfig) -> Benchmark:
+    """The benchmark that a configuration names."""
+    return open_benchmark(config.benchmark, config.data)
+
+
+def check_unchanged(created: Mapping[str, Any], benchmark: Benchmark) -> None:
+    """A run goes on only on the data that it began with.
+
+    Raises:
+        RunError: the benchmark has changed.
+    """
+    if created["benchmark"]["fingerprint"] != benchmark.fingerprint():
+        raise RunError(
+            f"benchmark {benchmark.name} has changed since this run began: its results cannot be compared. "
+            "Start a new run, or bring the records back"
+        )
+
+
+@contextmanager
+def lab_for(
+    folder: Folder, config: SearchConfig, archive: Archive, root: Files, *, sandbox: str, progress: Progress
+) -> Iterator[Lab]:
+    """A lab for the jobs of one run, for the time of the block."""
+    provider = choose(sandbox)
+    run = run_id(folder.path)
+    with Scratch(run) as scratch:
+        with Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
+            _probe(gateway, config)
+            yield _lab(folder, config, archive, root, provider, gateway, scratch, progress)
+
+
+def _lab(
+    folder: Folder,
+    config: SearchConfig,
+    archive: Archive,
+    root: Files,
+    provider: SandboxProvider,
+    gateway: Gateway,
+    scratch: Scratch,
+    progress: Progress,
+) -> Lab:
+    editor, editor_manifest = _editor(config, scratch, folder.path.parent)
+    ours = Path(str(package_files("hgm")))
+    return Lab(
+        run=scratch.run,
+        provider=provider,
+        gateway=gateway,
+        benchmark=benchmark_of(config),
+        archive=archive,
+        manifest=read_manifest(root),
+        scratch=scratch,
+        patches=BareRepository.create(scratch.root / "patches.git"),
+        trajectories=folder.trajectories,
+        grading=folder.grading,
+        relay=scratch.install(ours / "gateway" / "relay.py"),
+        contract_check=scratch.install(ours / "contract_check.py"),
+        limits=config.limits,
+        backbones=config.backbones,
+        editor=editor,
+        editor_manifest=editor_manifest,
+        placebo=config.placebo,
+        progress=progress,
+    )
+
+
+def _editor(config: SearchConfig, scratch: Scratch, runs_dir: Path) -> tuple[Path | None, Manifest | None]:
+    if config.editor == "self":
+        return None, None
+    files = find_agent(config.editor, runs_dir)
+    folder = scratch.folder("editor")
+    write_files(folder, files)
+    return folder, read_manifest(files)
+
+
+def _probe(gateway: Gateway, config: SearchConfig) -> None:
+    for backbone in sorted(set(config.backbones.model_dump().values())):
+        if not gateway.probe(backbone):
+            raise ConfigError(f"backbone {backbone} does not answer (see `hgm doctor`)")
+
+
+def work_in(lab: Lab) -> Work:
+    """How this lab runs a job."""
+
+    def work(job: Job, slot: int) -> Result:
+        return expand(job, lab, slot) if isinstance(job, ExpandJob) else evaluate(job, lab, slot)
+
+    return work

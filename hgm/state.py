@@ -1,0 +1,238 @@
+"""What a run knows: replay of its journal, and nothing else. Reading never changes it; `apply` is the only way in."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evaluators.base import Split
+from hgm.config import SearchConfig
+from hgm.errors import JournalError
+from hgm.gateway.records import Usage
+from hgm.jobs import EvaluateJob, ExpandJob, Job
+from trees.journal import Event
+from trees.records import ROOT, Expansion, Outcome
+from trees.tree import Tree
+
+GIVE_UP = 3
+"""An evaluation that stayed unmeasured this many times is not tried again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """An agent's place in the tree."""
+
+    id: int
+    parent: int | None
+    commit: str
+    tree: str
+    job: str | None
+    """The expansion that made it; None for the root."""
+    brief: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A finished evaluation."""
+
+    job: str
+    node: int
+    split: Split
+    task: str
+    repeat: int
+    outcome: Outcome
+    cause: str
+    usage: Usage
+    wall_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedExpansion:
+    """An expansion without a child."""
+
+    job: str
+    node: int
+    kind: Expansion
+    reason: str
+
+
+class RunState:
+    """The run at one moment."""
+
+    def __init__(self, created: Event) -> None:
+        if created.kind != "created":
+            raise JournalError(f"the first event is {created.kind!r}, not 'created': this is not a run's journal")
+        payload = created.payload
+        self.created: Mapping[str, Any] = payload
+        self.config = SearchConfig.model_validate(payload["config"])
+        self.search_tasks: tuple[str, ...] = tuple(payload["search_tasks"])
+        self.tree = Tree(tasks=len(self.search_tasks), budget=self.config.budget)
+        self.nodes = [Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)]
+        self.running: dict[str, Job] = {}
+        self.jobs = 0
+        """Jobs ever started; the next one's number."""
+        self.evaluations: list[Evaluation] = []
+        self.failed_expansions: list[FailedExpansion] = []
+        self.expansion_usage = Usage()
+        self.unmeasured_in_row = 0
+        self.candidates: tuple[int, ...] | None = None
+        self.select_tasks: tuple[str, ...] = ()
+        self.winner: int | None = None
+        self.sealed_tasks: tuple[str, ...] | None = None
+        self.sealed_openings = 0
+        self.last_event = created.seq
+        self._task_number = {task: number for number, task in enumerate(self.search_tasks)}
+        self._unmeasured: Counter[tuple[int, str, int]] = Counter()
+
+    @classmethod
+    def replay(cls, events: Iterable[Event]) -> "RunState":
+        """The state after all events.
+
+        Raises:
+            JournalError: they contradict each other.
+        """
+        iterator = iter(events)
+        first = next(iterator, None)
+        if first is None:
+            raise JournalError("the journal is empty")
+        state = cls(first)
+        for event in iterator:
+            state.apply(event)
+        return state
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        handler = getattr(self, f"_on_{event.kind.replace(' ', '_')}", None)
+        if handler is None:
+            raise JournalError(f"event {event.seq}: unknown kind {event.kind!r}")
+        handler(event.payload)
+        self.last_event = event.seq
+
+    def on_split(self, node: int, split: Split) -> list[Evaluation]:
+        """Measured evaluations of a node on one split, in the order in which they finished."""
+        return [
+            item
+            for item in self.evaluations
+            if item.node == node and item.split is split and item.outcome is not Outcome.UNMEASURED
+        ]
+
+    def open_slots(self, node: int, split: Split, tasks: Iterable[str], repeats: int) -> list[tuple[str, int]]:
+        """(task, repeat) pairs that are neither measured, running nor given up."""
+        taken = {
+            (item.task, item.repeat)
+            for item in self.evaluations
+            if item.node == node and item.split is split and item.outcome is not Outcome.UNMEASURED
+        }
+        taken |= {
+            (job.task, job.repeat)
+            for job in self.running.values()
+            if isinstance(job, EvaluateJob) and job.node == node and job.split is split
+        }
+        return [
+            (task, repeat)
+            for task in tasks
+            for repeat in range(repeats)
+            if (task, repeat) not in taken and self._unmeasured[node, task, repeat] < GIVE_UP
+        ]
+
+    def essence(self) -> dict[str, object]:
+        """What two runs must share to be equal: parents, git trees, decisions and outcomes."""
+        return {
+            "nodes": [(node.parent, node.tree) for node in self.nodes],
+            "evaluations": [(e.job, e.node, e.split, e.task, e.repeat, e.outcome, e.cause) for e in self.evaluations],
+            "failed_expansions": [(e.job, e.node, e.kind, e.reason) for e in self.failed_expansions],
+            "candidates": self.candidates,
+            "winner": self.winner,
+        }
+
+    def _on_started(self, payload: Mapping[str, Any]) -> None:
+        job = job_from(payload)
+        if job.id in self.running:
+            raise JournalError(f"job {job.id} was started twice")
+        self.running[job.id] = job
+        self.jobs += 1
+        if isinstance(job, ExpandJob):
+            self.tree.start_expansion(job.node)
+        elif job.split is Split.SEARCH:
+            self.tree.start_evaluation(job.node, self._task_number[job.task])
+
+    def _on_finished(self, payload: Mapping[str, Any]) -> None:
+        job = self.running.pop(payload["job"], None)
+        if job is None:
+            return  # a late duplicate: the first report of a job stands
+        usage = usage_from(payload["usage"])
+        if isinstance(job, ExpandJob):
+            self._expanded(job, payload, usage)
+        else:
+            self._evaluated(job, payload, usage)
+
+    def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
+        outcome = Outcome(payload["outcome"])
+        unmeasured = outcome is Outcome.UNMEASURED
+        self.unmeasured_in_row = self.unmeasured_in_row + 1 if unmeasured else 0
+        key = (job.node, job.task, job.repeat)
+        self._unmeasured[key] += unmeasured
+        if job.split is Split.SEARCH:
+            give_up = self._unmeasured[key] >= GIVE_UP
+            self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)
+        self.evaluations.append(
+            Evaluation(
+                job=job.id,
+                node=job.node,
+                split=job.split,
+                task=job.task,
+                repeat=job.repeat,
+                outcome=outcome,
+                cause=payload["cause"],
+                usage=usage,
+                wall_s=payload["wall_s"],
+            )
+        )
+
+    def _expanded(self, job: ExpandJob, payload: Mapping[str, Any], usage: Usage) -> None:
+        kind = Expansion(payload["kind"])
+        self.unmeasured_in_row = self.unmeasured_in_row + 1 if kind is Expansion.UNMEASURED else 0
+        self.expansion_usage = self.expansion_usage + usage
+        child = self.tree.finish_expansion(job.node, kind)
+        if child is None:
+            self.failed_expansions.append(
+                FailedExpansion(job=job.id, node=job.node, kind=kind, reason=payload["reason"])
+            )
+            return
+        self.nodes.append(
+            Node(
+                id=child,
+                parent=job.node,
+                commit=payload["commit"],
+                tree=payload["tree"],
+                job=job.id,
+                brief=payload["brief"],
+            )
+        )
+
+    def _on_confirming(self, payload: Mapping[str, Any]) -> None:
+        self.candidates = tuple(payload["candidates"])
+        self.select_tasks = tuple(payload["tasks"])
+
+    def _on_winner(self, payload: Mapping[str, Any]) -> None:
+        self.winner = payload["node"]
+
+    def _on_sealed_opened(self, payload: Mapping[str, Any]) -> None:
+        self.sealed_tasks = tuple(payload["tasks"])
+        self.sealed_openings += 1
+
+    def _on_stopped(self, payload: Mapping[str, Any]) -> None:
+        self.unmeasured_in_row = 0
+
+
+def job_from(payload: Mapping[str, Any]) -> Job:
+    """A job from its "started" event."""
+    fields = dict(payload)
+    if fields.pop("type") == "expand":
+        return ExpandJob(**{**fields, "evidence": tuple(fields["evidence"])})
+    return EvaluateJob(**{**fields, "split": Split(fields["split"])})
+
+
+def usage_from(payload: Mapping[str, Any]) -> Usage:
+    """A usage from its event."""
+    return Usage(**{**payload, "dropped_fields": tuple(payload["dropped_fields"])})

@@ -1,0 +1,30 @@
+"""Text from agents, models and benchmarks on its way to a person, a file or another model: escaped and bounded."""
+
+_KEPT = frozenset("\n\t")
+
+
+def printable(text: str, limit: int = 10_000) -> str:
+    """No control characters, escape codes or direction marks; the middle is cut where it is longer than `limit`."""
+    safe = "".join(
+        character if character in _KEPT or character.isprintable() else _escape(character)
+        for character in clip(text, limit)
+    )
+    return clip(safe, limit)
+
+
+def clip(text: str, limit: int) -> str:
+    """At most `limit` characters: the beginning and the end, with what was left out counted between them."""
+    if len(text) <= limit:
+        return text
+    mark = f"\n… {len(text) - limit} characters left out …\n"
+    keep = max(limit - len(mark), 0)
+    return text[: keep - keep // 2] + mark + (text[-(keep // 2) :] if keep > 1 else "")
+
+
+def quote(text: str, limit: int) -> str:
+    """Untrusted text as data inside a prompt: every line behind `| `, so that it cannot end its own quotation."""
+    return "\n".join("| " + line for line in printable(text, limit).splitlines())
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
