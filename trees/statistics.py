@@ -61,9 +61,9 @@ def ranking(view: TreeView, *, minimum: int = 10, quantile: float = 0.01) -> NDA
 def best_belief(view: TreeView, *, minimum: int = 10, quantile: float = 0.01) -> int:
     """The node that a run hands over, first of the `ranking`; it may be the root.
 
-    The largest 1 % quantile of the belief Beta(1 + s, 1 + f), as arXiv 2510.21614, section 3.3 must mean it: as printed,
-    its formula is the distribution function at 1, which is 1 for every agent. `minimum` is ours: without it, 5 of 5
-    would beat 10 of 14.
+    The largest 1 % quantile of the belief Beta(1 + s, 1 + f), as arXiv 2510.21614, section 3.3 must mean it: its formula
+    as printed is the distribution function at 1, which is 1 for every agent. `minimum` is ours: without it, 5 of 5 would
+    beat 10 of 14.
     """
     return int(ranking(view, minimum=minimum, quantile=quantile)[0])
 
@@ -84,8 +84,8 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
 def paired_gain_interval(before: Sequence[float], after: Sequence[float], *, confidence: float = 0.95) -> Gain:
     """Mean gain from one agent to another, given the mean pass rates of both on the same tasks in the same order.
 
-    The task is the unit: repeats do not pass for tasks. The interval is Student's t on the differences, after one task is
-    added that only the first agent passes and one that only the other does (Agresti and Min's interval for matched
+    The task is the unit: repeats do not pass for tasks. The interval is Student's t on the differences, after one task
+    is added that only the first agent passes and one that only the other does (Agresti and Min's interval for matched
     pairs, Statistics in Medicine 24, 2005, for rates). Unlike a bootstrap it keeps its promise with few tasks and never
     has no width.
     """
@@ -118,7 +118,8 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Gain:
 
 def _share(successes: NDArray[np.int32], failures: NDArray[np.int32]) -> NDArray[np.float64]:
     evaluations = successes + failures
-    return np.divide(successes, evaluations, out=np.full(len(successes), np.nan), where=evaluations > 0)
+    unknown = np.full(len(evaluations), np.nan)
+    return np.asarray(np.divide(successes, evaluations, out=unknown, where=evaluations > 0))
 
 
 def _shrunk(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
