@@ -1,0 +1,32 @@
+# Everything here sets up what it needs in .venv first (scripts/setup), and does nothing where nothing is missing.
+.DEFAULT_GOAL := help
+.PHONY: help search test check format setup clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+search:  ## Grow a tree of agents offline, with a budget of 40 evaluations; ARGS="--seed 7" passes more flags
+	@scripts/setup search
+	@.venv/bin/hgm search --budget 40 $(ARGS)
+
+test:  ## Run every test that can run here; ARGS="-k journal" passes more flags to pytest
+	@scripts/setup test
+	@.venv/bin/python -m pytest $(ARGS)
+
+check:  ## Check format, lint and types
+	@scripts/setup check
+	@.venv/bin/ruff format --check --quiet . || { echo 'Not formatted as above: run "make format".'; exit 1; }
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+format:  ## Format the code and mend what the linter can
+	@scripts/setup check
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+setup:  ## Set up .venv for running, testing and checking
+	@scripts/setup test
+
+clean:  ## Remove .venv, caches and build output; runs stay
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './runs/*' -prune -exec rm -rf {} +
