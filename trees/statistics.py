@@ -61,9 +61,9 @@ def ranking(view: TreeView, *, minimum: int = 10, quantile: float = 0.01) -> NDA
 def best_belief(view: TreeView, *, minimum: int = 10, quantile: float = 0.01) -> int:
     """The node that a run hands over, first of the `ranking`; it may be the root.
 
-    The largest 1 % quantile of the belief Beta(1 + s, 1 + f), as arXiv 2510.21614, section 3.3 must mean it: its formula
-    as printed is the distribution function at 1, which is 1 for every agent. `minimum` is ours: without it, 5 of 5 would
-    beat 10 of 14.
+    The largest 1 % quantile of the belief Beta(1 + s, 1 + f), as arXiv 2510.21614, section 3.3 must mean it: as printed
+    its formula is the distribution function at 1, which is 1 for every agent. `minimum` is ours: without it, 5 of 5
+    would beat 10 of 14.
     """
     return int(ranking(view, minimum=minimum, quantile=quantile)[0])
 
