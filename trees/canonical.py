@@ -1,0 +1,49 @@
+"""JSON objects as one fixed text: sorted keys, no spaces, ASCII only, so that lone surrogates and controls survive."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+
+def dump_object(value: Mapping[str, Any]) -> str:
+    """The text of an object; equal objects have equal texts. Tuples become lists.
+
+    Raises:
+        ValueError: a NaN, an infinity, a key that is not a string, or a value that is not JSON.
+    """
+    _require_string_keys(value)
+    try:
+        text = json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def load_object(text: str) -> dict[str, Any]:
+    """The object that `dump_object` wrote.
+
+    Raises:
+        ValueError: the text is not JSON, or no object.
+    """
+    value = json.loads(text, parse_constant=_refuse)
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON object was expected, not {text[:40]!r}")
+    return value
+
+
+def _require_string_keys(value: object) -> None:
+    # json would turn 1 and None into "1" and "null", and what is read back would be another object.
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, Mapping):
+            for key in item:
+                if not isinstance(key, str):
+                    raise ValueError(f"the key {key!r} is not a string")
+            todo.extend(item.values())
+        elif isinstance(item, list | tuple):
+            todo.extend(item)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

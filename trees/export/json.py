@@ -1,0 +1,151 @@
+"""A run's tree as one JSON document, for other programs: `hgm tree export --format json`.
+
+The document follows `schema.json` beside this module. `version` grows when a reader of the old one could be misled; new
+keys may come without that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from json import dumps, loads
+from typing import Any
+
+from trees.records import NO_PARENT, TreeView
+from trees.statistics import lower_bound
+
+SCHEMA = "hgm.tree"
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An expansion that ended without a child because a gate refused it."""
+
+    job: str
+    reason: str
+    commit: str | None = None
+    """What it ended as, under refs/rejected; None where nothing was kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFacts:
+    """What a tree view does not know about one node."""
+
+    commit: str
+    tree: str
+    unmeasured: int = 0
+    """Evaluations that ended as unmeasured, retries included."""
+    pending_expansions: int = 0
+    rejected: tuple[Refusal, ...] = ()
+    job: str | None = None
+    """The expansion that made it; None for the root."""
+    brief: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a tree view does not know about the run."""
+
+    run: str
+    benchmark: str
+    backbone: str
+    policy: str
+    seed: int
+    budget: Mapping[str, float]
+    """Unit -> limit, e.g. {"evaluations": 40}."""
+    best: int
+    """The node that the run hands over."""
+    results: Mapping[str, Any]
+    """What was measured about the winner and the seed agent, by name; JSON values."""
+
+
+def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quantile: float = 0.01) -> dict[str, Any]:
+    """The document, made of plain JSON values; node i of the view is described by `nodes[i]`.
+
+    `best_belief` is the `quantile` of Beta(1 + successes, 1 + failures); `cmp` the share of successes among all
+    evaluations of the clade (HGM, arXiv 2510.21614, section 3.3), null where there is none.
+    """
+    if len(nodes) != len(view):
+        raise ValueError(f"{len(nodes)} descriptions for a tree of {len(view)} nodes")
+    beliefs = lower_bound(view, quantile=quantile)
+    children = _children(view)
+    depths = _depths(view)
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "run": facts.run,
+        "benchmark": facts.benchmark,
+        "backbone": facts.backbone,
+        "policy": facts.policy,
+        "seed": facts.seed,
+        "budget": dict(facts.budget),
+        "evaluations": int(view.successes.sum() + view.failures.sum()),
+        "best": facts.best,
+        "nodes": [
+            {
+                **_counts(view, node),
+                "commit": known.commit,
+                "tree": known.tree,
+                "job": known.job,
+                "brief": known.brief,
+                "unmeasured": known.unmeasured,
+                "best_belief": float(beliefs[node]),
+                "depth": depths[node],
+                "children": children[node],
+                "rejected": [asdict(refusal) for refusal in known.rejected],
+                "pending": {
+                    "evaluations": int(view.pending_evaluations[node]),
+                    "expansions": known.pending_expansions,
+                },
+            }
+            for node, known in enumerate(nodes)
+        ],
+        "results": dict(facts.results),
+    }
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """The document as ASCII text: nothing in it can reach a terminal as a control character.
+
+    Raises:
+        ValueError: it holds a NaN or an infinity.
+    """
+    return dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that every document of this version follows."""
+    found: dict[str, Any] = loads(files("trees.export").joinpath("schema.json").read_text("utf-8"))
+    return found
+
+
+def _counts(view: TreeView, node: int) -> dict[str, Any]:
+    parent = int(view.parent[node])
+    successes, failures = int(view.successes[node]), int(view.failures[node])
+    clade_successes, clade_failures = int(view.clade_successes[node]), int(view.clade_failures[node])
+    clade = clade_successes + clade_failures
+    return {
+        "id": node,
+        "parent": None if parent == NO_PARENT else parent,
+        "status": "evaluated" if successes + failures else "unevaluated",
+        "successes": successes,
+        "failures": failures,
+        "clade_successes": clade_successes,
+        "clade_failures": clade_failures,
+        "cmp": clade_successes / clade if clade else None,
+    }
+
+
+def _children(view: TreeView) -> list[list[int]]:
+    children: list[list[int]] = [[] for _ in range(len(view))]
+    for node, parent in enumerate(view.parent.tolist()):
+        if parent != NO_PARENT:
+            children[parent].append(node)
+    return children
+
+
+def _depths(view: TreeView) -> list[int]:
+    depths: list[int] = []
+    for parent in view.parent.tolist():
+        depths.append(0 if parent == NO_PARENT else depths[parent] + 1)
+    return depths
