@@ -1,0 +1,90 @@
+"""What every test may rely on: a clean environment, and visible skips where a part of the machine is missing.
+
+`@pytest.mark.needs("bubblewrap")` skips a test, with the reason, where that part is missing. HGM_REQUIRE=bubblewrap
+(as in .ci/run; more parts after commas) turns every skip whose reason names that word into a failure.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_")
+REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@cache
+def _without_bubblewrap() -> str:
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed (apt-get install bubblewrap)"
+    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, check=False)
+    return f"bubblewrap cannot start here: {tried.stderr.decode().strip()}" if tried.returncode else ""
+
+
+def _without_root() -> str:
+    return "" if os.geteuid() == 0 else "root is needed for this"
+
+
+def _with_root() -> str:
+    return "this is about users other than root" if os.geteuid() == 0 else ""
+
+
+PARTS: dict[str, Callable[[], str]] = {"bubblewrap": _without_bubblewrap, "root": _without_root, "no-root": _with_root}
+"""Part -> why it is missing; empty where it is there."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"needs(part, ...): skip where a part is missing; parts: {', '.join(PARTS)}")
+    unknown = set(REQUIRED) - {*PARTS, "data"}
+    if unknown:
+        raise pytest.UsageError(f"HGM_REQUIRE: no such part: {', '.join(sorted(unknown))}")
+    for name in [name for name in os.environ if SECRET.search(name)]:
+        del os.environ[name]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for part in mark.args:
+            if part not in PARTS:
+                raise pytest.UsageError(f"{item.nodeid} needs {part!r}; known parts: {', '.join(PARTS)}")
+            if missing := PARTS[part]():
+                pytest.skip(missing)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    report = yield
+    return _fail_if_required(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    report = yield
+    return _fail_if_required(report)
+
+
+def _fail_if_required(report):
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+    missing = [part for part in REQUIRED if re.search(rf"\b{re.escape(part)}\b", reason)]
+    if missing:
+        report.outcome = "failed"
+        report.longrepr = f"HGM_REQUIRE names {missing[0]}, but this would be skipped. {reason}"
+    return report
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Finds a file of benchmark records beside the checkout, which are not part of the repository; skips without it."""
+
+    def find(name: str) -> Path:
+        if not (DATA / name).is_file():
+            pytest.skip(f"no benchmark data: ../shared/data/{name} is not beside this checkout")
+        return DATA / name
+
+    return find
