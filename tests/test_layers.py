@@ -134,7 +134,7 @@ def test_what_runs_alone_needs_nothing_else(place):
     files = [file for file in sources() if file.startswith(place)]
     assert files
     own = place.removesuffix(".py").strip("/").replace("/", ".")
-        found = [item for file in files for item in imports_of(file)]
+    found = [item for file in files for item in imports_of(file)]
     assert not [str(item) for item in found if not _is_free(item.module) and not _is_in(own, item.module)]
 
 
