@@ -145,4 +145,3 @@ def _deadline_follows(lease: Lease, extend: Callable[[float], None], deadline_s:
     finally:
         over.set()
         watcher.join()
-

@@ -1,4 +1,4 @@
-"""AGENT on a command line: a folder, a bundled name, `RUN:best` or `RUN:<node>`; RUN: a path with a slash, or a name."""
+"""AGENT on a command line: a folder, a bundled name, `RUN:best` or `RUN:<node>`; RUN is a name or a path with a `/`."""
 
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -7,7 +7,7 @@ from hgm.contract import read_agent
 from hgm.errors import AgentError, RunError
 from hgm.run import Folder, read
 from hgm.state import RunState
-from sandboxes.base import Files
+from sandboxes.base import File, Files
 from trees.archive import Archive
 
 BUNDLED = Path(str(package_files("hgm"))) / "agents"
@@ -62,10 +62,9 @@ def find_agent(agent: str, runs_dir: Path) -> Files:
         run, _, which = agent.rpartition(":")
         path = find_run(run, runs_dir)
         state = read(path)
-        return Archive.open(Folder(path).archive).files(state.nodes[find_node(state, which)].commit)
+        stored = Archive.open(Folder(path).archive).files(state.nodes[find_node(state, which)].commit)
+        return {name: File(*file) for name, file in stored.items()}
     if Path(agent).is_dir():
         return read_agent(Path(agent))
     names = ", ".join(sorted(path.parent.name for path in BUNDLED.glob("*/agent.toml")))
     raise AgentError(f"{agent}: neither a folder, a bundled agent ({names}), nor RUN:best or RUN:<node>")
-
-

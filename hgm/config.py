@@ -1,4 +1,4 @@
-"""Typed configuration: defaults, then a TOML file, then flags. An unknown key is an error; every field is read somewhere."""
+"""Typed configuration: defaults, then a TOML file, then flags. An unknown key is an error."""
 
 import os
 import tomllib
@@ -74,10 +74,10 @@ class SearchConfig(_Record):
     """Who modifies an agent: itself, or always the same AGENT."""
     placebo: bool = False
     """The editor only changes a comment: what this "gains" is chance and selection."""
-    policy: PolicyConfig = Field(default_factory=PolicyConfig)
-    backbones: Backbones = Field(default_factory=Backbones)
-    limits: AgentLimits = Field(default_factory=AgentLimits)
-    confirmation: Confirmation = Field(default_factory=Confirmation)
+    policy: PolicyConfig = PolicyConfig()
+    backbones: Backbones = Backbones()
+    limits: AgentLimits = AgentLimits()
+    confirmation: Confirmation = Confirmation()
     minimum_evaluations: int = Field(10, ge=1)
     """A node with fewer cannot be best-belief while one with as many exists."""
 

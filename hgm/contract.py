@@ -1,5 +1,6 @@
 """The agent contract (protocol 1), host side: what `agent.toml` says, and how an agent folder becomes files."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -8,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hgm.errors import AgentError, WorkspaceRejected
 from sandboxes.base import Files
-from sandboxes.snapshot import read_folder
+from sandboxes.snapshot import MIB, Bounds, read_folder
 
 PROTOCOL = 1
 MANIFEST = b"agent.toml"
 IGNORED = frozenset({b".git", b"__pycache__", b".venv", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
+
+_BOUNDS = Bounds(entries=20_000, total_bytes=64 * MIB, file_bytes=4 * MIB)
 
 
 class Manifest(BaseModel):
@@ -60,12 +63,20 @@ def read_agent(folder: Path) -> Files:
     if not folder.is_dir():
         raise AgentError(f"{folder}: no such agent folder")
     try:
-        found = read_folder(folder)
+        found = _read(folder)
     except WorkspaceRejected as error:
         raise AgentError(f"{folder}: {error}") from error
     files = {path: file for path, file in found.items() if not IGNORED & set(path.split(b"/"))}
     read_manifest(files)
     return files
+
+
+def _read(folder: Path) -> Files:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return read_folder(handle, _BOUNDS).files
+    finally:
+        os.close(handle)
 
 
 def self_test_command(manifest: Manifest) -> tuple[str, ...]:

@@ -5,11 +5,12 @@ usage: contract_check.py AGENT_FOLDER COMMAND...   exit 0 = kept; otherwise the 
 
 import os
 import sys
+from collections.abc import Iterator
 
 LARGEST = 1_000_000
 
 
-def check(folder, command):
+def check(folder: str, command: "list[str]") -> "Iterator[str]":
     """Yield what is broken, most telling first."""
     prefix = "/hgm/agent/"
     for word in command:
@@ -24,7 +25,7 @@ def check(folder, command):
                 yield from compiles(path, os.path.relpath(path, folder))
 
 
-def compiles(path, shown):
+def compiles(path: str, shown: str) -> "Iterator[str]":
     """Yield why the file does not compile, if it does not."""
     try:
         with open(path, "rb") as source:

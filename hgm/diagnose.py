@@ -1,6 +1,6 @@
 """Evidence -> brief: a model reads what went wrong on search tasks and says what to change about the agent.
 
-All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidden tests and grading output are not in it.
+All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidden tests and grading output never are.
 """
 
 from collections.abc import Iterable, Mapping

@@ -63,7 +63,9 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         lab.progress(job.id, "grading")
         verdict = _grade(job, task, files, lab, slot)
     _record(job, task, lab, ended=ended, files=files, verdict=verdict)
-    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, usage=usage, detail=_detail(ended))
+    return EvaluationResult(
+        job=job.id, outcome=verdict.outcome, cause=verdict.cause, usage=usage, detail=_detail(ended)
+    )
 
 
 def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | None, Files, str, Usage]:

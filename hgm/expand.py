@@ -1,4 +1,4 @@
-"""One expansion, end to end: evidence -> brief -> the editor changes a copy of the agent -> gates -> a child's files."""
+"""One expansion, end to end: evidence -> brief -> the editor changes a copy of the agent -> gates -> a child."""
 
 import time
 from dataclasses import dataclass, replace
@@ -44,14 +44,16 @@ class _Turn:
 
 
 def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
-    parent = lab.archive.files(job.commit)
+    parent = lab.code(job.commit)
     lab.progress(job.id, "diagnosing")
     brief = diagnose(job, lab)
     turn = _edit(job, "edit", statement(brief, lab), parent, lab, slot)
     usage = turn.usage
     refused = _refusal(job, parent, turn, lab, slot)
     if refused and refused.repairable:
-        again = f"{statement(brief, lab)}\nA first attempt is in the workspace and was refused. Mend it:\n{refused.message}\n"
+        again = (
+            f"{statement(brief, lab)}\nA first attempt, in the workspace, was refused. Mend it:\n{refused.message}\n"
+        )
         turn = _edit(job, "repair", again, turn.files, lab, slot)
         usage = usage + turn.usage
         refused = _refusal(job, parent, turn, lab, slot)
@@ -107,7 +109,7 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
 
 def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     """A child that differs from its parent by one comment."""
-    parent = lab.archive.files(job.commit)
+    parent = lab.code(job.commit)
     path = min(path for path in parent if path.endswith(b".py"))
     comment = f"# placebo {job.seed}\n".encode()
     files = {**parent, path: File(parent[path].data.rstrip(b"\n") + b"\n" + comment, parent[path].mode)}

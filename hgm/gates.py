@@ -15,6 +15,7 @@ from hgm.gateway.client import LeaseSpec
 from hgm.lab import Lab
 from hgm.text import printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
+from trees.folders import write_folder
 
 HANDSHAKE_S = 30.0
 _DOCS = ("*.rst", "README*", "CHANGELOG*", "LICENSE*", "docs/*", "doc/*")
@@ -75,7 +76,9 @@ def changed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     if not paths:
         return Rejection(reason="empty", message="Nothing was changed.")
     if all(_matches(path, _DOCS + _TESTS) for path in paths):
-        return Rejection(reason="no-code", message="Only documentation or tests were changed; change how the agent works.")
+        return Rejection(
+            reason="no-code", message="Only documentation or tests were changed; change how the agent works."
+        )
     return None
 
 
@@ -125,7 +128,9 @@ def tests_itself(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """On a tiny task it talks to its model at least once and finishes."""
     job = f"{candidate.job}-handshake"
-    spec = LeaseSpec(job=job, role="solver", backbone=lab.backbones.solver, seed=candidate.seed, max_calls=lab.limits.max_calls)
+    spec = LeaseSpec(
+        job=job, role="solver", backbone=lab.backbones.solver, seed=candidate.seed, max_calls=lab.limits.max_calls
+    )
     assignment = Assignment(
         kind="solve",
         statement=HANDSHAKE_STATEMENT,
@@ -163,10 +168,6 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _checkout(candidate: Candidate, folder: Path) -> Path:
-    from sandboxes.snapshot import write_files
-
     agent = folder / "agent"
-    if not agent.exists():
-        agent.mkdir()
-        write_files(agent, candidate.files)
+    write_folder(candidate.files, agent, read_only=True)
     return agent

@@ -1,7 +1,7 @@
 """Jobs and their results: plain picklable values, so that they can run anywhere and be replayed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from evaluators.base import Split
@@ -53,7 +53,7 @@ class EvaluationResult:
     job: str
     outcome: Outcome
     cause: str = ""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     wall_s: float = 0.0
     detail: str = ""
     """For people: what the host saw, escaped."""
@@ -68,7 +68,7 @@ class ExpansionResult:
     reason: str = ""
     brief: str = ""
     files: Files | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     wall_s: float = 0.0
 
 

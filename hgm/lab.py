@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.base import Benchmark
@@ -13,7 +13,7 @@ from hgm.errors import BackboneError, SandboxError
 from hgm.gateway.client import Gateway
 from hgm.gateway.records import Usage
 from hgm.scratch import Scratch
-from sandboxes.base import Limits, SandboxProvider
+from sandboxes.base import File, Files, Limits, SandboxProvider
 from trees.archive import Archive
 from trees.git import BareRepository
 
@@ -40,8 +40,8 @@ class Lab:
     """Host-only: what hidden tests said."""
     relay: Path
     contract_check: Path
-    limits: AgentLimits = field(default_factory=AgentLimits)
-    backbones: Backbones = field(default_factory=Backbones)
+    limits: AgentLimits
+    backbones: Backbones
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
     editor_manifest: Manifest | None = None
@@ -57,6 +57,10 @@ class Lab:
     def agent(self, commit: str) -> Path:
         """A read-only folder with an agent's code, reachable from any sandbox."""
         return self.archive.materialise(commit, self.scratch.folder("agents"))
+
+    def code(self, commit: str) -> Files:
+        """An agent's files."""
+        return {path: File(*stored) for path, stored in self.archive.files(commit).items()}
 
     def must_be_well(self, usage: Usage, backbone: str) -> None:
         """Return when the host can prove, right now, that it is not to blame for what an agent did.

@@ -1,4 +1,4 @@
-"""What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed tasks once."""
+"""What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed ones."""
 
 import random
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from evaluators.base import Split
 from hgm.jobs import derive_seed
 from hgm.state import RunState
-from trees.records import ROOT, Decision, Evaluate, Expand, Outcome, Policy, Stop
+from trees.records import ROOT, Evaluate, Expand, Outcome, Policy, Stop
 from trees.statistics import ranking
 
 UNMEASURED_IN_ROW = 10
@@ -36,7 +36,7 @@ class Milestone:
     payload: Mapping[str, Any]
 
 
-Step: TypeAlias = Decision | Confirm | Milestone
+Step: TypeAlias = Expand | Evaluate | Confirm | Milestone
 
 
 def next_step(state: RunState, policy: Policy) -> Step | None:
@@ -89,7 +89,7 @@ def _search(state: RunState, policy: Policy) -> Step | None:
             raise TypeError(f"policy {policy.name} decided {decision!r}")
     if state.running:
         return None
-    best = ranking(view, minimum=state.config.minimum_evaluations)
+    best = ranking(view, minimum=state.config.minimum_evaluations).tolist()
     top = [node for node in best if node != ROOT][: state.config.confirmation.candidates]
     candidates = [node for node in best if node == ROOT or node in top]
     return Milestone("confirming", {"candidates": candidates, "tasks": state.created["select_tasks"]})
@@ -115,9 +115,7 @@ def _winner(state: RunState, candidates: tuple[int, ...]) -> int:
 def _seal(state: RunState) -> Step | None:
     winner = state.winner
     for node in (ROOT,) if winner in (ROOT, None) else (ROOT, winner):
-        slots = state.open_slots(
-            node, Split.SEALED, state.sealed_tasks or (), state.config.confirmation.sealed_repeats
-        )
+        slots = state.open_slots(node, Split.SEALED, state.sealed_tasks or (), state.config.confirmation.sealed_repeats)
         for task, repeat in slots:
             return Confirm(node, Split.SEALED, task, repeat)
     return None

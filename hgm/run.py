@@ -71,7 +71,9 @@ def create(path: Path, created: Mapping[str, Any], root: Files) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise RunError(f"{path.parent}: cannot make a run there ({error.strerror}): choose another --runs-dir") from error
+        raise RunError(
+            f"{path.parent}: cannot make a run there ({error.strerror}): choose another --runs-dir"
+        ) from error
     try:
         _fill(Folder(draft), created, root)
         draft.chmod(0o755)
@@ -177,6 +179,7 @@ class Run:
         self.archive = archive
         self.state = RunState.replay(journal.events())
         self._journal = journal
+        archive.reconcile({node.id: node.commit for node in self.state.nodes})
 
     def unfinished(self) -> list[Job]:
         """Jobs that were started and not finished: to be run again first, with the same ids and seeds."""
@@ -211,6 +214,8 @@ class Run:
             self._append("finished", _plain(result))
         else:
             self._append("finished", self._child(result))
+            youngest = self.state.nodes[-1]
+            self.archive.name(youngest.id, youngest.commit)
 
     def stop(self, reason: str) -> None:
         """Note why the loop ended before the run was finished."""
@@ -249,7 +254,9 @@ class Run:
             return payload
         index = int(job.id[1:])
         if result.kind is Expansion.CHILD and self.archive.has_tree(self.archive.tree_of(files)):
-            payload.update(kind=Expansion.REJECTED, reason="duplicate: an agent with exactly these files was born meanwhile")
+            payload.update(
+                kind=Expansion.REJECTED, reason="duplicate: an agent with exactly these files was born meanwhile"
+            )
         if payload["kind"] == Expansion.CHILD:
             entry = self.archive.add_child(job.commit, files, f"{job.id}: {result.brief}", index)
             payload.update(commit=entry.commit, tree=entry.tree)

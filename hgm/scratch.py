@@ -1,4 +1,4 @@
-"""The folder of a live run outside its directory: what sandboxes mount must have a short path that any uid may reach."""
+"""The folder of a live run outside its directory: what sandboxes mount needs a short path that any uid may reach."""
 
 import hashlib
 import os

@@ -24,8 +24,8 @@ from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
 from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
-from sandboxes.snapshot import write_files
 from trees.archive import Archive
+from trees.folders import write_folder
 from trees.git import BareRepository
 
 Progress = Callable[[str, str], None]
@@ -79,10 +79,9 @@ def lab_for(
     """A lab for the jobs of one run, for the time of the block."""
     provider = choose(sandbox)
     run = run_id(folder.path)
-    with Scratch(run) as scratch:
-        with Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
-            _probe(gateway, config)
-            yield _lab(folder, config, archive, root, provider, gateway, scratch, progress)
+    with Scratch(run) as scratch, Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
+        _probe(gateway, config)
+        yield _lab(folder, config, archive, root, provider, gateway, scratch, progress)
 
 
 def _lab(
@@ -123,8 +122,8 @@ def _editor(config: SearchConfig, scratch: Scratch, runs_dir: Path) -> tuple[Pat
     if config.editor == "self":
         return None, None
     files = find_agent(config.editor, runs_dir)
-    folder = scratch.folder("editor")
-    write_files(folder, files)
+    folder = scratch.root / "editor"
+    write_folder(files, folder, read_only=True)
     return folder, read_manifest(files)
 
 

@@ -67,7 +67,9 @@ class RunState:
         self.config = SearchConfig.model_validate(payload["config"])
         self.search_tasks: tuple[str, ...] = tuple(payload["search_tasks"])
         self.tree = Tree(tasks=len(self.search_tasks), budget=self.config.budget)
-        self.nodes = [Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)]
+        self.nodes = [
+            Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)
+        ]
         self.running: dict[str, Job] = {}
         self.jobs = 0
         """Jobs ever started; the next one's number."""

@@ -1,0 +1,111 @@
+"""Kill a real search with SIGKILL at random moments, resume it, and compare with the run that nobody disturbed.
+
+usage: python benchmarks/kills.py [--kills 50] [--budget 8] [--seed 0] [--save FILE]
+
+One worker. For each run seed: an uninterrupted search; then the same search, killed again and again at uniformly random
+moments after its start until it is finished. Both must have the same parents, git trees, decisions and outcomes; no job
+may be finished twice, and after `hgm gc` no process, cgroup, mount or folder of theirs may be left.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from hgm.run import Folder, read
+from hgm.scratch import run_id
+from trees.journal import Journal
+
+HGM = [sys.executable, "-m", "hgm"]
+SMALL = ["--quiet", "--workers", "1", "-o", "confirmation.select_tasks=2", "-o", "confirmation.sealed_tasks=2",
+         "-o", "confirmation.sealed_repeats=1"]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--budget", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save", type=Path)
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory(prefix="hgm-kills-") as folder:
+        runs = Path(folder)
+        while sum(int(str(row["kills"])) for row in rows) < args.kills:
+            rows.append(disturb(runs, args.seed + len(rows), args.budget, rng))
+            print(json.dumps(rows[-1]), flush=True)
+    total = sum(int(str(row["kills"])) for row in rows)
+    failed = [row for row in rows if not all(row[key] for key in ("equal", "no_job_twice", "nothing_left"))]
+    print(f"{total} kills over {len(rows)} runs; unlike the undisturbed run: {len(failed)}")
+    if args.save:
+        args.save.write_text(json.dumps({"kills": total, "rows": rows}, indent=1) + "\n")
+    sys.exit(bool(failed))
+
+
+def disturb(runs: Path, seed: int, budget: int, rng: random.Random) -> dict[str, object]:
+    """One run seed: undisturbed, then killed until it is finished."""
+    calm, killed = runs / f"calm-{seed}", runs / f"kill-{seed}"
+    start = ["--runs-dir", str(runs), "--budget", str(budget), "--seed", str(seed), *SMALL]
+    subprocess.run([*HGM, "search", "--run", calm.name, *start], check=True, stdout=subprocess.DEVNULL)
+    kills = 0
+    while not finished_undisturbed(killed, start, rng.uniform(0.3, 6.0)):
+        kills += 1
+    subprocess.run([*HGM, "gc", "--runs-dir", str(runs)], check=True, stdout=subprocess.DEVNULL)
+    return {
+        "seed": seed,
+        "kills": kills,
+        "jobs": read(killed).jobs,
+        "equal": read(calm).essence() == read(killed).essence(),
+        "no_job_twice": no_job_twice(killed),
+        "nothing_left": not left_behind(killed),
+    }
+
+
+def finished_undisturbed(run: Path, start: list[str], patience: float) -> bool:
+    """Start or resume the run; kill it when patience ends. Whether it came to its end before that."""
+    begun = Folder(run).journal.is_file()
+    command = ["resume", str(run), "--quiet"] if begun else ["search", "--run", run.name, *start]
+    process = subprocess.Popen([*HGM, *command], stdout=subprocess.DEVNULL)
+    try:
+        status = process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return False
+    if status:
+        raise SystemExit(f"hgm {command[0]} ended with {status} by itself")
+    return True
+
+
+def no_job_twice(run: Path) -> bool:
+    """Every job was started once and finished once, over all the lives of the run."""
+    journal = Journal.open(Folder(run).journal, readonly=True)
+    events = list(journal.events())
+    journal.close()
+    started = Counter(event.payload["id"] for event in events if event.kind == "started")
+    finished = Counter(event.payload["job"] for event in events if event.kind == "finished")
+    return started == finished and set(started.values()) == {1}
+
+
+def left_behind(run: Path) -> list[str]:
+    """Processes, mounts, cgroups and folders that still carry the run's name."""
+    name = run_id(run)
+    found = [line for line in Path("/proc/mounts").read_text().splitlines() if name in line]
+    found += [str(path) for path in Path("/sys/fs/cgroup").rglob(f"*{name}*")]
+    found += [str(path) for path in Path(tempfile.gettempdir()).glob(f"hgm-*/{name}")]
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [str(cmdline)] if name.encode() in cmdline.read_bytes() else []
+        except OSError:
+            continue  # it ended while we looked
+    return found
+
+
+if __name__ == "__main__":
+    main()
