@@ -63,6 +63,18 @@ class Usage:
     """Names of request fields that were not passed on, sorted."""
     backbone_failed: bool = False
     """The provider failed for good on some call; the fixed probe says whether it is down."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            waited_s=self.waited_s + other.waited_s,
+            refused=self.refused + other.refused,
+            dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
+            backbone_failed=self.backbone_failed or other.backbone_failed,
+        )
+
     trouble: str = ""
     """What the last such failure was, for the host's eyes."""
 
@@ -86,14 +98,3 @@ def usage_to_json(usage: Usage) -> dict[str, Json]:
 def usage_from_json(value: Mapping[str, Json]) -> Usage:
     """The inverse of `usage_to_json`."""
     return Usage(**{**value, "dropped_fields": tuple(value["dropped_fields"])})
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            calls=self.calls + other.calls,
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            waited_s=self.waited_s + other.waited_s,
-            refused=self.refused + other.refused,
-            dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
-            backbone_failed=self.backbone_failed or other.backbone_failed,
-        )

@@ -1,0 +1,56 @@
+"""What the controller asks of the gateway, on a socket that only its user can open.
+
+    POST   /leases          {"spec": …, "token": …}   -> {"folder": …}
+    GET    /leases/JOB                                -> usage
+    DELETE /leases/JOB                                -> usage
+    POST   /probe           {"backbone": …}           -> {"ok": …}
+
+Trouble is a 400 with {"error": name in hgm.errors, "message": …}.
+"""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hgm.errors import HGMError
+from hgm.gateway.leases import Leases
+from hgm.gateway.records import spec_from_json, usage_to_json
+from hgm.gateway.upstreams import Upstreams
+
+
+def control_app(leases: Leases, upstreams: Upstreams) -> Starlette:
+    """The application of the control socket."""
+
+    async def open_lease(request: Request) -> Response:
+        asked = await request.json()
+        spec = spec_from_json(asked["spec"])
+        await upstreams.of(spec.backbone).start()
+        folder: Path = await leases.open(spec, asked["token"])
+        return JSONResponse({"folder": str(folder)})
+
+    async def usage(request: Request) -> Response:
+        return JSONResponse(usage_to_json(leases.usage(request.path_params["job"])))
+
+    async def close_lease(request: Request) -> Response:
+        return JSONResponse(usage_to_json(await leases.close(request.path_params["job"])))
+
+    async def probe(request: Request) -> Response:
+        asked = await request.json()
+        return JSONResponse({"ok": await upstreams.of(asked["backbone"]).probe()})
+
+    return Starlette(
+        routes=[
+            Route("/leases", open_lease, methods=["POST"]),
+            Route("/leases/{job}", usage, methods=["GET"]),
+            Route("/leases/{job}", close_lease, methods=["DELETE"]),
+            Route("/probe", probe, methods=["POST"]),
+        ],
+        exception_handlers={HGMError: _trouble},
+    )
+
+
+async def _trouble(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=400)

@@ -1,0 +1,131 @@
+"""Small checks that together say what may pass: each returns the value to pass on, built afresh, or refuses it."""
+
+from collections.abc import Callable, Container, Mapping
+from typing import TypeAlias
+
+from hgm.gateway.records import Json
+from hgm.gateway.refusal import Refusal
+from hgm.gateway.settings import Settings
+
+LONGEST_NAME = 64
+MOST_NAMES = 64
+
+
+class Reading:
+    """One request being read: its limits, and the names of the fields left out so far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.images = 0
+        self._dropped: set[str] = set()
+
+    def drop(self, where: str, name: str) -> None:
+        """Note that a field stays behind. Its name is the agent's: short, printable, and not too many of them."""
+        if len(self._dropped) < MOST_NAMES:
+            self._dropped.add(where + ascii(name)[1:-1][:LONGEST_NAME])
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._dropped))
+
+
+Check: TypeAlias = Callable[[Json, str, Reading], Json]
+"""(value, where it is, the reading) -> the value to pass on. Raises `Refusal`."""
+
+
+def wrong(where: str, expected: str) -> Refusal:
+    """The refusal for a value that is not what the wire format says."""
+    return Refusal(400, f"{where} must be {expected}", code="invalid_value", param=where)
+
+
+def text(value: Json, where: str, _: Reading) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise wrong(where, "a string")
+    return value
+
+
+def boolean(value: Json, where: str, _: Reading) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise wrong(where, "a boolean")
+    return value
+
+
+def short_text(limit: int) -> Check:
+    """A string of at most `limit` characters."""
+
+    def check(value: Json, where: str, _: Reading) -> str:
+        if not isinstance(value, str) or len(value) > limit:
+            raise wrong(where, f"a string of at most {limit} characters")
+        return value
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of these strings."""
+
+    def check(value: Json, where: str, _: Reading) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise wrong(where, "one of " + ", ".join(choices))
+        return value
+
+    return check
+
+
+def either(first: type, check_first: Check, check_other: Check) -> Check:
+    """`check_first` for a value of type `first`, else `check_other`."""
+
+    def check(value: Json, where: str, reading: Reading) -> Json:
+        return (check_first if isinstance(value, first) else check_other)(value, where, reading)
+
+    return check
+
+
+def many(item: Check, *, at_most: int, at_least: int = 0) -> Check:
+    """A list of such items."""
+
+    def check(value: Json, where: str, reading: Reading) -> list[Json]:
+        if not isinstance(value, list) or not at_least <= len(value) <= at_most:
+            raise wrong(where, f"a list of {at_least} to {at_most} entries")
+        return [item(entry, where + "[]", reading) for entry in value]
+
+    return check
+
+
+def fields(required: Mapping[str, Check], optional: Mapping[str, Check], *, nullable: Container[str] = ()) -> Check:
+    """An object: these fields pass, others are dropped and noted. An optional null is an absence unless nullable."""
+
+    def check(value: Json, where: str, reading: Reading) -> dict[str, Json]:
+        if not isinstance(value, dict):
+            raise wrong(where, "an object")
+        if missing := [name for name in required if name not in value]:
+            raise wrong(f"{where}.{missing[0]}", "present")
+        known = {**required, **optional}
+        passed: dict[str, Json] = {}
+        for name, content in value.items():
+            if content is None and name not in required:
+                if name in nullable:
+                    passed[name] = None
+            elif name in known:
+                passed[name] = known[name](content, f"{where}.{name}", reading)
+            else:
+                reading.drop(where + ".", name)
+        return passed
+
+    return check
+
+
+def by_kind(key: str, kinds: Mapping[str, Check], *, otherwise: str) -> Check:
+    """An object whose `key` says which check it must pass; any other kind is refused with the words of `otherwise`."""
+
+    def check(value: Json, where: str, reading: Reading) -> Json:
+        kind = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(kind, str) or kind not in kinds:
+            message = f"{where}.{key} {ascii(kind)[:LONGEST_NAME]} does not pass here: {otherwise}"
+            raise Refusal(400, message, code="not_allowed", param=where)
+        return kinds[kind](value, where, reading)
+
+    return check

@@ -1,0 +1,37 @@
+"""What a controller and its gateway must agree on before the gateway starts."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from hgm.gateway.settings import Settings
+
+CONTROL_SOCKET = ".control"
+"""In the gateway's folder."""
+LEASE_SOCKET = "sock"
+"""In a lease's folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a controller tells its gateway. Nothing in it is secret."""
+
+    trajectories: Path
+    scripts: Path | None = None
+    replay: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self), default=str) + "\n"
+
+    @classmethod
+    def from_json(cls, line: str) -> "Order":
+        """The inverse of `to_json`."""
+        value = json.loads(line)
+        return cls(
+            trajectories=Path(value["trajectories"]),
+            scripts=value["scripts"] and Path(value["scripts"]),
+            replay=value["replay"] and Path(value["replay"]),
+            settings=Settings(**value["settings"]),
+        )

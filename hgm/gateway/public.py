@@ -1,0 +1,231 @@
+"""What an agent can reach: one small HTTP application, the same on every lease's socket.
+
+The lease comes with the connection (`request.state.lease`), never from the request; its token is checked before any
+byte of a body is read.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hgm.errors import GatewayError
+from hgm.gateway import calls, completions
+from hgm.gateway.dialects.base import Dialect, Wanted
+from hgm.gateway.live import Call, LiveLease, closed
+from hgm.gateway.records import Json
+from hgm.gateway.refusal import Refusal
+from hgm.gateway.settings import Settings
+from hgm.gateway.strict_json import parse_object
+from hgm.gateway.upstream import Upstream
+
+FINAL = {"x-should-retry": "false"}
+"""OpenAI's clients obey it: the gateway has tried, or trying again cannot help."""
+UNREAD = {"connection": "close"}
+
+UpstreamOf = Callable[[str], Upstream]
+
+
+def public_app(dialect: Dialect, upstream_of: UpstreamOf) -> ASGIApp:
+    """The application of every lease's socket."""
+
+    async def call(request: Request) -> Response:
+        return await _call(request, dialect, upstream_of)
+
+    app = Starlette(
+        routes=[Route(dialect.path, call, methods=["POST"]), Route("/v1/models", _models, methods=["GET"])],
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _no_route,
+            GatewayError: _own_trouble,
+            ClientDisconnect: _hung_up,
+        },
+    )
+    return Door(app)
+
+
+def tombstone_app() -> ASGIApp:
+    """What answers in the place of leases that are closed."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await _answer_refusal(closed(), close=True)(scope, receive, send)
+
+    return app
+
+
+class Door:
+    """Turns a request away by its headers alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        lease: LiveLease = scope["state"]["lease"]
+        try:
+            _check_headers(lease, scope["headers"])
+        except Refusal as refusal:
+            lease.refuse()
+            await _answer_refusal(refusal, close=True)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _check_headers(lease: LiveLease, headers: list[tuple[bytes, bytes]]) -> None:
+    settings = lease.settings
+    if len(headers) > settings.max_header_count:
+        raise Refusal(431, f"more than {settings.max_header_count} headers", code="headers_too_large")
+    if sum(len(name) + len(value) + 4 for name, value in headers) > settings.max_header_bytes:
+        raise Refusal(431, f"headers are over {settings.max_header_bytes} bytes", code="headers_too_large")
+    named = {name: value for name, value in headers if name in (b"authorization", b"content-length")}
+    if b"content-length" in named and any(name == b"transfer-encoding" for name, _ in headers):
+        raise Refusal(400, "Content-Length and Transfer-Encoding in one request", code="ambiguous_length")
+    if not lease.admits(named.get(b"authorization", b"").decode("latin-1")):
+        raise Refusal(401, "the token is not this lease's", code="invalid_api_key")
+    if lease.closed:
+        raise closed()
+    if int(named.get(b"content-length", b"0")) > settings.max_body_bytes:
+        raise _too_large(settings)
+
+
+async def _models(request: Request) -> Response:
+    lease: LiveLease = request.state.lease
+    model = {"id": lease.spec.backbone, "object": "model", "created": 0, "owned_by": "hgm"}
+    return JSONResponse({"object": "list", "data": [model]})
+
+
+async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
+    lease: LiveLease = request.state.lease
+    async with lease.slots:
+        body = await _read(request, lease.settings)
+        wanted = dialect.read(parse_object(body, lease.settings), lease.settings)
+        call = lease.begin(wanted, dialect, size=len(body))
+        upstream = upstream_of(lease.spec.backbone)
+        if wanted.stream:
+            return await _streamed(request, lease, upstream, call, wanted)
+        settled = await calls.while_present(lease, calls.whole(lease, upstream, call), _gone(request))
+    if settled is None:
+        return Sent()
+    headers = {} if settled.status == 200 else FINAL
+    return JSONResponse(settled.response, settled.status, headers=headers)
+
+
+async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call: Call, wanted: Wanted) -> Response:
+    """The whole stream is sent from here, where the lease can cut it off; what is returned only says that it was."""
+    stream = EventStream(request)
+    if upstream.streams:
+        work = calls.streamed(lease, upstream, call, stream.emit)
+    else:
+        work = calls.whole(lease, upstream, call)
+    try:
+        settled = await calls.while_present(lease, work, _gone(request))
+    except Refusal as refusal:
+        if not stream.begun:
+            raise
+        await stream.end(refusal.body())
+        return Sent()
+    if settled is None:
+        return Sent()
+    if settled.status != 200:
+        if not stream.begun:
+            return JSONResponse(settled.response, settled.status, headers=FINAL)
+        await stream.end(settled.response)
+        return Sent()
+    if not upstream.streams:
+        for chunk in completions.chunks(settled.response):
+            await stream.emit(chunk)
+    if wanted.include_usage:
+        await stream.emit(completions.usage_chunk(settled.response))
+    await stream.end()
+    return Sent()
+
+
+class EventStream:
+    """Server-sent events to one agent; the status line goes out with the first one."""
+
+    def __init__(self, request: Request) -> None:
+        self._send: Send = request._send
+        self.begun = False
+
+    async def emit(self, chunk: Json) -> None:
+        """Send one chunk."""
+        if not self.begun:
+            self.begun = True
+            headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._body(f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n", more=True)
+
+    async def end(self, error: Json = None) -> None:
+        """Say that it is complete, or why it never will be."""
+        await self._body("data: [DONE]\n\n" if error is None else f"data: {json.dumps(error)}\n\n", more=False)
+
+    async def _body(self, text: str, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+
+
+class Sent(Response):
+    """A response that has been sent already, or that nobody waits for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Nothing is left to send."""
+
+
+async def _read(request: Request, settings: Settings) -> bytes:
+    """The body, within its limits on size and time.
+
+    Raises:
+        Refusal: a limit is broken.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(settings.body_timeout_s):
+            async for part in request.stream():
+                body += part
+                if len(body) > settings.max_body_bytes:
+                    raise _too_large(settings)
+    except TimeoutError:
+        message = f"the body did not arrive within {settings.body_timeout_s:g} s"
+        raise Refusal(408, message, code="body_timeout") from None
+    return bytes(body)
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the agent hangs up."""
+    message: Message = {"type": ""}
+    while message["type"] != "http.disconnect":
+        message = await request.receive()
+
+
+def _too_large(settings: Settings) -> Refusal:
+    return Refusal(413, f"the request body is over {settings.max_body_bytes} bytes", code="body_too_large")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    request.state.lease.refuse()
+    return _answer_refusal(error, close=error.status in (408, 413))
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return await _refused(request, Refusal(error.status_code, str(error.detail), code="no_route"))
+
+
+async def _hung_up(request: Request, error: Exception) -> Response:
+    return Sent()
+
+
+async def _own_trouble(request: Request, error: Exception) -> Response:
+    """The gateway's own failure (a full disk, say): the host learns why, the agent only that."""
+    request.state.lease.fail(str(error))
+    return _answer_refusal(calls.backbone_failed())
+
+
+def _answer_refusal(refusal: Refusal, *, close: bool = False) -> Response:
+    return JSONResponse(refusal.body(), refusal.status, headers={**FINAL, **(UNREAD if close else {})})

@@ -1,0 +1,92 @@
+"""A gateway seen from outside: a value that names its control socket, and the leases taken through it."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from time import monotonic, sleep
+
+from hgm.errors import BackboneError, ConfigError, GatewayError
+from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json
+from hgm.gateway.unix_http import Answer, exchange
+
+RESTART_S = 15.0
+POLL_S = 0.02
+TROUBLES = {error.__name__: error for error in (BackboneError, ConfigError, GatewayError)}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A gateway's control socket. A plain value: any process of the same user may use it, from any thread."""
+
+    socket: Path
+
+    def lease(self, spec: LeaseSpec) -> "RemoteLease":
+        """Open a lease.
+
+        Raises:
+            ConfigError: the backbone does not exist.
+            BackboneError: it cannot be started.
+            GatewayError: the job has a live lease already, or the gateway is in trouble.
+        """
+        token = secrets.token_urlsafe(24)
+        answer = self._ask("POST", "/leases", {"spec": asdict(spec), "token": token})
+        return RemoteLease(Path(answer["folder"]), token, self, spec.job)
+
+    def probe(self, backbone: str) -> bool:
+        """Whether the backbone works right now, tried with a fixed request of the gateway's own.
+
+        Raises:
+            ConfigError: the backbone does not exist.
+        """
+        return bool(self._ask("POST", "/probe", {"backbone": backbone})["ok"])
+
+    def usage(self, job: str) -> Usage:
+        """What the job's latest lease has used."""
+        return usage_from_json(self._ask("GET", f"/leases/{job}"))
+
+    def close(self, job: str) -> Usage:
+        """Revoke the job's lease."""
+        return usage_from_json(self._ask("DELETE", f"/leases/{job}"))
+
+    def _ask(self, method: str, target: str, body: Json = None) -> Json:
+        answer = _patiently(lambda: exchange(self.socket, method, target, body=body))
+        if answer.status == 200:
+            return answer.body
+        raise TROUBLES[answer.body["error"]](answer.body["message"])
+
+
+@dataclass
+class RemoteLease:
+    """A `Lease` of a gateway process."""
+
+    folder: Path
+    token: str = field(repr=False)
+    control: Control
+    job: str
+    _final: Usage | None = None
+
+    def usage(self) -> Usage:
+        """See `Lease.usage`."""
+        return self._final or self.control.usage(self.job)
+
+    def close(self) -> Usage:
+        """See `Lease.close`."""
+        if self._final is None:
+            self._final = self.control.close(self.job)
+        return self._final
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """What the gateway answers, also where it has just died and is being started again: all requests are idempotent."""
+    deadline = monotonic() + RESTART_S
+    while True:
+        try:
+            return ask()
+        except (ConnectionError, BlockingIOError, FileNotFoundError, HTTPException) as trouble:
+            if monotonic() > deadline:
+                raise GatewayError(f"the gateway does not answer: {trouble}") from trouble
+        except OSError as trouble:
+            raise GatewayError(f"the gateway does not answer: {trouble}") from trouble
+        sleep(POLL_S)

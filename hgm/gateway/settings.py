@@ -1,0 +1,38 @@
+"""What one lease's socket accepts, and how long the gateway tries a backbone: one value, fixed when it starts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Limits of the public sockets, then patience with backbones. Every lease has these to itself."""
+
+    max_connections: int = 16
+    """Open at once on one socket; the next is closed."""
+    max_parallel_calls: int = 4
+    """Calls of one lease that are read or answered at once; the others wait."""
+    max_header_bytes: int = 16_384
+    """Request line included."""
+    max_header_count: int = 64
+    header_timeout_s: float = 10.0
+    """From the first moment a request could begin to its last header; also how long an idle connection stays."""
+    body_timeout_s: float = 30.0
+    max_body_bytes: int = 16_000_000
+    max_json_depth: int = 32
+    max_json_values: int = 200_000
+    max_messages: int = 2_000
+    max_tools: int = 128
+    max_images: int = 16
+    max_image_bytes: int = 4_000_000
+    """Of one image, decoded."""
+    max_image_pixels: int = 10_000_000
+    attempts: int = 5
+    """Of one call, the first included."""
+    attempt_timeout_s: float = 300.0
+    """Without a byte from the backbone."""
+    backoff_s: float = 0.5
+    """Before the second attempt; doubles each time."""
+    max_backoff_s: float = 30.0
+    """Also caps what a provider asks for with Retry-After: the gateway waits by its own clock."""
+    max_answer_bytes: int = 16_000_000
+    probe_timeout_s: float = 20.0

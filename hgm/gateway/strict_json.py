@@ -1,0 +1,38 @@
+"""JSON from a stranger: size, depth and number of values are known before anything is built from it."""
+
+import json
+import re
+from itertools import accumulate
+
+from hgm.gateway.records import Json
+from hgm.gateway.refusal import Refusal
+from hgm.gateway.settings import Settings
+
+# Matches an unterminated string too: otherwise every quote in it would start another search to the end.
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
+NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
+STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
+
+
+def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
+    """The JSON object in `body`.
+
+    Raises:
+        Refusal: it is none, or goes beyond a limit.
+    """
+    structure = STRING.sub(b"", body).translate(None, NOT_STRUCTURE)
+    if len(structure) > settings.max_json_values:
+        raise Refusal(400, "the request body holds too many JSON values", code="too_many_values")
+    if max(accumulate(map(STEPS.__getitem__, structure)), default=0) > settings.max_json_depth:
+        raise Refusal(400, f"the request body nests deeper than {settings.max_json_depth} levels", code="too_deep")
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "the request body is not valid JSON", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise Refusal(400, "the request body must be a JSON object", code="invalid_json")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,46 @@
+"""How long calls of one lease have waited for rate limits and retries, counted once where they overlap."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+
+@dataclass
+class Wait:
+    """One call's wait: begins with its first attempt once that has failed, and ends when the last attempt begins."""
+
+    start: float
+    end: float | None = None
+
+    def seconds(self) -> float:
+        """So far."""
+        return (monotonic() if self.end is None else self.end) - self.start
+
+
+@dataclass
+class Waits:
+    """All waits of one lease."""
+
+    before_s: float = 0.0
+    """What earlier gateway processes measured."""
+    _waits: list[Wait] = field(default_factory=list)
+
+    @contextmanager
+    def since(self, start: float) -> Iterator[Wait]:
+        """A wait that began at `start` and lasts as long as the block, unless the block itself ends it earlier."""
+        wait = Wait(start)
+        self._waits.append(wait)
+        try:
+            yield wait
+        finally:
+            wait.end = monotonic() if wait.end is None else wait.end
+
+    def seconds(self) -> float:
+        """Time in which at least one call was waiting, up to now."""
+        total, reached, now = self.before_s, float("-inf"), monotonic()
+        for wait in sorted(self._waits, key=lambda wait: wait.start):
+            end = now if wait.end is None else wait.end
+            total += max(0.0, end - max(wait.start, reached))
+            reached = max(reached, end)
+        return total
