@@ -65,6 +65,16 @@ def test_as_published_the_first_five_decisions_expand_the_root(name: str) -> Non
     assert first_decisions(make_policy(name, root_evaluations=0), 5, Script(workers=8)) == [Expand(ROOT)] * 5
 
 
+def test_rejected_ones_are_among_the_five_expansions() -> None:
+    tree = grown([(NO_PARENT, 3, 2)])
+    for expansion in (Expansion.REJECTED, Expansion.UNMEASURED, Expansion.REJECTED, Expansion.CHILD):
+        tree.start_expansion(ROOT)
+        tree.finish_expansion(ROOT, expansion)
+        assert choose(HGM(), evaluating(tree.view())) == Expand(ROOT)
+    tree.start_expansion(ROOT)
+    assert isinstance(choose(HGM(), evaluating(tree.view())), Evaluate)
+
+
 def test_an_unmeasured_evaluation_of_the_root_is_made_up_for() -> None:
     tree = grown([(NO_PARENT, 2, 2)])
     tree.start_evaluation(ROOT, 9)
@@ -135,8 +145,8 @@ def evaluating(view: TreeView) -> TreeView:
     return dataclasses.replace(view, evaluations=0)
 
 
-LINEAGES = [(NO_PARENT, 3, 9), (ROOT, 1, 5), (1, 6, 1), (ROOT, 4, 3)]
-"""A poor child with a fine child of its own, and a fair child."""
+LINEAGES = [(NO_PARENT, 3, 9), (ROOT, 1, 5), (1, 6, 1), (ROOT, 4, 3), (ROOT, 0, 0)]
+"""A poor child with a fine child of its own, a fair child and one that nobody has measured."""
 
 
 def thompson(counts: list[tuple[int, int]], tau: float, *, times: int = 20_000) -> list[float]:
@@ -153,7 +163,7 @@ def thompson(counts: list[tuple[int, int]], tau: float, *, times: int = 20_000) 
 def test_hgm_expands_by_draws_on_clade_counts(spent: float, temperature: bool, tau: float) -> None:
     view = dataclasses.replace(expanding(grown(LINEAGES).view()), spent=spent)
     policy = HGM(initial_expansions=0, temperature=temperature)
-    expected = thompson([(14, 18), (7, 6), (6, 1), (4, 3)], tau)
+    expected = thompson([(14, 18), (7, 6), (6, 1), (4, 3), (0, 0)], tau)
     assert choices(policy, view) == pytest.approx(expected, abs=0.03)
 
 
@@ -161,7 +171,7 @@ def test_hgm_expands_by_draws_on_clade_counts(spent: float, temperature: bool, t
 def test_hgm_evaluates_by_draws_on_own_counts(spent: float, temperature: bool, tau: float) -> None:
     view = dataclasses.replace(evaluating(grown(LINEAGES).view()), spent=spent)
     policy = HGM(initial_expansions=0, temperature=temperature)
-    expected = thompson([(3, 9), (1, 5), (6, 1), (4, 3)], tau)
+    expected = thompson([(3, 9), (1, 5), (6, 1), (4, 3), (0, 0)], tau)
     assert choices(policy, view) == pytest.approx(expected, abs=0.03)
 
 

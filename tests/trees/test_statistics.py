@@ -185,6 +185,12 @@ def test_ninety_five_percent_of_intervals_hold_the_true_gain(
     assert held / 600 >= 0.93
 
 
+def test_the_interval_of_a_gain_is_as_worked_out_by_hand() -> None:
+    """Mean 3/12, standard error sqrt((5/12 - 1/16) / 12), and t = 2.201 with 11 degrees of freedom."""
+    gain = paired_gain_interval([0.0] * 10, [1.0] * 3 + [0.0] * 7)
+    assert gain == pytest.approx((0.3, 0.25 - 2.201 * 0.17180, 0.25 + 2.201 * 0.17180), abs=1e-4)
+
+
 def test_more_tasks_and_equal_results_narrow_the_interval() -> None:
     few, many = ([0.0, 1.0] * count for count in (10, 100))
     assert paired_gain_interval(many, many).high < paired_gain_interval(few, few).high / 5
