@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import pytest
+
+from hgm.errors import RunError, TellError
+from hgm.executors.local import LocalExecutor
+from hgm.jobs import EvaluationResult
+from hgm.loop import Watch, search
+from hgm.plan import is_finished
+from hgm.run import Folder, create, is_locked, opened, read
+from tests.hgm.simulated import SEED_AGENT, created, cut, events_of, go_on, make, work
+from trees.journal import Journal
+from trees.policies import make_policy
+from trees.records import Outcome
+
+
+def test_a_run_goes_from_search_to_a_sealed_winner(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    assert go_on(run) == ""
+    state = read(run)
+    assert is_finished(state)
+    assert state.tree.view().evaluations == 30
+    assert state.winner in state.candidates
+    assert 0 in state.candidates, "the seed agent is always confirmed beside the others"
+    assert state.sealed_openings == 1
+
+
+@pytest.mark.parametrize("policy", ["hgm", "greedy", "random", "flat_children"])
+def test_killed_between_any_two_events_it_resumes_to_the_same_run(tmp_path: Path, policy: str) -> None:
+    calm = make(tmp_path / "calm", policy=policy, budget=14)
+    go_on(calm)
+    expected = read(calm).essence()
+    for events in range(1, events_of(calm)):
+        copy = cut(calm, tmp_path / f"cut-{events}", events)
+        go_on(copy)
+        assert read(copy).essence() == expected, f"after event {events}"
+
+
+def test_stopped_and_resumed_it_equals_the_undisturbed_run(tmp_path: Path) -> None:
+    calm, stopped = make(tmp_path / "calm"), make(tmp_path / "stopped")
+    go_on(calm)
+    pauses = 0
+    while not is_finished(read(stopped)):
+        reason = go_on(stopped, stop_after=3)
+        pauses += reason == "interrupted"
+    assert pauses > 3
+    assert read(stopped).essence() == read(calm).essence()
+
+
+def test_many_workers_spend_exactly_the_budget(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    go_on(run, workers=8)
+    assert read(run).tree.view().evaluations == 30
+
+
+def test_a_result_is_told_once(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    with opened(run) as live:
+        job = live.next_job(make_policy("hgm"))
+        assert job is not None
+        live.tell(work(job, 0))
+        before = events_of(run)
+        with pytest.raises(TellError):
+            live.tell(work(job, 0))
+        assert events_of(run) == before
+
+
+def test_a_result_that_nobody_asked_for_is_refused(tmp_path: Path) -> None:
+    with opened(make(tmp_path / "run")) as live, pytest.raises(TellError):
+        live.tell(EvaluationResult(job="e99999", outcome=Outcome.PASSED))
+
+
+def test_ten_unmeasured_jobs_in_a_row_end_the_loop_and_a_resume_tries_again(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    with opened(run) as live:
+        broken = LocalExecutor(lambda job, _: EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED, cause="host"), 1)
+        why = search(live, make_policy("hgm"), broken, watch=Watch())
+        broken.close()
+    assert "10 jobs in a row" in why
+    assert read(run).tree.view().evaluations == 0, "what was not measured costs no budget"
+    assert go_on(run) == ""
+
+
+def test_an_unmeasured_evaluation_is_tried_three_times_in_all(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", budget=20)
+    go_on(run)
+    state = read(run)
+    tries: dict[tuple[int, str], int] = {}
+    for item in state.evaluations:
+        if item.outcome is Outcome.UNMEASURED:
+            tries[item.node, item.task] = tries.get((item.node, item.task), 0) + 1
+    assert tries
+    assert max(tries.values()) <= 3
+
+
+def test_a_run_is_held_by_one_controller(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    with opened(run):
+        assert is_locked(Folder(run))
+        with pytest.raises(RunError, match="in use by"), opened(run):
+            raise AssertionError("two controllers")
+    assert not is_locked(Folder(run))
+
+
+def test_an_existing_run_is_never_overwritten(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    with pytest.raises(RunError, match="hgm resume run"):
+        create(run, created(), SEED_AGENT)
+    assert events_of(run) == 1
+
+
+def test_equal_jobs_of_two_agents_share_their_seed(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    go_on(run)
+    journal = Journal.open(Folder(run).journal, readonly=True)
+    seeds: dict[tuple[str, int], set[int]] = {}
+    for event in journal.events():
+        if event.kind == "started" and event.payload["type"] == "evaluate":
+            seeds.setdefault((event.payload["task"], event.payload["repeat"]), set()).add(event.payload["seed"])
+    journal.close()
+    assert all(len(found) == 1 for found in seeds.values())
+    assert len({min(found) for found in seeds.values()}) == len(seeds)
