@@ -21,7 +21,7 @@ from hgm.errors import EvaluatorError
 from sandboxes.base import File
 
 NAME = "builtin"
-WIDE_SHARE = 0.42
+WIDE_SHARE = 0.48
 """How often a bug of more than one edit is tried first; some programs have none that shows."""
 _POOL = 30
 _REFERENCE_STEPS = 20_000
