@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -123,13 +123,10 @@ class Journal:
         """
         if not path.is_file():
             raise JournalError(f"there is no journal {path}")
-        with converted(path):
-            journal = cls(path, writer=None if readonly else connect_for_writing(path), clock=clock)
-        try:
-            journal._check()
-        except BaseException:
-            journal.close()
-            raise
+        journal = cls(path, writer=None, clock=clock)
+        journal._check_kind()  # before a writer, whose first act would be to change the file
+        if not readonly:
+            journal._start_writing()
         return journal
 
     def append(self, kind: str, payload: Mapping[str, Any]) -> Event:
@@ -182,22 +179,25 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _check(self) -> None:
-        """Refuse what is no journal, of a newer hgm, or (before writing) damaged."""
+    def _check_kind(self) -> None:
+        """Refuse what is no journal, or one of a newer hgm."""
         query = "SELECT application_id, user_version FROM pragma_application_id(), pragma_user_version()"
         ((application, schema),) = self._rows(query)
         if application != APPLICATION_ID:
             raise JournalError(f"{self.path} is not a journal of hgm")
         if schema > SCHEMA_VERSION:
             raise JournalError(f"{self.path} has layout {schema}, {self._who_wrote(schema)}")
-        if self._writer is None:
-            return
-        with converted(self.path):
-            ((verdict,),) = self._writer.execute("PRAGMA quick_check(1)").fetchall()
+
+    def _start_writing(self) -> None:
+        with converted(self.path), ExitStack() as undo:
+            writer = undo.enter_context(closing(connect_for_writing(self.path)))
+            ((verdict,),) = writer.execute("PRAGMA quick_check(1)").fetchall()
             if verdict != "ok":
-                raise JournalError(f"{self.path} is damaged ({verdict}): {DAMAGED}")
-            with transaction(self._writer):
-                self._writer.execute("INSERT OR IGNORE INTO writers VALUES (?, ?)", (VERSION, this_hgm()))
+                raise JournalError(f"{self.path} is damaged ({' '.join(verdict.split())}): {DAMAGED}")
+            with transaction(writer):
+                writer.execute("INSERT OR IGNORE INTO writers VALUES (?, ?)", (VERSION, this_hgm()))
+            undo.pop_all()
+            self._writer = writer
 
     def _upgraded(self, event: Event) -> Event:
         if event.version > VERSION:

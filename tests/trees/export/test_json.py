@@ -1,0 +1,153 @@
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import jsonschema
+import pytest
+from scipy.stats import beta
+
+from trees.export.json import NodeFacts, Refusal, RunFacts, export, schema, text_of
+from trees.records import Expansion, Outcome
+from trees.tree import Tree
+
+FACTS = RunFacts(
+    run="first",
+    benchmark="builtin",
+    backbone="builtin/rules",
+    policy="hgm",
+    seed=7,
+    budget={"evaluations": 40},
+    best=1,
+    results={"sealed": {"winner": {"passed": 7, "tasks": 10}, "seed": {"passed": 5, "tasks": 10}}},
+)
+
+
+@pytest.fixture
+def tree() -> Tree:
+    """0 -> 1 -> 3, 0 -> 2; 0 has 1 of 3, 1 has 2 of 2, 2 nothing, 3 has 0 of 1; 3 runs on one more task."""
+    tree = Tree(8, 40)
+    for parent in (0, 0, 1):
+        tree.start_expansion(parent)
+        tree.finish_expansion(parent, Expansion.CHILD)
+    for node, outcomes in {0: "pff", 1: "pp", 3: "f"}.items():
+        for task, outcome in enumerate(outcomes):
+            tree.start_evaluation(node, task)
+            tree.finish_evaluation(node, task, Outcome.PASSED if outcome == "p" else Outcome.FAILED)
+    tree.start_evaluation(3, 7)
+    return tree
+
+
+def facts_of(tree: Tree) -> list[NodeFacts]:
+    return [NodeFacts(commit=f"{node:040x}", tree=f"{node + 100:040x}") for node in range(len(tree))]
+
+
+def test_says_what_the_tree_says(tree):
+    nodes = facts_of(tree)
+    hostile = "contract: \x1b[2J \udcff"
+    nodes[1] = replace(
+        nodes[1],
+        unmeasured=2,
+        pending_expansions=1,
+        rejected=(Refusal(job="e-9", reason=hostile, commit="a" * 40), Refusal(job="e-10", reason="empty")),
+        job="e-1",
+        brief="Try twice.",
+    )
+    document = export(tree.view(), nodes, FACTS)
+    assert document | {"nodes": []} == {
+        "schema": "hgm.tree",
+        "version": 1,
+        "run": "first",
+        "benchmark": "builtin",
+        "backbone": "builtin/rules",
+        "policy": "hgm",
+        "seed": 7,
+        "budget": {"evaluations": 40},
+        "evaluations": 6,
+        "best": 1,
+        "nodes": [],
+        "results": FACTS.results,
+    }
+    assert document["nodes"][1] == {
+        "id": 1,
+        "parent": 0,
+        "status": "evaluated",
+        "commit": f"{1:040x}",
+        "tree": f"{101:040x}",
+        "job": "e-1",
+        "brief": "Try twice.",
+        "successes": 2,
+        "failures": 0,
+        "unmeasured": 2,
+        "clade_successes": 2,
+        "clade_failures": 1,
+        "cmp": pytest.approx(2 / 3),
+        "best_belief": pytest.approx(beta.ppf(0.01, 3, 1)),
+        "depth": 1,
+        "children": [3],
+        "rejected": [
+            {"job": "e-9", "reason": hostile, "commit": "a" * 40},
+            {"job": "e-10", "reason": "empty", "commit": None},
+        ],
+        "pending": {"evaluations": 0, "expansions": 1},
+    }
+    shown = [(n["parent"], n["depth"], n["children"], n["status"], n["cmp"]) for n in document["nodes"]]
+    assert shown == [
+        (None, 0, [1, 2], "evaluated", 0.5),
+        (0, 1, [3], "evaluated", pytest.approx(2 / 3)),
+        (0, 1, [], "unevaluated", None),
+        (1, 2, [], "evaluated", 0.0),
+    ]
+    assert document["nodes"][3]["pending"] == {"evaluations": 1, "expansions": 0}
+
+
+def test_follows_the_published_schema(tree):
+    jsonschema.Draft202012Validator.check_schema(schema())
+    nodes = facts_of(tree)
+    nodes[2] = replace(nodes[2], rejected=(Refusal(job="e-1", reason="no-code"),))
+    document = export(tree.view(), nodes, FACTS)
+    jsonschema.validate(json.loads(text_of(document)), schema())
+    alone = Tree(1, 1)
+    jsonschema.validate(export(alone.view(), facts_of(alone), replace(FACTS, best=0, results={})), schema())
+
+
+def test_every_key_that_is_written_is_described_and_required(tree):
+    document = export(tree.view(), facts_of(tree), FACTS)
+    assert set(document) == set(schema()["properties"]) == set(schema()["required"])
+    node = schema()["$defs"]["node"]
+    assert set(document["nodes"][0]) == set(node["properties"]) == set(node["required"])
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"), [("version", 2), ("seed", 1.5), ("nodes", []), ("best", -1), ("budget", 40), ("schema", "x")]
+)
+def test_the_schema_refuses_other_documents(tree, key, wrong):
+    document = export(tree.view(), facts_of(tree), FACTS) | {key: wrong}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema())
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("cmp", 1.5), ("parent", "0"), ("commit", "HEAD"), ("status", "x")])
+def test_the_schema_refuses_other_nodes(tree, key, wrong):
+    document = export(tree.view(), facts_of(tree), FACTS)
+    document["nodes"][1][key] = wrong
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema())
+
+
+def test_text_is_ascii_and_strict(tree):
+    odd = replace(FACTS, run="\x1b[31m \udcff größe \u202e", results={"x": 0.1})
+    text = text_of(export(tree.view(), facts_of(tree), odd))
+    assert text.isascii()
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert json.loads(text)["run"] == odd.run
+    with pytest.raises(ValueError, match="JSON compliant"):
+        text_of(export(tree.view(), facts_of(tree), replace(FACTS, results={"x": float("nan")})))
+
+
+def test_a_description_too_few_is_an_error(tree):
+    with pytest.raises(ValueError, match="3 descriptions for a tree of 4 nodes"):
+        export(tree.view(), facts_of(tree)[:-1], FACTS)
+
+
+def test_the_schema_is_part_of_the_package():
+    assert files("trees.export").joinpath("schema.json").is_file()
