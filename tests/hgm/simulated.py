@@ -18,9 +18,6 @@ SEED_AGENT = {
     b"agent.toml": File(b'protocol = 1\nname = "seed"\ncommand = ["python3", "main.py"]\n'),
     b"main.py": File(b""),
 }
-    b"agent.toml": File(b'protocol = 1\nname = "seed"\ncommand = ["python3", "main.py"]\n'),
-    b"main.py": File(b""),
-}
 
 
 def created(budget: int = 30, policy: str = "hgm", **config: Any) -> dict[str, Any]:
