@@ -25,6 +25,8 @@ WIDE_SHARE = 0.48
 """How often a bug of more than one edit is tried first; some programs have none that shows."""
 _POOL = 30
 _REFERENCE_STEPS = 20_000
+_CPU_S = 0.5
+"""Per case: a thousand times what a correct program takes, and little lost on an endless loop."""
 _MODULES = (
     "work",
     "tools",
@@ -177,7 +179,7 @@ def _attempt(family: str, rng: Random, task_id: str, split: Split) -> Generated 
     broken = bugs.apply(draft.source, bug.edits)
     good, bad = ("\n\n".join(block or own for block in blocks).encode() for own in (draft.source, broken))
     shown, hidden = _split_cases(cases, right, failing, rng)
-    check = visible.check_file(module, draft.function, shown)
+    check = visible.check_file(module, draft.function, shown, cpu_s=_CPU_S / 2)
     task = Task(
         id=task_id,
         benchmark=NAME,
@@ -185,7 +187,7 @@ def _attempt(family: str, rng: Random, task_id: str, split: Split) -> Generated 
         statement=_statement(draft, module),
         workspace={module.encode(): File(bad), b"check.py": File(check)},
         test_command=visible.COMMAND,
-        grading=Compared(module=module, function=draft.function, cases=tuple(hidden), cpu_s=2.0),
+        grading=Compared(module=module, function=draft.function, cases=tuple(hidden), cpu_s=_CPU_S),
         reference={module.encode(): File(good)},
     )
     return Generated(task=task, family=family, bug=bug.kind, buggy_lines=bad.count(b"\n"))
