@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from hgm.errors import ArchiveError, UsageError
 from sandboxes.base import File
 from tests.trees.real_git import agent, git
 from trees.archive import Archive, Entry
+
+WRITER = Path(__file__).with_name("archive_writer.py")
 
 
 @pytest.fixture
@@ -290,3 +293,27 @@ def test_open_what_is_not_there(tmp_path):
     Archive.create(tmp_path / "a")
     with pytest.raises(ArchiveError, match="not empty"):
         Archive.create(tmp_path / "a")
+
+
+def test_kill_9_leaves_an_archive_that_goes_on(archive):
+    archive.add_root(agent())
+    chance = random.Random(3)
+    told: dict[int, str] = {}
+    for _ in range(8):
+        with subprocess.Popen([sys.executable, WRITER, archive.path], stdout=subprocess.PIPE, text=True) as writer:
+            lines = [writer.stdout.readline() for _ in range(chance.randint(1, 12))]
+            # some turns of a loop, not a sleep: the moment is not tied to what was said
+            sum(range(chance.randint(0, 100_000)))
+            writer.kill()
+            lines += writer.stdout.readlines()
+        assert writer.returncode == -9
+        told |= {int(node): commit for node, commit in (line.split() for line in lines if line.endswith("\n"))}
+        again = Archive.open(archive.path)
+        assert told.items() <= again.agents().items()
+        for commit in again.agents().values():
+            assert again.files(commit)
+        assert git(archive.path, "fsck", "--strict", "--no-dangling") == b""
+        again.reconcile({0: again.agents()[0]} | told)
+        assert again.agents() == {0: again.agents()[0]} | told
+        assert sorted(os.listdir(archive.path)) == ["HEAD", "config", "objects", "refs"]
+    assert len(told) > 30
