@@ -1,0 +1,1 @@
+"""Where untrusted code runs, and how only bytes under limits come back from there."""

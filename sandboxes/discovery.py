@@ -1,0 +1,120 @@
+"""What this machine offers to sandboxes, found out once."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hgm.errors import SandboxError
+from sandboxes.base import Limits
+from sandboxes.limits import Hierarchy, find_hierarchy
+from sandboxes.names import PREFIX
+from sandboxes.rooms import TOOLS_PATH, scope_command
+
+OLDEST_BUBBLEWRAP = (0, 8)
+OLDEST_PYTHON = (3, 9)
+INSTALL = "apt-get install bubblewrap util-linux"
+_SYS_ADMIN = 1 << 21
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """The programs and rights that sandboxes are made with."""
+
+    bwrap: str
+    python: str
+    """Below /usr, so that it is there inside as well."""
+    drop_to_user: str | None
+    """setpriv, for root; None for a user."""
+    hierarchy: Hierarchy | None
+    """Where root makes control groups; None for a user, and for a root that may not."""
+    scope: str | None = None
+    """systemd-run, for a user whose manager really limits what it starts."""
+
+
+@cache
+def find_tools(*, as_root: bool | None = None) -> Tools:
+    """What there is for this user.
+
+    Raises:
+        SandboxError: something that cannot be done without is missing; the message says what to do.
+    """
+    is_root = os.geteuid() == 0 if as_root is None else as_root
+    may_mount = is_root and bool(_capabilities() & _SYS_ADMIN)
+    return Tools(
+        bwrap=find_bubblewrap(),
+        python=find_python(),
+        drop_to_user=_program("setpriv") if is_root else None,
+        hierarchy=find_hierarchy() if may_mount else None,
+        scope=None if is_root else find_scope(),
+    )
+
+
+def find_bubblewrap() -> str:
+    """Path of bubblewrap.
+
+    Raises:
+        SandboxError: missing, too old, or set-user-id.
+    """
+    path = _program("bwrap")
+    version = tuple(int(number) for number in re.findall(r"\d+", _output(path, "--version"))[:2])
+    if version < OLDEST_BUBBLEWRAP:
+        raise SandboxError(f"{path} is {'.'.join(map(str, version))}: bubblewrap 0.8 or newer is needed")
+    if os.stat(path).st_mode & 0o4000:
+        raise SandboxError(f"{path} is set-user-id, which rules --disable-userns out: chmod u-s {path}")
+    return path
+
+
+def find_python() -> str:
+    """Path of an interpreter below /usr.
+
+    Raises:
+        SandboxError: none is new enough.
+    """
+    for path in _pythons():
+        if os.access(path, os.X_OK) and os.path.realpath(path).startswith("/usr/"):
+            found = _output(path, "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])")
+            if found and tuple(map(int, found.split())) >= OLDEST_PYTHON:
+                return path
+    raise SandboxError("no Python 3.9 or newer below /usr for the sandbox: apt-get install python3")
+
+
+def _pythons() -> Iterator[str]:
+    for folder in ("/usr/bin", "/usr/local/bin"):
+        yield f"{folder}/python3"
+        yield from sorted(map(str, Path(folder).glob("python3.[0-9]*[0-9]")), reverse=True)
+
+
+def find_scope() -> str | None:
+    """systemd-run, if this user's manager starts scopes whose limits the kernel really has."""
+    path = shutil.which("systemd-run", path=TOOLS_PATH)
+    if path is None or "XDG_RUNTIME_DIR" not in os.environ:
+        return None
+    probe = Limits(memory_mb=64, pids=64)
+    show = "cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"
+    found = _output(*scope_command(path, f"{PREFIX}.probe.probe.{os.getpid():x}", probe), "/bin/sh", "-c", show)
+    return path if found.strip() == str(probe.memory_mb << 20) else None
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name, path=TOOLS_PATH)
+    if path is None:
+        raise SandboxError(f"{name} is missing: {INSTALL}")
+    return path
+
+
+def _output(*command: str) -> str:
+    """What a trusted program prints; empty if it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _capabilities() -> int:
+    found = re.search(r"^CapEff:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1], 16) if found else 0

@@ -1,0 +1,199 @@
+"""What a sandbox stands on before its command is known: folders under limits, mounted sources, a waiting launcher.
+
+As root the keeper mounts the folders, and the launcher becomes an unprivileged user of the worker's own. As a user the
+launcher itself mounts them, in a user and mount namespace of its own that ends with it. Either way they are seen by
+nobody else, hold no more bytes and files than allowed, and leave nothing behind.
+"""
+
+import itertools
+import logging
+import os
+import resource
+import shlex
+import stat
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from hgm.errors import SandboxError, boundary
+from sandboxes.base import File, Files, Limits, SandboxSpec
+from sandboxes.keeper import keeper
+from sandboxes.launch import Launch
+from sandboxes.limits import OWN_PROCESSES, Group, Hierarchy, group_of, make_group
+from sandboxes.mounts import bind, detach, mount_tmpfs, unshare_mounts
+from sandboxes.seccomp import program
+from sandboxes.snapshot import MIB, write_files
+from sandboxes.view import ETC
+
+FIRST_UID = 61000
+SLOTS = 184
+"""Up to where no well-known allocation of uids begins (systemd's dynamic users, at 61184)."""
+TOOLS_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+_ROOM_BYTES = 256 * MIB
+_ROOM_INODES = 256
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_DUMP = 1  # not 0, which a `core_pattern` that names a program ignores
+_READY_S = 10.0
+_FIXED: Files = {
+    **{b"etc/" + name.encode(): File(text.encode()) for name, text in ETC.items()},
+    b"seccomp": File(program()),
+}
+_log = logging.getLogger(__name__)
+_count = itertools.count()
+
+
+class Room(NamedTuple):
+    """An open sandbox without its command."""
+
+    path: Path
+    """As the launcher sees it."""
+    folder: int
+    """The same, opened; `workspace` is in it."""
+    uid: int
+    """Owns the workspace, as the host sees it."""
+    mounts: tuple[tuple[Path, str], ...]
+    launch: Launch
+    become: tuple[str, ...]
+    """What stands before bubblewrap on the launcher's last command line."""
+    group: Group | None
+
+
+def base_folder() -> Path:
+    """The empty folder that rooms are mounted on; the only thing that stays on the host.
+
+    Raises:
+        SandboxError: somebody else has put something in its place.
+    """
+    path = Path(f"/tmp/.hgm-rooms-{os.geteuid()}")
+    with boundary(SandboxError, f"cannot make {path}"), suppress(FileExistsError):
+        path.mkdir(mode=0o711)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise SandboxError(f"{path} is in the way: it is not a folder of this user's; remove it")
+    return path
+
+
+def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy, become: tuple[str, ...], stack: ExitStack) -> Room:
+    """A room made by root, under a control group; `stack` takes it down."""
+    path, uid, host = base_folder() / str(next(_count)), slot_uid(spec.slot), keeper(_own_mounts)
+    group = make_group(hierarchy, spec.run, spec.job, spec.limits)
+    _later(stack, group.remove)
+    _later(stack, lambda: host.do(lambda: _clear(path)))
+    folder = host.do(lambda: _furnish(path, spec, uid))
+    stack.callback(os.close, folder)
+    _later(stack, group.kill)
+    joins = "".join(f"echo $$ > {shlex.quote(str(file))} || exit\n" for file in group.joins)
+    launch = Launch(host, ["/bin/sh"], joins, env={})
+    _later(stack, launch.close)
+    mounts = tuple((path / str(number), mount.target) for number, mount in enumerate(spec.mounts))
+    return _finish(Room(path, folder, uid, mounts, launch, become, group))
+
+
+def open_rootless(spec: SandboxSpec, before: tuple[str, ...], uid: int, stack: ExitStack) -> Room:
+    """A room made by its launcher without any privilege; `stack` takes it down.
+
+    `before` stands before the launcher on its command line: it joins a unit or becomes another user.
+    """
+    path = base_folder()
+    command = [*before, "unshare", "--user", "--map-root-user", "--mount", "/bin/sh"]
+    launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=_launcher_environment())
+    _later(stack, launch.close)
+    launch.await_line(_READY_S)
+    folder = os.open(f"/proc/{launch.pid}/root{path}", _FOLDER)
+    stack.callback(os.close, folder)
+    launch.limit(resource.RLIMIT_NPROC, spec.limits.pids + OWN_PROCESSES)
+    launch.limit(resource.RLIMIT_AS, spec.limits.memory_mb * MIB)
+    mounts = tuple((mount.source.resolve(strict=True), mount.target) for mount in spec.mounts)
+    return _finish(Room(path, folder, uid, mounts, launch, ("/usr/bin/env", "-i"), group_of(launch.pid)))
+
+
+def scope_command(systemd_run: str, name: str, limits: Limits) -> tuple[str, ...]:
+    """What stands before a command so that the user's service manager limits it."""
+    properties = (
+        f"MemoryMax={limits.memory_mb << 20}",
+        "MemorySwapMax=0",
+        f"TasksMax={limits.pids + OWN_PROCESSES}",
+    )
+    options = (word for setting in properties for word in ("--property", setting))
+    return (systemd_run, "--user", "--scope", "--quiet", "--collect", f"--unit={name}.scope", *options, "--")
+
+
+def _finish(room: Room) -> Room:
+    room.launch.limit(resource.RLIMIT_CORE, _NO_DUMP)
+    write_files(room.folder, _FIXED, uid=os.geteuid(), gid=os.getegid())
+    return room
+
+
+def slot_uid(slot: int) -> int:
+    """The user that belongs to a worker.
+
+    Raises:
+        SandboxError: there is none.
+    """
+    if not 0 <= slot < SLOTS:
+        raise SandboxError(f"slot {slot}: there are users for {SLOTS} workers")
+    return FIRST_UID + slot
+
+
+def _nothing() -> None: ...
+
+
+def _own_mounts() -> None:
+    unshare_mounts()
+    mount_tmpfs(base_folder(), size=MIB, inodes=1 << 16, mode=0o711)
+
+
+def _furnish(path: Path, spec: SandboxSpec, uid: int) -> int:
+    size, inodes = spec.limits.workspace_mb * MIB, spec.limits.workspace_inodes
+    path.mkdir()
+    mount_tmpfs(path, size=_ROOM_BYTES, inodes=_ROOM_INODES, mode=0o711)
+    for name in ("workspace", "scratch"):
+        (path / name).mkdir()
+        mount_tmpfs(path / name, size=size, inodes=inodes, mode=0o755, owner=uid)
+    for name in ("tmp", "shm"):
+        (path / "scratch" / name).mkdir()
+        (path / "scratch" / name).chmod(0o1777)
+    for number, mount in enumerate(spec.mounts):
+        # Bound by root, so that the folders above the source may be closed to everybody else.
+        target = path / str(number)
+        target.mkdir() if mount.source.is_dir() else target.touch()
+        bind(mount.source, target)
+    return os.open(path, _FOLDER)
+
+
+def _clear(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        with suppress(OSError):  # not a mount: it was never furnished
+            detach(path)
+        path.rmdir()
+
+
+def _furnishing(path: Path, spec: SandboxSpec) -> str:
+    sizes = f"size={spec.limits.workspace_mb * MIB},nr_inodes={spec.limits.workspace_inodes},mode=755"
+    room = f"size={_ROOM_BYTES},nr_inodes={_ROOM_INODES},mode=711"
+    return f"""set -e
+mount -t tmpfs -o nosuid,nodev,{room} hgm {path}
+mkdir {path}/workspace {path}/scratch
+mount -t tmpfs -o nosuid,nodev,{sizes} hgm {path}/workspace
+mount -t tmpfs -o nosuid,nodev,{sizes} hgm {path}/scratch
+mkdir -m 1777 {path}/scratch/tmp {path}/scratch/shm
+echo
+"""
+
+
+def _launcher_environment() -> dict[str, str]:
+    names = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # what systemd-run needs to find the user's manager
+    return {"PATH": TOOLS_PATH, **{name: os.environ[name] for name in names if name in os.environ}}
+
+
+def _later(stack: ExitStack, work: Callable[[], None]) -> None:
+    """Clean up at the end; trouble there is told, but never changes what the sandbox's run has shown."""
+
+    def work_or_tell() -> None:
+        try:
+            work()
+        except (SandboxError, OSError) as error:
+            _log.warning("%s", error)
+
+    stack.callback(work_or_tell)
