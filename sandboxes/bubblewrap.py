@@ -108,13 +108,13 @@ class BubblewrapSandbox:
 
     def put(self, files: Files) -> None:
         """See `Sandbox`."""
-        with boundary(SandboxError, "cannot fill the workspace"), self._workspace() as folder:
-            write_files(folder, files, uid=self._room.uid, gid=self._room.uid)
+        with boundary(SandboxError, "cannot fill the workspace"):
+            write_files(self._room.workspace, files, uid=self._room.uid, gid=self._room.uid)
 
     def take(self) -> Files:
         """See `Sandbox`."""
-        with boundary(SandboxError, "cannot read the workspace"), self._workspace() as folder:
-            found = read_folder(folder, Bounds.of(self._spec.limits))
+        with boundary(SandboxError, "cannot read the workspace"):
+            found = read_folder(self._room.workspace, Bounds.of(self._spec.limits))
         self.skipped = found.skipped
         return found.files
 
@@ -182,11 +182,3 @@ class BubblewrapSandbox:
             out_of_memory_kills=events.out_of_memory_kills,
             pids_refused=events.pids_refused,
         )
-
-    @contextmanager
-    def _workspace(self) -> Iterator[int]:
-        folder = os.open("workspace", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._room.folder)
-        try:
-            yield folder
-        finally:
-            os.close(folder)

@@ -49,7 +49,9 @@ class Room(NamedTuple):
     path: Path
     """As the launcher sees it."""
     folder: int
-    """The same, opened; `workspace` is in it."""
+    """The same, opened."""
+    workspace: int
+    """In it, opened: a mount of its own, which its launcher may take along when it ends."""
     uid: int
     """Owns the workspace, as the host sees it."""
     mounts: tuple[tuple[Path, str], ...]
@@ -80,14 +82,13 @@ def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy, become: tuple[str, ...]
     group = make_group(hierarchy, spec.run, spec.job, spec.limits)
     _later(stack, group.remove)
     _later(stack, lambda: host.do(lambda: _clear(path)))
-    folder = host.do(lambda: _furnish(path, spec, uid))
-    stack.callback(os.close, folder)
+    folder, workspace = _opened(stack, host.do(lambda: _furnish(path, spec, uid)))
     _later(stack, group.kill)
     joins = "".join(f"echo $$ > {shlex.quote(str(file))} || exit\n" for file in group.joins)
     launch = Launch(host, ["/bin/sh"], joins, env={})
     _later(stack, launch.close)
     mounts = tuple((path / str(number), mount.target) for number, mount in enumerate(spec.mounts))
-    return _finish(Room(path, folder, uid, mounts, launch, become, group))
+    return _finish(Room(path, folder, workspace, uid, mounts, launch, become, group))
 
 
 def open_rootless(spec: SandboxSpec, before: tuple[str, ...], uid: int, stack: ExitStack) -> Room:
@@ -100,12 +101,11 @@ def open_rootless(spec: SandboxSpec, before: tuple[str, ...], uid: int, stack: E
     launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=_launcher_environment())
     _later(stack, launch.close)
     launch.await_line(_READY_S)
-    folder = os.open(f"/proc/{launch.pid}/root{path}", _FOLDER)
-    stack.callback(os.close, folder)
+    folder, workspace = _opened(stack, os.open(f"/proc/{launch.pid}/root{path}", _FOLDER))
     launch.limit(resource.RLIMIT_NPROC, spec.limits.pids + OWN_PROCESSES)
     launch.limit(resource.RLIMIT_AS, spec.limits.memory_mb * MIB)
     mounts = tuple((mount.source.resolve(strict=True), mount.target) for mount in spec.mounts)
-    return _finish(Room(path, folder, uid, mounts, launch, ("/usr/bin/env", "-i"), group_of(launch.pid)))
+    return _finish(Room(path, folder, workspace, uid, mounts, launch, ("/usr/bin/env", "-i"), group_of(launch.pid)))
 
 
 def scope_command(systemd_run: str, name: str, limits: Limits) -> tuple[str, ...]:
@@ -117,6 +117,13 @@ def scope_command(systemd_run: str, name: str, limits: Limits) -> tuple[str, ...
     )
     options = (word for setting in properties for word in ("--property", setting))
     return (systemd_run, "--user", "--scope", "--quiet", "--collect", f"--unit={name}.scope", *options, "--")
+
+
+def _opened(stack: ExitStack, folder: int) -> tuple[int, int]:
+    stack.callback(os.close, folder)
+    workspace = os.open("workspace", _FOLDER, dir_fd=folder)
+    stack.callback(os.close, workspace)
+    return folder, workspace
 
 
 def _finish(room: Room) -> Room:
@@ -154,6 +161,7 @@ def _furnish(path: Path, spec: SandboxSpec, uid: int) -> int:
     for name in ("tmp", "shm"):
         (path / "scratch" / name).mkdir()
         (path / "scratch" / name).chmod(0o1777)
+        os.chown(path / "scratch" / name, uid, uid)
     for number, mount in enumerate(spec.mounts):
         # Bound by root, so that the folders above the source may be closed to everybody else.
         target = path / str(number)
