@@ -1,0 +1,168 @@
+"""What README and docs say exists: commands, flags, files, headings, and every word of the tables of causes."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+import typer
+
+from hgm.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+CODE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+class Line(NamedTuple):
+    """A command in a page."""
+
+    page: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page}: {' '.join(self.words)}"
+
+
+def commands(program: str) -> Iterator[Line]:
+    """Every command of one program, in blocks of code and inline."""
+    for page in PAGES:
+        text = page.read_text()
+        blocks = CODE.findall(text)
+        for line in [line for block in blocks for line in block.splitlines()] + INLINE.findall(CODE.sub("", text)):
+            words = line.strip().removeprefix("$ ").partition("  #")[0]
+            if words.split(" ")[0] == program and "…" not in words:
+                yield Line(page.name, tuple(shlex.split(words, comments=True)))
+
+
+def parse(words: tuple[str, ...]) -> None:
+    """Parse as the command line would, without running anything."""
+    command, context = typer.main.get_command(app), None
+    name, *rest = words
+    while isinstance(command, click.Group):
+        context = click.Context(command, info_name=name, parent=context)
+        if not rest or rest[0] == "--help":
+            return
+        name, *rest = rest
+        found = command.get_command(context, name)
+        assert found is not None, f"there is no command {name!r}"
+        command = found
+    if rest != ["--help"]:
+        command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("line", sorted({*commands("hgm")}), ids=str)
+def test_commands_parse(line):
+    try:
+        parse(line.words)
+    except click.UsageError as error:
+        pytest.fail(f"{line}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("words", [("hgm", "serach"), ("hgm", "search", "--bugdet", "40"), ("hgm", "resume")])
+def test_wrong_commands_do_not_parse(words):
+    with pytest.raises((AssertionError, click.UsageError)):
+        parse(words)
+
+
+def test_the_readme_names_the_two_first_commands():
+    found = {line.words for line in commands("hgm")} | {line.words for line in commands("make")}
+    assert {("make", "search"), ("hgm", "search", "--budget", "40")} <= found
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    wanted = {line.words[1] for line in commands("make") if len(line.words) > 1}
+    assert wanted <= targets
+
+
+def test_programs_named_in_pages_exist():
+    scripts = {word for line in commands("python") for word in line.words if word.endswith(".py")}
+    assert "scripts/draw_tree.py" in scripts
+    assert not [script for script in scripts if not (ROOT / script).is_file()]
+
+
+def links() -> list[tuple[Path, str]]:
+    return [(page, target) for page in PAGES for target in LINK.findall(CODE.sub("", page.read_text()))]
+
+
+def test_links_inside_the_repository_resolve():
+    inside = [(page, target) for page, target in links() if not target.startswith(("http:", "https:", "mailto:"))]
+    assert len(inside) > 10
+    assert not [f"{page.name}: {target}" for page, target in inside if not resolves(page, target)]
+
+
+def resolves(page: Path, target: str) -> bool:
+    path, _, heading = target.partition("#")
+    file = (page.parent / path) if path else page
+    return file.exists() and (not heading or heading in anchors(file))
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_to_the_world_are_encrypted():
+    assert not [target for _, target in links() if target.startswith("http:")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_is_reachable_from_the_readme(page):
+    if page.parent == ROOT / "benchmarks":
+        return
+    seen, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        at = ahead.pop()
+        if at not in seen and at.suffix == ".md":
+            seen.add(at)
+            ahead += [(at.parent / target.partition("#")[0]).resolve() for source, target in links() if source == at]
+    assert page in seen
+
+
+def test_files_that_newcomers_are_sent_to_exist():
+    named = re.findall(r"`([\w/.]+\.(?:py|md)|[\w/]+/)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert "hgm/loop.py" in named
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def words_given(keyword: str, files: list[str]) -> set[str]:
+    """Every constant that the code gives as `keyword=…`, and what `blame` returns."""
+    nodes = [node for file in files for node in ast.walk(ast.parse((ROOT / file).read_bytes()))]
+    given = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == keyword]
+    return {value.value for value in given if isinstance(value, ast.Constant) and value.value}
+
+
+def words_of_blame() -> set[str]:
+    tree = ast.parse((ROOT / "hgm/evaluate.py").read_bytes())
+    blame = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "blame")
+    constants = (node.value for node in ast.walk(blame) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str) and re.fullmatch(r"[a-z-]+", value)}
+
+
+def table(heading: str) -> set[str]:
+    """The words in code style of a section's table rows, but for its last column."""
+    section = (ROOT / "docs/concepts.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.rsplit("|", 2)[0] for line in section.splitlines() if line.startswith("|")]
+    return {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
+
+
+def test_the_table_of_causes_is_that_of_the_code():
+    graders = [f"evaluators/{path.name}" for path in (ROOT / "evaluators").glob("*.py")]
+    causes = words_given("cause", ["hgm/evaluate.py", *graders]) | words_of_blame() | {"bad-workspace"}
+    assert causes == table("Outcomes and causes") - {"passed", "failed", "unmeasured"}
+
+
+def test_the_table_of_rejections_is_that_of_the_code():
+    reasons = words_given("reason", ["hgm/gates.py"]) | words_of_blame() | {"bad-workspace"}
+    assert reasons == table("Why a child is rejected")
+
+
+def test_no_page_speaks_of_one_machine():
+    assert not [page.name for page in PAGES if re.search(r"/work/|/root/\w|localhost:\d", page.read_text())]

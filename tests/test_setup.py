@@ -1,0 +1,94 @@
+"""scripts/setup on machines that lack something: it says what, names one line to run, and exits 2."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOBODY = 65534
+TOOLS = ("bash", "cut", "dirname", "env", "grep", "mktemp", "rm", "sha256sum", "sleep", "tail")
+
+
+@pytest.fixture
+def bare(tmp_path) -> Path:
+    """A checkout that anybody may read, beside a PATH with next to nothing on it."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup", tmp_path / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    return tmp_path
+
+
+def give(bare: Path, name: str, script: str = "exit 0") -> None:
+    """Put a program on the PATH."""
+    program = bare / "bin" / name
+    program.write_text(f"#!/usr/bin/env bash\n{script}\n")
+    program.chmod(0o755)
+
+
+def setup(bare: Path, goal: str, **env: str) -> tuple[int, str]:
+    """Run it as somebody who is not root."""
+    done = subprocess.run(
+        ["scripts/setup", goal],
+        cwd=bare,
+        env={"PATH": str(bare / "bin"), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        user=NOBODY if os.geteuid() == 0 else None,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_unknown_goal_is_a_usage_error(bare):
+    assert setup(bare, "everything") == (2, "usage: scripts/setup search|test|check\n")
+
+
+def test_a_user_is_told_the_one_line_for_what_is_missing(bare):
+    give(bare, "apt-get", 'echo "apt-get was started" >&2; exit 1')
+    status, said = setup(bare, "search")
+    assert status == 2
+    assert "Missing on this system: bubblewrap git." in said
+    assert "sudo apt-get update && sudo apt-get install -y bubblewrap git" in said
+    assert "apt-get was started" not in said
+
+
+def test_elsewhere_than_on_debian_the_names_are_given(bare):
+    give(bare, "git")
+    status, said = setup(bare, "search")
+    assert status == 2
+    assert "Missing on this system: bubblewrap." in said
+    assert "your system's package manager" in said
+    assert "sudo" not in said
+
+
+def test_a_python_that_is_too_old_is_refused_by_name(bare):
+    give(bare, "git")
+    give(bare, "python3", "exit 1")
+    status, said = setup(bare, "check", PYTHON="python3")
+    assert status == 2
+    assert "Python 3.11 or newer is needed, and python3 is not" in said
+
+
+def test_a_python_without_venv_names_its_package(bare):
+    give(bare, "git")
+    give(bare, "apt-get", "exit 1")
+    give(bare, "python3", 'case "$2" in *ensurepip*) exit 1;; *print*) echo python3.12-venv;; esac')
+    status, said = setup(bare, "check")
+    assert status == 2
+    assert "sudo apt-get install -y python3.12-venv" in said
+
+
+def test_what_fails_is_shown(bare):
+    give(bare, "git")
+    give(bare, "python3", 'case "$*" in *"-m venv"*) echo "No space left on device"; exit 1;; esac')
+    status, said = setup(bare, "check")
+    assert status == 3
+    assert "No space left on device" in said
