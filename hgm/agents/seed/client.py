@@ -1,0 +1,56 @@
+"""The model, seen from here: OpenAI Chat Completions over a Unix socket."""
+
+import http.client
+import json
+import socket
+import time
+
+RETRIES = 3  # how many times a request is sent again when the model has trouble
+PAUSE = 1  # seconds before that
+
+
+class Client:
+    """Asks the model. The host decides which model answers and how it is sampled."""
+
+    def __init__(self, path, token):
+        self.path = path
+        self.token = token
+        self.connection = None
+
+    def chat(self, messages, schemas):
+        """The model's next message, as a dict with `content` or `tool_calls`."""
+        body = json.dumps({"model": "default", "messages": messages, "tools": schemas})
+        for retry in range(RETRIES + 1):
+            if retry > 0:
+                time.sleep(PAUSE)
+            try:
+                status, text = self.post("/v1/chat/completions", body)
+            except (OSError, http.client.HTTPException) as error:
+                self.connection = None
+                status, text = 0, str(error)
+            if status == 200:
+                return json.loads(text)["choices"][0]["message"]
+            if 400 <= status < 500 and status != 429:
+                break
+        raise RuntimeError("the model does not answer: %s %s" % (status, text[:500]))
+
+    def post(self, path, body):
+        """Send one request over the open connection, or a new one: status and text of the answer."""
+        if self.connection is None:
+            self.connection = UnixConnection(self.path)
+        headers = {"Content-Type": "application/json", "Authorization": "Bearer " + self.token}
+        self.connection.request("POST", path, body.encode(), headers)
+        response = self.connection.getresponse()
+        return response.status, response.read().decode("utf-8", "replace")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection over a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self.path)

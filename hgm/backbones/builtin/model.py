@@ -1,0 +1,26 @@
+"""From a request to a reply: which role is asked for, what the messages show, what to do next."""
+
+import re
+from random import Random
+
+from hgm.backbones.builtin import conversation, habits, solver, toolbox
+from hgm.backbones.builtin.wire import Reply, Request
+
+_OWN_CODE = re.compile(
+    r"\b(?:your own (?:source )?(?:code|repository)|improve (?:yourself|itself|this agent|the agent)|agent's (?:own )?"
+    r"(?:code|source|repository)|self-(?:modification|improvement))\b",
+    re.IGNORECASE,
+)
+
+
+def answer(request: Request) -> Reply:
+    """The reply; its draw is a function of the request's seed alone."""
+    rng = Random(f"builtin/{request.seed}")
+    box = toolbox.recognise(request)
+    told = conversation.instructions(request.messages)
+    if not box.usable:
+        return Reply("I can do nothing here without tools.")
+    rules, lines = habits.read_rules(told)
+    known = conversation.read(request)
+    turn = solver.Turn(request, known, box, habits.heeded(rules, lines, rng), rng)
+    return solver.act(turn)
