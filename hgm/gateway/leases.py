@@ -48,6 +48,7 @@ class Leases:
             return self._folder / spec.job
         self._check_length(spec.job)
         with boundary(GatewayError, f"cannot open the lease of {spec.job}"):
+            shutil.rmtree(self._folder / spec.job, ignore_errors=True)
             lease = LiveLease.open(
                 spec, token, path=self._trajectory(spec.job), redact=self._redact(token), settings=self._settings
             )
@@ -104,8 +105,7 @@ class Leases:
 
     async def _serve(self, lease: LiveLease) -> Path:
         home = self._folder / lease.spec.job
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         home.chmod(0o711)
         listener = await self._wire.listen(home / LEASE_SOCKET, mode=0o666, app_state={"lease": lease})
         self._live[lease.spec.job] = lease, listener

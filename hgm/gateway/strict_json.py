@@ -26,7 +26,8 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
     if max(accumulate(map(STEPS.__getitem__, structure)), default=0) > settings.max_json_depth:
         raise Refusal(400, f"the request body nests deeper than {settings.max_json_depth} levels", code="too_deep")
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        # Decoded here: left to itself, `json` would also take UTF-16, whose structure was not seen above.
+        value = json.loads(body.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Refusal(400, "the request body is not valid JSON", code="invalid_json") from None
     if not isinstance(value, dict):

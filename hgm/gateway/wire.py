@@ -70,7 +70,7 @@ class Listener:
         self._path = path
 
     def close(self, *, tombstone: Path | None = None) -> None:
-        """Take no more connections; those that exist stay till their peers leave. `tombstone` takes the file's place."""
+        """Take no more connections; existing ones stay until their peers leave. `tombstone` takes the file's place."""
         spare = self._path.with_name(self._path.name + ".x")
         if tombstone is None:
             self._path.unlink(missing_ok=True)

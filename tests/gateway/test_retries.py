@@ -1,0 +1,172 @@
+"""Whose fault is it: what the gateway tries again, what it hands to the agent, and what it tells the host."""
+
+from time import monotonic
+
+import openai
+import pytest
+
+from hgm.gateway.client import LeaseSpec, Settings
+from hgm.gateway.patience import pause
+from hgm.gateway.waits import Waits
+
+from .conftest import FAST
+
+USER = [{"role": "user", "content": "hello"}]
+OK = {"text": "fine"}
+
+
+def settled(lab, lease):
+    lease.close()
+    return [record for record in lab.records(lease.job) if record["event"] == "call settled"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"status": 500},
+        {"status": 503},
+        {"status": 529},
+        {"status": 429},
+        {"status": 408},
+        {"hang": True},
+        {"malformed": "{"},
+        {"malformed": "[]"},
+        {"malformed": '{"choices": []}'},
+        {"malformed": '{"choices": [{"message": "text"}]}'},
+        {"malformed": "[" * 100_000},
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_passes_is_tried_again_and_the_agent_sees_only_the_answer(lab, take, sdk, failure, stream):
+    lab.script("once", [failure, OK])
+    lease = restarted(lab, take)
+    if stream:
+        chunks = list(sdk(lease).chat.completions.create(model="m", messages=USER, stream=True))
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "fine"
+    else:
+        assert sdk(lease).chat.completions.create(model="m", messages=USER).choices[0].message.content == "fine"
+    usage = lease.usage()
+    assert (usage.calls, usage.backbone_failed) == (1, False)
+    assert usage.waited_s >= FAST.backoff_s
+    assert settled(lab, lease)[0]["attempts"] == 2
+
+
+def restarted(lab, take):
+    """A lease on a fresh process for the script `once`: its name is used up with the process that read it."""
+    name = f"once-{len(list((lab.folder / 'scripts').iterdir()))}"
+    (lab.folder / "scripts" / "once.json").rename(lab.folder / "scripts" / f"{name}.json")
+    return take(backbone=f"scripted/{name}")
+
+
+@pytest.mark.parametrize("failure", [{"status": 500}, {"hang": True}, {"malformed": "x"}])
+@pytest.mark.parametrize("stream", [False, True])
+def test_when_patience_ends_the_agent_gets_a_502_and_the_host_the_reason(lab, take, sdk, failure, stream):
+    lab.script("once", [{**failure, "repeat": True}])
+    lease = restarted(lab, take)
+    with pytest.raises(openai.InternalServerError) as caught:
+        sdk(lease).chat.completions.create(model="m", messages=USER, stream=stream)
+    assert (caught.value.status_code, caught.value.code) == (502, "backbone_failed")
+    usage = lease.usage()
+    assert usage.calls == 1, "the SDK must not try again what the gateway has given up on"
+    assert usage.backbone_failed
+    assert "3 attempts failed" in usage.trouble
+    assert settled(lab, lease)[0]["attempts"] == 3
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_refused_key_or_model_is_the_hosts_fault_never_retried_and_not_quoted(lab, take, sdk, status):
+    body = {"error": {"message": "Incorrect API key provided: sk-abc", "type": "x", "code": "y"}}
+    lab.script("once", [{"status": status, "body": body}, OK])
+    lease = restarted(lab, take)
+    with pytest.raises(openai.InternalServerError) as caught:
+        sdk(lease).chat.completions.create(model="m", messages=USER)
+    assert "sk-abc" not in str(caught.value)
+    assert lease.usage().backbone_failed
+    assert "sk-abc" in lease.usage().trouble
+    assert settled(lab, lease)[0]["attempts"] == 1
+
+
+def test_a_spent_quota_is_not_waited_for(lab, take, sdk):
+    lab.script("once", [{"status": 429, "body": {"error": {"code": "insufficient_quota"}}}, OK])
+    lease = restarted(lab, take)
+    with pytest.raises(openai.InternalServerError):
+        sdk(lease).chat.completions.create(model="m", messages=USER)
+    assert (lease.usage().waited_s, lease.usage().backbone_failed) == (0, True)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_the_providers_4xx_goes_to_the_agent(lab, take, post, status):
+    lab.script("once", [{"status": status, "body": {"error": {"message": "no", "code": "c"}}}])
+    lease = restarted(lab, take)
+    answer = post(lease, {"messages": USER})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, "c")
+    assert not lease.usage().backbone_failed
+
+
+def test_an_agents_words_cannot_pass_for_a_spent_quota(lab, take, post):
+    lab.script("once", [{"status": 400, "body": {"error": {"message": "bad name: insufficient_quota", "code": "c"}}}])
+    lease = restarted(lab, take)
+    assert post(lease, {"messages": USER}).status_code == 400
+    assert not lease.usage().backbone_failed
+
+
+def test_a_script_that_has_run_out_says_so(lab, take, post):
+    lab.script("once", [OK])
+    lease = restarted(lab, take)
+    assert post(lease, {"messages": USER}).status_code == 200
+    assert post(lease, {"messages": USER}).json()["error"]["code"] == "script_exhausted"
+
+
+def test_a_stream_that_breaks_off_after_words_is_an_error_in_the_stream(lab, take, sdk):
+    lab.script("once", [{"text": "one two three four", "break_after": 3}, OK])
+    lease = restarted(lab, take)
+    said = []
+    with pytest.raises(openai.APIError, match="failed"):
+        for chunk in sdk(lease).chat.completions.create(model="m", messages=USER, stream=True):
+            said.append(chunk.choices[0].delta.content or "")
+    assert "".join(said) == "one two "
+    assert lease.usage().backbone_failed
+
+
+def test_a_wait_shows_while_it_lasts(lab, post, pool):
+    gateway = lab.gateway(Settings(backoff_s=0.3, max_backoff_s=0.3, attempts=4))
+    backbone = lab.script("slow", [{"status": 500}] * 3 + [OK])
+    lease = gateway.lease(LeaseSpec(job="w", role="solver", backbone=backbone, seed=1))
+    answer = pool.submit(post, lease, {"messages": USER})
+    seen = set()
+    while not answer.done():
+        seen.add(lease.usage().waited_s)
+    assert len({wait for wait in seen if 0 < wait < 0.8}) > 5
+    assert lease.usage().waited_s == pytest.approx(0.9, abs=0.25)
+
+
+def test_retry_after_is_heard_but_our_clock_rules():
+    settings = Settings(backoff_s=1, max_backoff_s=8)
+    assert [pause(failed, 0, settings) for failed in (1, 2, 3, 4, 5, 9)] == [1, 2, 4, 8, 8, 8]
+    assert pause(1, 5, settings) == 5
+    assert pause(1, 3600, settings) == 8
+
+
+@pytest.mark.parametrize("retry_after", [3600, "Wed, 21 Oct 2026 07:28:00 GMT", "nan", "-1", "x"])
+def test_no_retry_after_freezes_the_gateway(lab, take, post, retry_after):
+    lab.script("once", [{"status": 429, "retry_after": retry_after}, OK])
+    lease = restarted(lab, take)
+    start = monotonic()
+    assert post(lease, {"messages": USER}).status_code == 200
+    assert monotonic() - start < 2
+
+
+def test_waits_that_overlap_count_once():
+    waits = Waits()
+    now = monotonic()
+    for start, end in ((10, 20), (15, 30), (16, 18), (40, 41)):
+        with waits.since(now - 100 + start) as wait:
+            wait.end = now - 100 + end
+    assert waits.seconds() == pytest.approx(21)
+
+
+def test_a_probe_says_whether_the_backbone_works(lab, gateway):
+    assert gateway.probe("scripted/ok")
+    (lab.folder / "scripts" / "broken.json").write_text("not json")
+    assert not gateway.probe("scripted/broken")
+    assert gateway.probe("builtin/rules")
