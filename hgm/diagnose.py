@@ -4,6 +4,7 @@ All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidde
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 from hgm.contract import self_test_command
@@ -53,7 +54,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
         max_calls=2,
     )
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": evidence}]
-    with lab.gateway.lease(spec) as lease:
+    with closing(lab.gateway.lease(spec)) as lease:
         return printable(complete(lease, messages), BRIEF_CHARS).strip() or GENERIC
 
 

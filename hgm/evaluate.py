@@ -6,6 +6,7 @@ whole attempt is made again in new sandboxes, and after the last attempt the eva
 
 import json
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
 
 from evaluators.base import Task, Verdict
@@ -81,7 +82,7 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | No
     spec = LeaseSpec(
         job=job.id, role="solver", backbone=lab.backbones.solver, seed=job.seed, max_calls=lab.limits.max_calls
     )
-    with lab.scratch.job(job.id) as folder, lab.gateway.lease(spec) as lease:
+    with lab.scratch.job(job.id) as folder, closing(lab.gateway.lease(spec)) as lease:
         place = lab.place(job.id, slot, folder)
         try:
             ended, taken = run_agent(

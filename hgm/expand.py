@@ -1,6 +1,7 @@
 """One expansion, end to end: evidence -> brief -> the editor changes a copy of the agent -> gates -> a child."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from evaluators.patches import sanitise
@@ -98,7 +99,7 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
     )
     editor = lab.editor or lab.agent(job.commit)
     manifest = lab.editor_manifest or lab.manifest
-    with lab.scratch.job(name) as folder, lab.gateway.lease(spec) as lease:
+    with lab.scratch.job(name) as folder, closing(lab.gateway.lease(spec)) as lease:
         place = lab.place(name, slot, folder)
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)

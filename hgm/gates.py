@@ -4,6 +4,7 @@ A gate's message goes back to the editor once (the repair turn), so it says what
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -138,7 +139,7 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
         test_command=("python3", "-S", "-E", "check.py"),
         deadline_s=HANDSHAKE_S,
     )
-    with lab.scratch.job(job) as folder, lab.gateway.lease(spec) as lease:
+    with lab.scratch.job(job) as folder, closing(lab.gateway.lease(spec)) as lease:
         place = lab.place(job, slot, folder)
         try:
             ended, _ = run_agent(
