@@ -62,6 +62,20 @@ class Suite:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Script:
+    """Grading class *script*: Harbor's `tests/test.sh`, which writes a reward to /logs/verifier."""
+
+    files: Files
+    """The task's tests/, seen at /tests."""
+    reward: float = 1.0
+    """At least this much is a pass."""
+    deadline_s: float = 60.0
+
+
+Grading: TypeAlias = Compared | Suite | Script
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One problem. Only `statement`, `workspace`, `test_command` and the deadline ever reach an agent."""
 
@@ -73,9 +87,11 @@ class Task:
     """The pristine base, the one commit of the repository that the agent gets."""
     test_command: tuple[str, ...]
     """What an agent may run in the workspace to see the visible tests."""
-    grading: Compared | Suite
+    grading: Grading
     reference: Files
-    """The reference solution, laid over the workspace. Host-only."""
+    """The reference solution, laid over the workspace. Host-only. Empty where `solution` makes it."""
+    solution: Files = field(default_factory=dict)
+    """Harbor's solution/, whose `solve.sh` makes the reference (`evaluators.solutions.solve`). Host-only."""
     deadline_s: float = 60.0
 
 

@@ -1,0 +1,144 @@
+"""Runs pytest over hidden test files inside a grading sandbox and says what it reported, as one JSON line.
+
+Standard input: one line {"layer", "config", "workspace", "files": [test files], "cpu_s", "tests": how many at most},
+then a nonce. pytest runs in a child of this process, which never runs a line of the agent's and is not open to
+inspection by its child; the nonce is read after the fork, so a line that carries it was written here. The child reports
+each test once over a pipe.
+
+Output: {"nonce", "status": exit status, negative for a signal, "reports": [[node id, passed], ...], "log": tail of what
+was printed}.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+
+MAX_REPORT = 2_000_000
+MAX_LOG = 20_000
+MEMORY = 768 << 20
+PR_SET_DUMPABLE = 4
+
+
+class Reporter:
+    """A pytest plugin: one line per finished test, and a limit on processor time around each."""
+
+    def __init__(self, channel, cpu_s):
+        self.channel = channel
+        self.cpu_s = cpu_s
+        self.passed = {}
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.passed[nodeid] = True
+        signal.setitimer(signal.ITIMER_VIRTUAL, self.cpu_s, self.cpu_s)
+
+    def pytest_runtest_logreport(self, report):
+        self.passed[report.nodeid] = self.passed.get(report.nodeid, True) and report.outcome == "passed"
+
+    def pytest_runtest_logfinish(self, nodeid):
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        os.write(self.channel, (json.dumps([nodeid, self.passed[nodeid]]) + "\n").encode())
+
+
+def out_of_time(signum, frame):
+    raise TimeoutError("the test used too much processor time")
+
+
+def child(job, channel, log):
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    os.setpgid(0, 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    signal.signal(signal.SIGVTALRM, out_of_time)
+    whole = int(job["cpu_s"] * job["tests"]) + 10
+    resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.dont_write_bytecode = True
+    sys.path[:] = [job["layer"], *sys.path[1:]]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.chdir(job["workspace"])
+    import pytest
+
+    sys.path.insert(0, job["workspace"])
+    options = ["-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:capture"]
+    options += ["-c", job["config"], "--rootdir", job["workspace"]]
+    return pytest.main(options + job["files"], plugins=[Reporter(channel, job["cpu_s"])])
+
+
+def spawn(job):
+    reports, report = os.pipe()
+    logs, log = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 70
+        try:
+            os.close(reports)
+            os.close(logs)
+            status = int(child(job, report, log))
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(report)
+    os.close(log)
+    return pid, reports, logs
+
+
+def collect(pid, reports, logs):
+    """All that the child wrote until it ended; what its own children write afterwards is dropped."""
+    found = {reports: bytearray(), logs: bytearray()}
+    most = {reports: MAX_REPORT, logs: MAX_LOG}
+    waiting = [reports, logs]
+    ended = 0
+    while waiting and not ended:
+        ready = select.select(waiting, [], [], 0.02)[0]
+        if not ready:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        for channel in ready:
+            part = os.read(channel, 65536)
+            found[channel] = (found[channel] + part)[-most[channel] :]
+            if not part:
+                waiting.remove(channel)
+    if not ended:
+        status = os.waitpid(pid, 0)[1]
+    return status, bytes(found[reports]), bytes(found[logs])
+
+
+def parsed(data):
+    rows = []
+    for line in data.splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        well = type(row) is list and len(row) == 2 and type(row[0]) is str and type(row[1]) is bool
+        rows.append(row if well else ["", False])
+    return rows
+
+
+def first_line():
+    """Unbuffered, so that the nonce behind it is not in this process yet."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1) or b"\n"
+    return line
+
+
+def main():
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    pid, reports, logs = spawn(json.loads(first_line()))
+    status, data, log = collect(pid, reports, logs)
+    nonce = sys.stdin.read()
+    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    line = {"nonce": nonce, "status": code, "reports": parsed(data), "log": log.decode("utf-8", "replace")}
+    sys.stdout.write("\n" + json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Folders that grading sandboxes see read-only: the programs that run inside, and the pytest that suites need.
+
+A layer is made once, in the user's cache, under a name that says its content; it is complete or absent. Its files are
+readable for everybody, because a sandbox may run as another user.
+"""
+
+import compileall
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+from hgm.errors import EvaluatorError, boundary
+
+INSIDE = "/hgm/grader"
+"""Where the layer `programs()` is mounted."""
+PYTEST = "/hgm/layer"
+"""Where the layer `pytest_layer()` is mounted."""
+_DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+_PROGRAMS = ("compared.py", "suite.py")
+
+
+def cache_folder() -> Path:
+    """Where layers are kept: $XDG_CACHE_HOME/hgm/layers or ~/.cache/hgm/layers."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "hgm" / "layers"
+
+
+@cache
+def programs() -> Path:
+    """The programs of `evaluators.inside`."""
+    here = Path(__file__).parent / "inside"
+    files = {name: (here / name).read_bytes() for name in _PROGRAMS}
+    return _layer("programs", files | {"pytest.ini": b"[pytest]\n"})
+
+
+@cache
+def pytest_layer() -> Path:
+    """The installed pytest and what it imports.
+
+    Raises:
+        EvaluatorError: it is not installed.
+    """
+    files: dict[str, bytes] = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            listed = metadata.distribution(name).files or []
+        except metadata.PackageNotFoundError as error:
+            raise EvaluatorError(f"{name} is not installed, and suites of tests need it: pip install {name}") from error
+        sources = (path for path in listed if path.suffix in (".py", ".typed") and ".." not in path.parts)
+        files |= {path.as_posix(): Path(str(path.locate())).read_bytes() for path in sources}
+    return _layer("pytest", files)
+
+
+def _layer(name: str, files: Mapping[str, bytes]) -> Path:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path}\0{len(files[path])}\0".encode() + files[path])
+    final = cache_folder() / f"{name}-{digest.hexdigest()[:16]}"
+    if not final.is_dir():
+        with boundary(EvaluatorError, f"cannot make the layer {final}"):
+            _make(final, files)
+    return final
+
+
+def _make(final: Path, files: Mapping[str, bytes]) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=final.parent))
+    try:
+        for path, data in files.items():
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            (made / path).write_bytes(data)
+        compileall.compile_dir(made, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        _open_to_all([made, *made.rglob("*")])
+        made.rename(final)
+    except OSError:
+        if not final.is_dir():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _open_to_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -1,0 +1,62 @@
+"""A fresh sandbox for one grading run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evaluators.layers import INSIDE, programs
+from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxSpec
+
+MEMORY_MB = 1024
+OUTPUT_BYTES = 5_000_000
+
+
+class Seen(NamedTuple):
+    """What came of one run."""
+
+    exit: Exit
+    files: Files
+    """The workspace afterwards, where it was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradingRoom:
+    """Opens sandboxes for the grading of one job."""
+
+    provider: SandboxProvider
+    run: str
+    job: str
+    slot: int
+
+    @property
+    def python(self) -> str:
+        return self.provider.python
+
+    def see(
+        self,
+        files: Files,
+        command: Sequence[str],
+        *,
+        deadline_s: float,
+        stdin: bytes = b"",
+        mounts: Sequence[Mount] = (),
+        take: bool = False,
+    ) -> Seen:
+        """Run `command` on `files` in a sandbox of its own.
+
+        Raises:
+            SandboxError: the sandbox's own trouble.
+            WorkspaceRejected: only with `take`.
+        """
+        limits = Limits(deadline_s=deadline_s, memory_mb=MEMORY_MB, output_bytes=OUTPUT_BYTES)
+        spec = SandboxSpec(
+            run=self.run,
+            job=f"{self.job}-grade",
+            slot=self.slot,
+            limits=limits,
+            mounts=(Mount(source=programs(), target=INSIDE), *mounts),
+        )
+        with self.provider.open(spec) as box:
+            box.put(files)
+            ended = box.run(command, stdin=stdin)
+            return Seen(ended, box.take() if take else {})
