@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import pytest
 import typer
 
@@ -17,7 +16,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
 CODE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+(UsageError,) = typer.BadParameter.__bases__
+"""Typer's own, or click's, as the version has it."""
 
 
 class Line(NamedTuple):
@@ -30,10 +34,15 @@ class Line(NamedTuple):
         return f"{self.page}: {' '.join(self.words)}"
 
 
+def text_of(page: Path) -> str:
+    """A page as readers see it."""
+    return COMMENT.sub("", page.read_text())
+
+
 def commands(program: str) -> Iterator[Line]:
     """Every command of one program, in blocks of code and inline."""
     for page in PAGES:
-        text = page.read_text()
+        text = text_of(page)
         blocks = CODE.findall(text)
         for line in [line for block in blocks for line in block.splitlines()] + INLINE.findall(CODE.sub("", text)):
             words = line.strip().removeprefix("$ ").partition("  #")[0]
@@ -45,8 +54,8 @@ def parse(words: tuple[str, ...]) -> None:
     """Parse as the command line would, without running anything."""
     command, context = typer.main.get_command(app), None
     name, *rest = words
-    while isinstance(command, click.Group):
-        context = click.Context(command, info_name=name, parent=context)
+    while hasattr(command, "commands"):
+        context = command.context_class(command, info_name=name, parent=context)
         if not rest or rest[0] == "--help":
             return
         name, *rest = rest
@@ -76,13 +85,13 @@ def test_there_are_examples():
 def test_commands_parse(line):
     try:
         parse(line.words)
-    except click.UsageError as error:
+    except UsageError as error:
         pytest.fail(f"{line}: {error.format_message()}")
 
 
 @pytest.mark.parametrize("words", [("hgm", "serach"), ("hgm", "search", "--bugdet", "40"), ("hgm", "resume")])
 def test_wrong_commands_do_not_parse(words):
-    with pytest.raises((AssertionError, click.UsageError)):
+    with pytest.raises((AssertionError, UsageError)):
         parse(words)
 
 
@@ -104,7 +113,7 @@ def test_programs_named_in_pages_exist():
 
 
 def links() -> list[tuple[Path, str]]:
-    return [(page, target) for page in PAGES for target in LINK.findall(CODE.sub("", page.read_text()))]
+    return [(page, target) for page in PAGES for target in LINK.findall(CODE.sub("", text_of(page)))]
 
 
 def test_links_inside_the_repository_resolve():
