@@ -2,6 +2,8 @@
 
 import os
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +22,7 @@ class PolicyConfig(_Record):
     """Which policy decides, and its options; those that a policy does not have are refused when it is made."""
 
     name: str = "hgm"
-    options: dict[str, float] = Field(default_factory=dict)
+    options: dict[str, bool | int | float] = Field(default_factory=dict)
     """e.g. alpha = 0.6, root_evaluations = 5 (0 = as published), initial_expansions = 5."""
 
 
@@ -59,7 +61,7 @@ class Confirmation(_Record):
 class SearchConfig(_Record):
     """Everything that a run needs to be run again. The resolved value is event 0 of its journal."""
 
-    budget: int = Field(ge=1)
+    budget: int = Field(ge=1, le=1_000_000)
     """Evaluations of the search itself; confirming and sealed evaluations come on top and are counted apart."""
     seed: int = Field(0, ge=0)
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=64)
@@ -68,6 +70,8 @@ class SearchConfig(_Record):
     """A bundled benchmark's name, or the path of a folder of tasks in Harbor's format."""
     data: Path | None = None
     """Where the benchmark's records are, for those that need it."""
+    calibration: Path | None = None
+    """What `hgm benchmark calibrate --write` wrote: of its always passed and always failed tasks, a tenth is kept."""
     agent: str = "seed"
     """The agent at the root."""
     editor: str = "self"
@@ -96,9 +100,22 @@ def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
     """
     values = _read(file) if file else {}
     try:
-        return SearchConfig.model_validate(_merge(values, flags))
+        return SearchConfig.model_validate(merge(values, flags))
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(item) for item in error.errors())) from error
+
+
+def known_settings() -> tuple[str, ...]:
+    """Every setting, dotted, as `-o` takes it."""
+    return tuple(_dotted(SearchConfig))
+
+
+def _dotted(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _dotted(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -110,12 +127,13 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not a TOML file: {error}") from error
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with what `over` says in its place, level by level; None says nothing."""
     merged = dict(base)
     for key, value in over.items():
         if isinstance(value, dict):
             inner = merged.get(key, {})
-            merged[key] = _merge(inner if isinstance(inner, dict) else {}, value)
+            merged[key] = merge(inner if isinstance(inner, dict) else {}, value)
         elif value is not None:
             merged[key] = value
     return merged
@@ -124,5 +142,14 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _explain(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "configuration"
     if item["type"] == "extra_forbidden":
-        return f"{where}: no such setting"
-    return f"{where}: {item['msg'].removeprefix('Value error, ')}"
+        return f"{where}: no such setting; {_nearest(where)}"
+    if item["type"] == "missing":
+        return f"{where}: not given; set it with a flag or in the configuration file"
+    said = item["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}, not {item['input']!r}" if item["loc"] else said
+
+
+def _nearest(setting: str) -> str:
+    known = known_settings()
+    close = get_close_matches(setting, known, n=1) or get_close_matches(setting.rpartition(".")[2], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"

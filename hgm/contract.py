@@ -13,7 +13,9 @@ from sandboxes.snapshot import MIB, Bounds, read_folder
 
 PROTOCOL = 1
 MANIFEST = b"agent.toml"
-IGNORED = frozenset({b".git", b"__pycache__", b".venv", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
+NOTE = b"RUN-IN-A-SANDBOX.md"
+"""What `hgm tree best --export` lays beside an agent's files; no part of the agent."""
+IGNORED = frozenset({NOTE, b".git", b"__pycache__", b".venv", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
 
 _BOUNDS = Bounds(entries=20_000, total_bytes=64 * MIB, file_bytes=4 * MIB)
 

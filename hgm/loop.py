@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hgm.executors.base import Executor
 from hgm.jobs import Job, Result
 from hgm.plan import UNMEASURED_IN_ROW, is_finished
 from hgm.run import Run
 from trees.records import Policy
+
+
+class Ending(StrEnum):
+    """Why the loop ended; the value is journalled, except for a run that is finished."""
+
+    FINISHED = ""
+    INTERRUPTED = "interrupted"
+    HOST = f"{UNMEASURED_IN_ROW} jobs in a row could not be measured"
+    STUCK = "nothing is left that could be measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +30,8 @@ class Watch:
 
 def search(
     run: Run, policy: Policy, executor: Executor, *, watch: Watch, stopping: Callable[[], bool] = lambda: False
-) -> str:
-    """Go on with a run until nothing is left to do, and say why it ended; empty when it is finished.
+) -> Ending:
+    """Go on with a run until nothing is left to do, and say why it ended.
 
     `stopping` turning true starts nothing more and waits for what runs.
     """
@@ -41,12 +51,12 @@ def search(
             watch.finished(job, result)
 
 
-def _why(run: Run, stopping: bool) -> str:
+def _why(run: Run, stopping: bool) -> Ending:
     if run.state.unmeasured_in_row >= UNMEASURED_IN_ROW:
-        reason = f"{UNMEASURED_IN_ROW} jobs in a row could not be measured"
+        ending = Ending.HOST
     elif is_finished(run.state):
-        return ""
+        return Ending.FINISHED
     else:
-        reason = "interrupted" if stopping else "nothing is left that could be measured"
-    run.stop(reason)
-    return reason
+        ending = Ending.INTERRUPTED if stopping else Ending.STUCK
+    run.stop(ending)
+    return ending

@@ -7,9 +7,10 @@ workers, a cluster and a test all use these two.
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,8 +25,11 @@ from hgm.plan import Confirm, Milestone, evidence_for, next_step
 from hgm.state import RunState
 from sandboxes.base import Files
 from trees.archive import Archive
-from trees.journal import Journal
+from trees.journal import Event, Journal
 from trees.records import Evaluate, Expand, Expansion, Policy
+
+DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""The name of a run's directory while it is being made."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,23 @@ class Folder:
 
 
 def create(path: Path, created: Mapping[str, Any], root: Files) -> None:
-    """Make a run's directory in one step: it exists whole or not at all. `created` is event 0 without its root.
+    """Make a run's directory in one step. `created` is event 0 without its root.
 
     Raises:
         RunError: it exists already, or the folder above cannot be written.
+    """
+    with drafted(path) as folder:
+        entry = Archive.create(folder.archive).add_root(root)
+        event = {**created, "root": {"commit": entry.commit, "tree": entry.tree}}
+        fill(folder, [("created", event)])
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Folder]:
+    """A locked directory that becomes the run `path` when the block ends: whole, or not at all.
+
+    Raises:
+        RunError: the run exists already, or the folder above cannot be written.
     """
     if path.exists():
         raise RunError(f"{path} exists already: continue it with `hgm resume {path.name}` or choose another --run")
@@ -75,23 +92,29 @@ def create(path: Path, created: Mapping[str, Any], root: Files) -> None:
             f"{path.parent}: cannot make a run there ({error.strerror}): choose another --runs-dir"
         ) from error
     try:
-        _fill(Folder(draft), created, root)
-        draft.chmod(0o755)
-        os.rename(draft, path)
+        with locked(Folder(draft)):
+            yield Folder(draft)
+            draft.chmod(0o755)
+            _publish(draft, path)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
-def _fill(folder: Folder, created: Mapping[str, Any], root: Files) -> None:
-    entry = Archive.create(folder.archive).add_root(root)
-    event = {**created, "root": {"commit": entry.commit, "tree": entry.tree}}
+def fill(folder: Folder, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Give a drafted run its journal, the copy of event 0 for people, and its empty folders."""
     folder.trajectories.mkdir()
     folder.grading.mkdir(mode=0o700)
-    folder.config.write_text(tomli_w.dumps(_without_none(event)))
-    journal = Journal.create(folder.journal)
-    journal.append("created", event)
-    journal.close()
+    folder.config.write_text(tomli_w.dumps(_without_none(events[0][1])))
+    with Journal.create(folder.journal) as journal:
+        journal.append_all(events)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.rename(draft, path)
+    except OSError as error:
+        raise RunError(f"{path} was made by somebody else meanwhile: choose another --run") from error
 
 
 def _without_none(value: Any) -> Any:
@@ -107,14 +130,20 @@ def read(path: Path) -> RunState:
     Raises:
         RunError: there is no run.
     """
+    return RunState.replay(read_events(path))
+
+
+def read_events(path: Path) -> list[Event]:
+    """All events of a run, live or not, without touching it.
+
+    Raises:
+        RunError: there is no run.
+    """
     folder = Folder(path)
     if not folder.journal.is_file():
         raise RunError(f"{path}: no such run (see `hgm runs list`)")
-    journal = Journal.open(folder.journal, readonly=True)
-    try:
-        return RunState.replay(journal.events())
-    finally:
-        journal.close()
+    with Journal.open(folder.journal, readonly=True) as journal:
+        return list(journal.events())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The folder of a live run outside its directory: what sandboxes mount needs a short path that any uid may reach."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -7,6 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+
+from hgm.errors import RunError
+from trees.folders import remove_folder
 
 _REACHABLE = 0o711
 
@@ -17,22 +22,86 @@ def run_id(directory: Path) -> str:
     return f"{directory.name[:16]}-{digest}"
 
 
+def scratch_folders() -> Path:
+    """Where this user's scratch folders are, one per run id.
+
+    Raises:
+        RunError: somebody else made that folder.
+    """
+    folder = Path(tempfile.gettempdir()) / f"hgm-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise RunError(f"{folder} is not yours: have it removed, or set TMPDIR to a folder of your own")
+    folder.chmod(_REACHABLE)
+    return folder
+
+
+@contextmanager
+def claimed(run: str) -> Iterator[Path]:
+    """The scratch folder of a run id, held by this process and removed afterwards.
+
+    Raises:
+        RunError: a live process holds it.
+    """
+    folder = scratch_folders() / run
+    handle = _lock(folder)
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)
+        os.close(handle)
+
+
+def is_claimed(run: str) -> bool:
+    """Whether a live process holds the scratch folder of a run id."""
+    folder = scratch_folders() / run
+    if not folder.is_dir():
+        return False
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _lock(folder: Path) -> int:
+    while True:
+        folder.mkdir(mode=_REACHABLE, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise RunError(f"{folder} is in use by a live process") from error
+        # whoever held it before may have removed it while we were opening it
+        if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
+            folder.chmod(_REACHABLE)
+            return handle
+        os.close(handle)
+
+
 class Scratch:
     """`<temporary folder>/hgm-<uid>/<run id>/lab`, made on entry and removed on exit."""
 
     def __init__(self, run: str) -> None:
         self.run = run
-        self.root = Path(tempfile.gettempdir()) / f"hgm-{os.getuid()}" / run / "lab"
+        self.root = scratch_folders() / run / "lab"
+        self._claim = claimed(run)
 
     def __enter__(self) -> "Scratch":
-        shutil.rmtree(self.root, ignore_errors=True)
-        self.root.mkdir(parents=True)
-        for folder in (self.root, self.root.parent, self.root.parent.parent):
-            folder.chmod(_REACHABLE)
+        self._claim.__enter__()
+        remove_folder(self.root)
+        self.root.mkdir()
+        self.root.chmod(_REACHABLE)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._claim.__exit__(kind, error, trace)
 
     def folder(self, name: str) -> Path:
         """A folder in here that others may pass through."""
