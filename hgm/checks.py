@@ -1,0 +1,173 @@
+"""What this machine has and lacks for a search, as plain values for `hgm doctor`."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from hgm.config import BUILTIN
+from hgm.errors import HGMError
+from hgm.gateway.client import Gateway
+from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
+from hgm.scratch import Scratch
+from sandboxes.choose import available
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+_LIMITS = "limits on memory and processes"
+_COMFORTABLE_DISK_MB = 2_000
+_COMFORTABLE_MEMORY_MB = 2_000
+_OLDEST_PYTHON = (3, 11)
+_NAMESPACES = (
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+"""File, the value that forbids user namespaces to ordinary users, and what allows them (as root)."""
+
+
+class Level(IntEnum):
+    """How much it matters."""
+
+    GOOD = 0
+    LACKING = 1
+    """A search runs, with a promise less."""
+    BAD = 2
+    """No search runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One part of the machine."""
+
+    part: str
+    found: str
+    level: Level = Level.GOOD
+    cost: str = ""
+    """What its absence costs."""
+    remedy: str = ""
+    """The one line that mends it."""
+
+
+def checks(runs_dir: Path) -> Iterator[Check]:
+    """Look at everything, one after the other."""
+    yield _python()
+    yield _git()
+    yield _user_namespaces()
+    yield from _sandboxes()
+    yield _processors()
+    yield _memory()
+    for folder, what in ((Path(tempfile.gettempdir()), "temporary files"), (runs_dir, "runs")):
+        yield _disk(folder, what)
+    yield _builtin()
+    for key in KEYS:
+        yield _key(key)
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} ({sys.executable})"
+    if sys.version_info >= _OLDEST_PYTHON:
+        return Check(part="Python", found=found)
+    return Check(
+        part="Python", found=found, level=Level.BAD, cost="the lab needs 3.11", remedy="use Python 3.11 or newer"
+    )
+
+
+def _git() -> Check:
+    path = shutil.which("git")
+    if path:
+        return Check(part="git", found=path)
+    cost = "no diffs between agents, and no evidence with patches"
+    return Check(part="git", found="missing", level=Level.BAD, cost=cost, remedy="apt-get install git")
+
+
+def _user_namespaces() -> Check:
+    part = "user namespaces"
+    if os.geteuid() == 0:
+        return Check(part=part, found="not needed: you are root")
+    for file, forbidding, remedy in _NAMESPACES:
+        if _first_word(Path(file)) == forbidding:
+            cost = "no sandbox can be started by an ordinary user"
+            return Check(part=part, found=f"forbidden by {file}", level=Level.BAD, cost=cost, remedy=f"sudo {remedy}")
+    return Check(part=part, found="allowed")
+
+
+def _sandboxes() -> Iterator[Check]:
+    for part in available():
+        if part.found:
+            yield Check(part=part.name, found=part.found)
+        elif part.name == _LIMITS:
+            yield Check(part=part.name, found="incomplete", level=Level.LACKING, cost=part.otherwise)
+        else:
+            cost = "no sandbox, so nothing can be measured"
+            yield Check(part=part.name, found="missing", level=Level.BAD, cost=cost, remedy=part.otherwise)
+
+
+def _processors() -> Check:
+    count = os.cpu_count() or 1
+    return Check(part="processors", found=f"{count}: that many workers unless --workers says otherwise")
+
+
+def _memory() -> Check:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next((int(line.split()[1]) >> 10 for line in lines if line.startswith("MemAvailable:")), 0)
+    return _room("memory", free, FREE_MEMORY_MB, _COMFORTABLE_MEMORY_MB, "close other programs, or use fewer --workers")
+
+
+def _disk(folder: Path, what: str) -> Check:
+    while not folder.exists():
+        folder = folder.absolute().parent
+    free = shutil.disk_usage(folder).free >> 20
+    found = _room(f"disk for {what}", free, FREE_DISK_MB, _COMFORTABLE_DISK_MB, f"make room on the disk of {folder}")
+    if os.access(folder, os.W_OK):
+        return found
+    cost = "nothing can be written there"
+    return Check(
+        part=found.part, found=f"{folder} is not writable", level=Level.BAD, cost=cost, remedy="name another folder"
+    )
+
+
+def _room(part: str, free: int, least: int, comfortable: int, remedy: str) -> Check:
+    found = f"{free:,} MB free"
+    if free >= comfortable:
+        return Check(part=part, found=found)
+    if free >= least:
+        return Check(part=part, found=found, level=Level.LACKING, cost="a long search may run out of it", remedy=remedy)
+    cost = f"below {least} MB nothing that fails can be blamed on an agent: evaluations end as unmeasured"
+    return Check(part=part, found=found, level=Level.BAD, cost=cost, remedy=remedy)
+
+
+def _builtin() -> Check:
+    part = f"backbone {BUILTIN}"
+    try:
+        with Scratch(f"doctor-{os.getpid()}") as scratch, Gateway(scratch.folder("gw"), scratch.folder("t")) as gateway:
+            answers = gateway.probe(BUILTIN)
+    except HGMError as error:
+        return Check(
+            part=part, found=str(error), level=Level.BAD, cost="no search without a key", remedy="reinstall hgm-lab"
+        )
+    if answers:
+        return Check(part=part, found="answers; a rule-based program, not a language model")
+    return Check(
+        part=part, found="does not answer", level=Level.BAD, cost="no search without a key", remedy="reinstall hgm-lab"
+    )
+
+
+def _key(name: str) -> Check:
+    there = "set" if os.environ.get(name) else "not set"
+    return Check(part=name, found=f"{there}; only {BUILTIN} is asked in this version")
+
+
+def _first_word(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

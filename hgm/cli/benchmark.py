@@ -1,0 +1,132 @@
+"""`hgm benchmark`: the tasks that agents are measured on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hgm.cli.options import RUNS_DIR, Backbone, Data, Quiet, RunsDir, Settings, Workers
+
+app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """The benchmarks that come with the lab; a folder of tasks in Harbor's format is one, too.
+
+    \b
+    Example:
+      hgm benchmark list
+    """
+    from evaluators.registry import NAMES
+    from hgm.cli.terminal import out
+
+    for name in NAMES:
+        out().print(name)
+    out().print("[dim]and every folder of tasks in Harbor's format, by its path[/dim]")
+
+
+@app.command()
+def show(
+    name: Name, data: Data = None, task: Annotated[str | None, typer.Option("--task", metavar="ID")] = None
+) -> None:
+    """How many tasks each split has; with --task, what an agent is told about one.
+
+    \b
+    Examples:
+      hgm benchmark show builtin
+      hgm benchmark show quixbugs --data quixbugs.jsonl --task ID
+    """
+    from evaluators.registry import open_benchmark
+    from hgm.cli.tasks import benchmark_lines, task_lines
+    from hgm.cli.terminal import out
+
+    opened = open_benchmark(name, data)
+    for line in benchmark_lines(opened) if task is None else task_lines(opened, task):
+        out().print(line)
+
+
+@app.command()
+def validate(
+    name: Name, data: Data = None, limit: Limit = None, sandbox: Annotated[str, typer.Option("--sandbox")] = "auto"
+) -> None:
+    """Check tasks: the reference passes, the untouched workspace fails, three repeats agree. Ends with 3 if not.
+
+    \b
+    Example:
+      hgm benchmark validate quixbugs --data quixbugs.jsonl --limit 5
+    """
+    from hgm.cli.options import at_least_one
+    from hgm.cli.tasks import validated
+    from hgm.cli.terminal import out
+
+    at_least_one(limit, "--limit")
+    bad = 0
+    for line, good in validated(name, data, limit, sandbox):
+        bad += not good
+        out().print(line)
+    if bad:
+        raise typer.Exit(3)
+
+
+@app.command()
+def calibrate(
+    name: Name,
+    agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Whose results to look at.")] = "seed",
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Runs of each search task, at least 2.")] = 3,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="For `hgm search --calibration FILE`.")
+    ] = None,
+    data: Data = None,
+    limit: Limit = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
+    runs_dir: RunsDir = RUNS_DIR,
+    workers: Workers = None,
+    sandbox: Annotated[str, typer.Option("--sandbox", metavar="auto|bubblewrap")] = "auto",
+    backbone: Backbone = None,
+    set_: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run an agent on the search tasks a few times: which tasks it always or never solves, and how much chance moves.
+
+    \b
+    Examples:
+      hgm benchmark calibrate builtin --agent seed --write builtin.json
+      hgm search --budget 200 --calibration builtin.json
+    """
+    from hgm.agents_by_name import find_agent
+    from hgm.calibration import save
+    from hgm.cli.counting import INTERRUPTED, counting
+    from hgm.cli.options import at_least_one, settings, writable
+    from hgm.cli.tasks import calibration_lines, calibration_of
+    from hgm.cli.terminal import out
+    from hgm.config import merge, resolve
+    from hgm.errors import ConfigError
+    from hgm.measure import chosen_tasks, measure
+    from hgm.session import benchmark_of
+
+    at_least_one(limit, "--limit")
+    if repeats < 2:
+        raise ConfigError(f"--repeats {repeats}: one run shows no noise; give at least 2")
+    if write:
+        writable(write, "--write")
+    flags = {"budget": 1, "seed": seed, "workers": workers, "sandbox": sandbox, "benchmark": name, "data": data}
+    models = dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone)
+    config = resolve(None, **merge(settings(set_), {**flags, "backbones": models}))
+    opened = benchmark_of(config)
+    tasks = chosen_tasks(opened, "search", limit)
+    files = find_agent(agent, runs_dir)
+    with counting(len(tasks) * repeats, quiet=quiet) as show_:
+        done, interrupted = measure(
+            files, tasks, config, repeats=repeats, watch=show_.finished, stopping=show_.stopping, leaving=show_.leaving
+        )
+    if interrupted:
+        out().print("interrupted: nothing is said about a part of the repeats")
+        raise typer.Exit(INTERRUPTED)
+    found = calibration_of(done, opened, agent=agent, repeats=repeats)
+    for line in calibration_lines(found):
+        out().print(line)
+    if write:
+        save(found, write)

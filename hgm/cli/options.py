@@ -1,0 +1,105 @@
+"""Flags that several commands share, and how their words become values."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hgm.errors import ConfigError
+
+MOST_EVALUATIONS = 1_000_000
+_OTHER_UNIT = re.compile(r"[0-9][0-9_.,]*\s*([a-zA-Z$€%]+)|[$€].*")
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where runs are.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name under --runs-dir, or a path with a slash.")]
+BenchmarkName = Annotated[
+    str, typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="PATH", help="The benchmark's records, where it needs a file of them.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-o", metavar="KEY=VALUE", help="Any other setting, dotted; may be repeated. -o limits.memory_mb=256"
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No display; only the result.")]
+Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Jobs at the same time.")]
+Backbone = Annotated[
+    str | None, typer.Option("--backbone", metavar="PROVIDER/MODEL", help="The model behind every role.")
+]
+
+RUNS_DIR = Path("runs")
+
+
+def evaluations(text: str) -> int:
+    """A budget: a plain whole number of evaluations.
+
+    Raises:
+        ConfigError: anything else; says what to write.
+    """
+    advice = f"give a whole number of evaluations from 1 to {MOST_EVALUATIONS:,}, e.g. --budget 40"
+    words = text.strip()
+    if re.fullmatch(r"\d{1,9}", words) and 1 <= int(words) <= MOST_EVALUATIONS:
+        return int(words)
+    if _OTHER_UNIT.fullmatch(words):
+        raise ConfigError(f"--budget {text}: money, tokens and time as a budget come later; for now {advice}")
+    raise ConfigError(f"--budget {text}: {advice}")
+
+
+def settings(pairs: list[str] | None) -> dict[str, Any]:
+    """`["limits.pids=32"]` as nested values; a value is read as TOML, and as text where it is none.
+
+    Raises:
+        ConfigError: not KEY=VALUE.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        names = key.strip().split(".")
+        if not equals or not all(names):
+            raise ConfigError(f"-o {pair}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
+        _nest(values, names, _value(value.strip()))
+    return values
+
+
+def _nest(values: dict[str, Any], names: list[str], value: Any) -> None:
+    for name in names[:-1]:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"-o {'.'.join(names)}: {name} was given a value of its own already")
+        values = inner
+    values[names[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if parsed.keys() == {"value"} else text
+
+
+def at_least_one(value: int | None, flag: str) -> None:
+    """Refuse a count below one.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if value is not None and value < 1:
+        raise ConfigError(f"{flag} {value}: give a whole number of at least 1")
+
+
+def writable(file: Path, flag: str) -> None:
+    """Refuse a file that could not be written in the end, before anything is spent.
+
+    Raises:
+        ConfigError: its folder is not there or not writable, or it is a folder itself.
+    """
+    folder = file.absolute().parent
+    if file.is_dir() or not os.access(folder, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
+        raise ConfigError(f"{flag} {file}: cannot be written: name a file in a folder that exists and is yours")

@@ -1,0 +1,142 @@
+"""What a search says at its end: the winner, what proves it, what it changed, and what to type next."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from evaluators.base import Split
+from hgm.agents_by_name import best_node
+from hgm.cli.preview import NOT_A_MODEL, uses_builtin
+from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
+from hgm.loop import Ending
+from hgm.run import Folder
+from hgm.state import RunState
+from hgm.summary import Comparison, Score, comparison, lineage, rejections, score, sealed_openings, spend
+from trees.archive import Archive
+from trees.records import ROOT
+
+DIFF_CHARS = 6_000
+DIFF_LINES = 80
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def report(console: Console, path: Path, state: RunState, ending: Ending) -> None:
+    """Print the result of a run that has ended, or what there is of it."""
+    for line in result_lines(path, state, ending):
+        console.print(line)
+    winner = best_node(state)
+    if winner != ROOT:
+        console.print(f"\n[bold]What agent {winner} changed about the seed agent[/bold] (written by an agent)")
+        archive = Archive.open(Folder(path).archive)
+        patch = archive.diff(state.nodes[ROOT].commit, state.nodes[winner].commit)
+        console.print(diff_text(patch, lines=DIFF_LINES, characters=DIFF_CHARS))
+    console.print("\n[bold]Next[/bold]")
+    for command, why in _next(path, state, ending):
+        console.print(f"  {safe(command)}   [dim]{why}[/dim]")
+
+
+def result_lines(path: Path, state: RunState, ending: Ending) -> Iterator[str]:
+    """The result, as lines of markup."""
+    yield f"[bold]Run {safe(shown_name(path))}[/bold] " + (f"stopped: {ending}" if ending else "finished")
+    yield from _winner(state)
+    yield from _sealed(state)
+    yield from _cost(state)
+    if state.config.placebo:
+        yield "[yellow]This was a placebo: its editor only changed comments. Any gain is chance and selection.[/yellow]"
+    if uses_builtin(state.config.backbones):
+        yield f"[yellow]{NOT_A_MODEL}[/yellow]"
+
+
+def score_text(found: Score) -> str:
+    """`62 % of 40 (95 %: 46 % to 76 %)`."""
+    if not found.measured:
+        return "not measured"
+    low, high = found.interval
+    return f"{percent(found.share)} of {found.measured} (95 %: {percent(low)} to {percent(high)})"
+
+
+def diff_text(patch: bytes, *, lines: int, characters: int) -> Text:
+    """A patch for the terminal, escaped, bounded and coloured line by line."""
+    text = patch.decode(errors="backslashreplace")
+    kept = text.splitlines()[:lines]
+    shown = Text()
+    for line in untrusted("\n".join(kept), characters).plain.split("\n"):
+        shown.append(f"{line}\n", style=STYLES.get(line[:1], ""))
+    left = len(text.splitlines()) - len(kept)
+    if left > 0:
+        shown.append(f"… {left} more lines: see them with `hgm tree diff`\n", style="dim")
+    return shown
+
+
+def _winner(state: RunState) -> Iterator[str]:
+    node = best_node(state)
+    how = "winner" if state.winner is not None else "best-belief agent so far"
+    yield f"  {how:<10} [bold]agent {node}[/bold], from " + " > ".join(map(str, lineage(state, node)))
+    yield f"  search     {score_text(score(state, node, Split.SEARCH))}; the seed agent {_short(state, Split.SEARCH)}"
+    if state.candidates is not None and state.select_tasks:
+        others = [item for item in state.candidates if item not in (node, ROOT)]
+        rivals = "".join(f"; agent {item} {rate(score(state, item, Split.SELECT))}" for item in others)
+        yield (
+            f"  select     {score_text(score(state, node, Split.SELECT))}; "
+            f"the seed agent {_short(state, Split.SELECT)}{rivals}"
+        )
+    if state.winner == ROOT:
+        yield "  [bold]The winner is the seed agent: no child was better on tasks it had not been chosen on.[/bold]"
+
+
+def _sealed(state: RunState) -> Iterator[str]:
+    found = comparison(state)
+    if found:
+        yield from _compared(found)
+    elif state.sealed_tasks is not None and state.winner == ROOT:
+        yield f"  sealed     the seed agent: {score_text(score(state, ROOT, Split.SEALED))}; no gain to claim"
+    elif state.winner is not None:
+        yield "  sealed     not opened: no gain is claimed"
+    if sealed_openings(state):
+        times = plural(sealed_openings(state), "time")
+        yield f"             sealed tasks were opened {times} in this run and those it was forked from"
+
+
+def _compared(found: Comparison) -> Iterator[str]:
+    yield (
+        f"  sealed     winner {percent(found.winner)}, seed agent {percent(found.seed)}, on {found.tasks} tasks, "
+        f"{found.repeats} repeats each"
+    )
+    low, high = points(found.gain.low), points(found.gain.high)
+    verdict = "a gain" if found.gain.low > 0 else "a loss" if found.gain.high < 0 else "no gain shown"
+    yield f"  gain       [bold]{points(found.gain.mean)} points[/bold] (95 %: {low} to {high}): {verdict}"
+    yield f"             the smallest gain this sample would have shown: {100 * found.smallest:.1f} points"
+    yield f"  tokens     {found.winner_tokens:,.0f} per task for the winner, {found.seed_tokens:,.0f} for the seed"
+    if found.unmeasured:
+        yield f"  [yellow]{found.unmeasured} sealed evaluations could not be measured and count nowhere[/yellow]"
+
+
+def _cost(state: RunState) -> Iterator[str]:
+    used = spend(state)
+    spent = f"{used.search} of {state.config.budget} evaluations, on top {used.select} to confirm, {used.sealed} sealed"
+    yield f"  spent      {spent}; {used.unmeasured} unmeasured"
+    refused = rejections(state)
+    reasons = ", ".join(f"{count} {safe(reason)}" for reason, count in refused.most_common())
+    yield f"  tree       {plural(len(state.nodes), 'agent')}; rejected: {reasons or 'none'}"
+
+
+def _next(path: Path, state: RunState, ending: Ending) -> Iterator[tuple[str, str]]:
+    name = shown_name(path)
+    if ending:
+        yield f"hgm resume {name}", "go on"
+    yield f"hgm tree show {name}", "the tree with its scores"
+    if best_node(state) != ROOT:
+        yield f"hgm tree diff {name} best 0", "the whole diff"
+        yield f"hgm tree best {name} --export my-agent", "take the agent home"
+    yield f"hgm runs show {name}", "configuration, costs, rejections"
+
+
+def _short(state: RunState, split: Split) -> str:
+    return rate(score(state, ROOT, split))
+
+
+def rate(found: Score) -> str:
+    """`62 % of 40`."""
+    return f"{percent(found.share)} of {found.measured}" if found.measured else "not measured"

@@ -1,0 +1,111 @@
+"""`hgm search`: grow a tree of agents."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hgm.cli.options import RUNS_DIR, Backbone, Data, Quiet, RunsDir, Settings, Workers, evaluations, settings
+
+Model = str | None
+
+
+def search(
+    budget: Annotated[str | None, typer.Option("--budget", metavar="N", help="Evaluations to spend, e.g. 40.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="NAME", help="The new run's name.  [default: <benchmark>-<n>]")
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions.")] = None,
+    workers: Workers = None,
+    sandbox: Annotated[
+        str | None, typer.Option("--sandbox", metavar="auto|bubblewrap", help="Where untrusted code runs.")
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks."),
+    ] = None,
+    data: Data = None,
+    agent: Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="The agent to begin with.")] = None,
+    editor: Annotated[
+        str | None, typer.Option("--editor", metavar="self|AGENT", help="Who modifies an agent: itself, or this one.")
+    ] = None,
+    placebo: Annotated[
+        bool, typer.Option("--placebo", help="The editor only changes a comment: shows what chance and selection gain.")
+    ] = False,
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="NAME", help="hgm, greedy, random or flat_children.")
+    ] = None,
+    backbone: Backbone = None,
+    editor_backbone: Annotated[Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that modifies.")] = None,
+    solver_backbone: Annotated[Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that solves tasks.")] = None,
+    diagnosis_backbone: Annotated[
+        Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that says what to change.")
+    ] = None,
+    judge_backbone: Annotated[
+        Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that judges; probed, not yet asked.")
+    ] = None,
+    sealed_tasks: Annotated[
+        int | None, typer.Option("--sealed-tasks", metavar="N", help="Tasks for the last comparison; 0: claim no gain.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="FILE", help="Leave out tasks that tell agents apart from nothing."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")] = None,
+    set_: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """Grow a tree of agents: each node a complete agent, each edge one self-modification.
+
+    The budget counts evaluations (one agent on one task) of the search itself; confirming the winner and the sealed
+    comparison with the seed agent come on top and are counted apart. Ctrl-C finishes what runs; `hgm resume` goes on.
+
+    \b
+    Examples:
+      hgm search --budget 40
+      hgm search --budget 200 --seed 7 --run first-try --workers 4
+      hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
+      hgm search --budget 40 --placebo              what selection alone "gains"
+      hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
+    """
+    roles = ("editor", "solver", "diagnosis", "judge")
+    models = (editor_backbone, solver_backbone, diagnosis_backbone, judge_backbone)
+    flags: dict[str, Any] = {
+        "budget": None if budget is None else evaluations(budget),
+        "seed": seed,
+        "workers": workers,
+        "sandbox": sandbox,
+        "benchmark": benchmark,
+        "data": data,
+        "calibration": calibration,
+        "agent": agent,
+        "editor": editor,
+        "placebo": placebo or None,
+        "policy": {"name": policy},
+        "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
+        "confirmation": {"sealed_tasks": sealed_tasks},
+    }
+    _search(settings(set_), flags, config, run, runs_dir, quiet=quiet)
+
+
+def _search(
+    pairs: dict[str, Any], flags: dict[str, Any], file: Path | None, name: str | None, runs_dir: Path, *, quiet: bool
+) -> None:
+    from hgm.cli.conduct import conduct
+    from hgm.cli.preview import preview
+    from hgm.cli.terminal import out
+    from hgm.config import merge, resolve
+    from hgm.controller import prepare, start
+    from hgm.errors import ConfigError
+    from hgm.names import default_run, new_run
+
+    given = merge(pairs, flags)
+    if file is None and "budget" not in given:
+        raise ConfigError("say how many evaluations to spend, e.g. --budget 40")
+    config = resolve(file, **given)
+    prepared = prepare(config, new_run(name or default_run(config.benchmark, runs_dir), runs_dir))
+    if not quiet:
+        for line in preview(prepared):
+            out().print(line)
+    conduct(prepared.path, lambda display: start(prepared, display=display), quiet=quiet)

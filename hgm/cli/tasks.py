@@ -1,0 +1,82 @@
+"""Benchmarks as lines: their splits, one task, what validation and calibration found."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evaluators.base import Benchmark, Compared, Split
+from hgm.calibration import SENTINELS, Calibration, calibrate
+from hgm.cli.terminal import percent, safe
+from hgm.measure import Measured
+from trees.records import Outcome
+
+SAYS = {
+    Split.DEV: "for developing the lab, never part of a run",
+    Split.SEARCH: "decide and give evidence",
+    Split.SELECT: "confirm the winner",
+    Split.SEALED: "opened once per run, by the controller alone",
+}
+_NAMED = 20
+
+
+def benchmark_lines(benchmark: Benchmark) -> Iterator[str]:
+    """Name, fingerprint and splits."""
+    yield f"[bold]{safe(benchmark.name)}[/bold]  fingerprint {safe(benchmark.fingerprint())}"
+    for split in Split:
+        yield f"  {len(benchmark.tasks(split)):>5} {split:<7} [dim]{SAYS[split]}[/dim]"
+    for split in (Split.DEV, Split.SEARCH):
+        if names := benchmark.tasks(split)[:5]:
+            yield f"  {split}: {safe(', '.join(names))}, …"
+
+
+def task_lines(benchmark: Benchmark, name: str) -> Iterator[str]:
+    """What an agent is told about a task, and how it is graded; nothing hidden."""
+    task = benchmark.task(name)
+    kind = "compared: the host compares values" if isinstance(task.grading, Compared) else "suite: hidden tests run"
+    yield f"[bold]{safe(task.id)}[/bold]  {task.split}, graded as {kind}, {task.deadline_s:.0f} s"
+    yield safe(task.statement, 20_000)
+    files = ", ".join(path.decode(errors="backslashreplace") for path in sorted(task.workspace))
+    yield f"[dim]files:[/dim] {safe(files)}"
+    yield f"[dim]visible tests:[/dim] {safe(' '.join(task.test_command))}"
+
+
+def calibration_of(done: Sequence[Measured], benchmark: Benchmark, *, agent: str, repeats: int) -> Calibration:
+    """The calibration that evaluations make."""
+    results: dict[str, list[bool | None]] = {}
+    for item in done:
+        outcome = item.result.outcome
+        passed = None if outcome is Outcome.UNMEASURED else outcome is Outcome.PASSED
+        results.setdefault(item.job.task, []).append(passed)
+    return calibrate(
+        results, benchmark=benchmark.name, fingerprint=benchmark.fingerprint(), agent=agent, repeats=repeats
+    )
+
+
+def calibration_lines(found: Calibration) -> Iterator[str]:
+    """What a calibration says."""
+    noise = found.noise
+    yield (
+        f"[bold]{safe(found.agent)}[/bold] on {noise.tasks} search tasks of {safe(found.benchmark)}, "
+        f"{found.repeats} repeats each: {percent(noise.rate)}"
+    )
+    yield (
+        f"  noise band: two runs of this same agent over these tasks differ by up to {100 * noise.band:.1f} points "
+        "in 95 of 100 cases"
+    )
+    for what, tasks in (("always passed", found.always_passed), ("always failed", found.always_failed)):
+        yield f"  {what}: {len(tasks)}" + (f": {_names(tasks)}" if tasks else "")
+    if found.unmeasured:
+        yield f"  [yellow]not measured: {len(found.unmeasured)}: {_names(found.unmeasured)}[/yellow]"
+    yield f"  [dim]a search with this calibration keeps {percent(SENTINELS)} of both lists, as sentinels[/dim]"
+
+
+def _names(tasks: Sequence[str]) -> str:
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return safe(", ".join(tasks[:_NAMED])) + more
+
+
+def validated(name: str, data: Path | None, limit: int | None, sandbox: str) -> Iterator[tuple[str, bool]]:
+    """One line per task, and whether it is good."""
+    from evaluators.registry import open_benchmark, validate
+    from sandboxes.choose import choose
+
+    raise NotImplementedError((open_benchmark, validate, choose))

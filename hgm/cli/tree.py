@@ -1,0 +1,191 @@
+"""`hgm tree`: look at a run's tree of agents and take agents out of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hgm.cli.options import RUNS_DIR, RunName, RunsDir
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from hgm.state import RunState
+
+MOST_SHOWN = 500
+DIFF_CHARS = 200_000
+DIFF_LINES = 5_000
+
+app = typer.Typer(help="Look at a run's tree of agents and take agents out of it.", no_args_is_help=True)
+Node = Annotated[str, typer.Argument(metavar="NODE", help="A node's number, or best.")]
+
+
+@app.command()
+def show(
+    run: RunName,
+    runs_dir: RunsDir = RUNS_DIR,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Show at most N agents.")] = MOST_SHOWN,
+) -> None:
+    """The tree: every agent with its own results, those of its clade, and what was asked of it.
+
+    \b
+    Example:
+      hgm tree show builtin-1
+    """
+    from hgm.agents_by_name import find_run
+    from hgm.cli.options import at_least_one
+    from hgm.cli.terminal import out
+    from hgm.run import read
+
+    at_least_one(limit, "--limit")
+    state = read(find_run(run, runs_dir))
+    out().print(_drawn(state, limit))
+    out().print(
+        "[dim]agent: own passes of evaluations · passes of its clade (itself and all descendants) · its brief[/dim]"
+    )
+    if len(state.nodes) > limit:
+        out().print(f"[yellow]{len(state.nodes) - limit} younger agents are not shown: see --limit[/yellow]")
+
+
+@app.command()
+def diff(
+    run: RunName,
+    node: Node,
+    other: Annotated[str | None, typer.Argument(metavar="[OTHER]", help="Compare with this one.")] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """What an agent changed about its parent, or about OTHER.
+
+    \b
+    Examples:
+      hgm tree diff builtin-1 3
+      hgm tree diff builtin-1 best 0
+    """
+    from hgm.agents_by_name import find_node, find_run
+    from hgm.cli.report import diff_text
+    from hgm.cli.terminal import out
+    from hgm.errors import RunError
+    from hgm.run import Folder, read
+    from trees.archive import Archive
+
+    path = find_run(run, runs_dir)
+    state = read(path)
+    after = find_node(state, node)
+    before = state.nodes[after].parent if other is None else find_node(state, other)
+    if before is None:
+        raise RunError(f"agent {after} is the seed agent and has no parent: name another to compare it with")
+    patch = Archive.open(Folder(path).archive).diff(state.nodes[before].commit, state.nodes[after].commit)
+    out().print(f"[bold]agent {before} → agent {after}[/bold] (written by an agent)")
+    out().print(diff_text(patch, lines=DIFF_LINES, characters=DIFF_CHARS) if patch else "no difference")
+
+
+@app.command()
+def best(
+    run: RunName,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="DIR", help="Write the agent's code into a new folder.")
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """The agent that a run hands over; --export writes it as a runnable folder.
+
+    \b
+    Examples:
+      hgm tree best builtin-1
+      hgm tree best builtin-1 --export my-agent
+      hgm evaluate ./my-agent                   runs it again, in sandboxes
+    """
+    from evaluators.base import Split
+    from hgm.agents_by_name import best_node, find_run
+    from hgm.cli.report import score_text
+    from hgm.cli.terminal import out, safe
+    from hgm.contract import NOTE
+    from hgm.run import Folder, read
+    from hgm.summary import score
+    from sandboxes.base import File
+    from trees.archive import Archive
+
+    path = find_run(run, runs_dir)
+    state = read(path)
+    node = best_node(state)
+    how = "winner" if state.winner is not None else "best-belief agent so far"
+    out().print(f"{how}: [bold]agent {node}[/bold]" + ("" if node else ", the seed agent: no child was better"))
+    for split in (Split.SEARCH, Split.SELECT, Split.SEALED):
+        out().print(f"  {split:<7} {score_text(score(state, node, split))}")
+    if export is not None:
+        notes = {NOTE: File(_note(path.name, node, state).encode())}
+        Archive.open(Folder(path).archive).export(state.nodes[node].commit, export, notes=notes)
+        out().print(f"written to {safe(export)}; read {NOTE.decode()} there before you run it")
+
+
+@app.command("export")
+def export_(
+    run: RunName,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Instead of the screen.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="json", help="The document's format.")] = "json",
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """The whole tree for other programs, as JSON with a versioned schema.
+
+    \b
+    Example:
+      hgm tree export builtin-1 --format json -o tree.json
+    """
+    from hgm.agents_by_name import find_run
+    from hgm.cli.options import writable
+    from hgm.document import tree_document
+    from hgm.errors import ConfigError
+    from trees.export.json import text_of
+
+    if format_ != "json":
+        raise ConfigError(f"--format {format_}: there is json")
+    if output:
+        writable(output, "-o")
+    text = text_of(tree_document(find_run(run, runs_dir)))
+    if output:
+        output.write_text(text)
+    else:
+        print(text, end="")
+
+
+def _drawn(state: "RunState", limit: int) -> "Tree":
+    from rich.tree import Tree
+
+    from hgm.agents_by_name import best_node
+
+    best = best_node(state)
+    drawn: list[Tree] = []
+    for node in state.nodes[:limit]:
+        label = _label(state, node.id, is_best=node.id == best)
+        drawn.append(Tree(label) if node.parent is None else drawn[node.parent].add(label))
+    return drawn[0]
+
+
+def _label(state: "RunState", node: int, *, is_best: bool) -> str:
+    from hgm.cli.terminal import one_line, percent, safe
+
+    view = state.tree.view()
+    passed, failed = int(view.successes[node]), int(view.failures[node])
+    clade = int(view.clade_successes[node]), int(view.clade_successes[node] + view.clade_failures[node])
+    own = (
+        f"{passed} of {passed + failed} ({percent(passed / (passed + failed))})" if passed + failed else "not evaluated"
+    )
+    star = " [bold green]best[/bold green]" if is_best else ""
+    brief = one_line(state.nodes[node].brief, 60) if node else "the seed agent"
+    return f"[bold]{node}[/bold]{star}  {own} · {clade[0]} of {clade[1]}  [dim]{safe(brief)}[/dim]"
+
+
+def _note(run: str, node: int, state: "RunState") -> str:
+    return f"""\
+# Run it in a sandbox
+
+This folder is agent {node} of the run `{run}`, written by agents that modified themselves. Nobody has read it for you.
+It runs commands that a model thinks of. Do not start it on a machine, or as a user, that holds anything you care about.
+
+`hgm evaluate ./FOLDER` runs it in sandboxes and measures it; `hgm search --agent ./FOLDER` goes on from it. The
+command in `agent.toml` starts it inside a sandbox of your own. This note is not part of the agent.
+
+Backbone that it was measured with: {state.config.backbones.solver}. Benchmark: {state.created["benchmark"]["name"]}.
+"""

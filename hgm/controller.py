@@ -1,0 +1,161 @@
+"""One search from a configuration to its end: what `hgm search` and `hgm resume` share, without any display."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from evaluators.base import Benchmark
+from hgm import run as runs
+from hgm.agents_by_name import BUNDLED, find_agent
+from hgm.config import SearchConfig
+from hgm.contract import Manifest, read_manifest
+from hgm.errors import HGMError, RunError
+from hgm.executors.local import LocalExecutor
+from hgm.interrupts import Interrupts
+from hgm.jobs import Job, Result
+from hgm.loop import Ending, Watch, search
+from hgm.plan import is_finished
+from hgm.run import Folder, Run
+from hgm.scratch import run_id
+from hgm.session import benchmark_of, check_unchanged, event_zero, lab_for, work_in
+from hgm.state import RunState
+from hgm.sweep import clean
+from sandboxes.base import File, Files
+from sandboxes.choose import choose
+from trees.policies import make_policy
+
+
+class Display(Protocol):
+    """Who is told how a search goes on. All but `stage` are called from the main thread."""
+
+    def opened(self, state: RunState) -> None:
+        """The lab is up; the first job comes next. `state` goes on changing in the main thread."""
+
+    def started(self, job: Job) -> None:
+        """A job has been submitted."""
+
+    def finished(self, job: Job, result: Result) -> None:
+        """A result has been taken in."""
+
+    def stage(self, job: str, stage: str) -> None:
+        """A running job has come to another stage; from the job's own thread."""
+
+    def stopping(self) -> None:
+        """Nothing more is started. From a signal handler: no lock, no buffered output."""
+
+    def leaving(self) -> None:
+        """This process ends now. From a signal handler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A search of which everything was checked that can be, and that has not begun."""
+
+    path: Path
+    config: SearchConfig
+    benchmark: Benchmark
+    root: Files
+    manifest: Manifest
+    created: Mapping[str, Any]
+    """Event zero, without its root."""
+
+
+def prepare(config: SearchConfig, path: Path) -> Prepared:
+    """Check a configuration against this machine before anything is made.
+
+    Raises:
+        UsageError: an agent, benchmark, policy, file or part of the machine is missing; says which.
+    """
+    config = _anywhere(config)
+    make_policy(config.policy.name, **config.policy.options)
+    root = find_agent(config.agent, path.parent)
+    if config.editor != "self":
+        find_agent(config.editor, path.parent)
+    benchmark = benchmark_of(config)
+    created = event_zero(config, benchmark, choose(config.sandbox).name)
+    return Prepared(
+        path=path, config=config, benchmark=benchmark, root=root, manifest=read_manifest(root), created=created
+    )
+
+
+def start(prepared: Prepared, *, display: Display) -> Ending:
+    """Make the run and go on with it to its end. A run whose lab does not come up is not kept.
+
+    Raises:
+        HGMError: see `go_on`.
+    """
+    runs.create(prepared.path, prepared.created, prepared.root)
+    try:
+        return go_on(prepared.path, display=display)
+    except HGMError:
+        if not runs.read(prepared.path).jobs:
+            shutil.rmtree(prepared.path, ignore_errors=True)
+        raise
+
+
+def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending:
+    """Go on with a run until it is finished, interrupted or cannot be measured any more.
+
+    Raises:
+        RunError: no such run, a live controller holds it, or benchmark or lab are not what it began with.
+        HGMError: the lab's own trouble.
+    """
+    if is_finished(runs.read(path)):
+        return Ending.FINISHED
+    with runs.opened(path) as run:
+        config = run.state.config
+        _check_version(run.state)
+        check_unchanged(run.state.created, benchmark_of(config))
+        clean(run_id(path))
+        files = {name: File(*stored) for name, stored in run.archive.files(run.state.nodes[0].commit).items()}
+        with (
+            Interrupts([run_id(path)], told=display.stopping, leaving=display.leaving) as interrupts,
+            lab_for(
+                Folder(path),
+                config,
+                run.archive,
+                files,
+                sandbox=run.state.created["sandbox"],
+                progress=display.stage,
+            ) as lab,
+        ):
+            executor = LocalExecutor(work_in(lab), workers or config.workers)
+            try:
+                return _search(run, executor, display, interrupts)
+            finally:
+                executor.close()
+
+
+def _search(run: Run, executor: LocalExecutor, display: Display, interrupts: Interrupts) -> Ending:
+    policy = make_policy(run.state.config.policy.name, **run.state.config.policy.options)
+    display.opened(run.state)
+    watch = Watch(started=display.started, finished=display.finished)
+    return search(run, policy, executor, watch=watch, stopping=interrupts.stopping)
+
+
+def _anywhere(config: SearchConfig) -> SearchConfig:
+    """The same configuration, with paths that hold from any working directory: a run may be resumed from another."""
+    paths = {name: value.absolute() for name in ("data", "calibration") if (value := getattr(config, name)) is not None}
+    agents = {name: _absolute_agent(getattr(config, name)) for name in ("agent", "editor")}
+    benchmark = str(Path(config.benchmark).absolute()) if "/" in config.benchmark else config.benchmark
+    return config.model_copy(update={**paths, **agents, "benchmark": benchmark})
+
+
+def _absolute_agent(agent: str) -> str:
+    bundled = agent == "self" or (BUNDLED / agent / "agent.toml").is_file()
+    if not bundled and Path(agent).is_dir():
+        return str(Path(agent).absolute())
+    run, colon, node = agent.rpartition(":")
+    return f"{Path(run).absolute()}:{node}" if colon and "/" in run else agent
+
+
+def _check_version(state: RunState) -> None:
+    made, here = state.created["versions"]["hgm"], version("hgm-lab")
+    if made != here:
+        raise RunError(
+            f"this run was made by hgm {made}, and this is hgm {here}, whose agents and tasks may differ: "
+            f"install hgm {made} to go on with it, or start a new run"
+        )

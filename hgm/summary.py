@@ -1,0 +1,158 @@
+"""What a run came to, as plain values: for the report at its end, for `hgm runs` and for the export."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from evaluators.base import Split
+from hgm.gateway.records import Usage
+from hgm.plan import is_finished
+from hgm.state import Evaluation, RunState
+from trees.records import ROOT, Expansion, Outcome
+from trees.statistics import Gain, Interval, paired_gain_interval, smallest_detectable_gain, wilson
+
+
+@dataclass(frozen=True)
+class Score:
+    """Passes among measured evaluations."""
+
+    passed: int
+    measured: int
+
+    @property
+    def share(self) -> float:
+        """0 where nothing was measured."""
+        return self.passed / self.measured if self.measured else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's, 95 %."""
+        return wilson(self.passed, self.measured)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Winner and seed agent on the same sealed tasks."""
+
+    tasks: int
+    """Measured for both."""
+    repeats: int
+    seed: float
+    winner: float
+    """Mean pass rates over those tasks."""
+    gain: Gain
+    smallest: float
+    """The smallest gain that such a sample would have told from none."""
+    seed_tokens: float
+    winner_tokens: float
+    """Per evaluation, input and output."""
+    unmeasured: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """What a run used beside its budget."""
+
+    search: int
+    select: int
+    sealed: int
+    """Measured evaluations of each split."""
+    unmeasured: int
+    usage: Usage
+    seconds: float
+    """Of all jobs together; several run at a time."""
+
+
+def score(state: RunState, node: int, split: Split) -> Score:
+    """A node's results on one split."""
+    found = state.on_split(node, split)
+    return Score(sum(item.outcome is Outcome.PASSED for item in found), len(found))
+
+
+def score_of(evaluations: Iterable[Evaluation]) -> Score:
+    """The score of some measured evaluations."""
+    found = [item.outcome is Outcome.PASSED for item in evaluations]
+    return Score(sum(found), len(found))
+
+
+def comparison(state: RunState) -> Comparison | None:
+    """The winner beside the seed agent on sealed tasks; None where they were not opened, or the winner is the seed."""
+    winner = state.winner
+    if state.sealed_tasks is None or winner in (None, ROOT):
+        return None
+    before, after = (_rates(state, node) for node in (ROOT, winner or ROOT))
+    tasks = [task for task in state.sealed_tasks if task in before and task in after]
+    if not tasks:
+        return None
+    seed, best = [before[task] for task in tasks], [after[task] for task in tasks]
+    return Comparison(
+        tasks=len(tasks),
+        repeats=state.config.confirmation.sealed_repeats,
+        seed=mean(seed),
+        winner=mean(best),
+        gain=paired_gain_interval(seed, best),
+        smallest=smallest_detectable_gain(seed, best),
+        seed_tokens=tokens_per_evaluation(state.on_split(ROOT, Split.SEALED)),
+        winner_tokens=tokens_per_evaluation(state.on_split(winner or ROOT, Split.SEALED)),
+        unmeasured=sum(item.split is Split.SEALED and item.outcome is Outcome.UNMEASURED for item in state.evaluations),
+    )
+
+
+def tokens_per_evaluation(evaluations: Sequence[Evaluation]) -> float:
+    """Input and output tokens, on average."""
+    return mean(item.usage.input_tokens + item.usage.output_tokens for item in evaluations) if evaluations else 0.0
+
+
+def spend(state: RunState) -> Spend:
+    """Everything that was used so far."""
+    measured = Counter(item.split for item in state.evaluations if item.outcome is not Outcome.UNMEASURED)
+    return Spend(
+        search=measured[Split.SEARCH],
+        select=measured[Split.SELECT],
+        sealed=measured[Split.SEALED],
+        unmeasured=unmeasured(state),
+        usage=sum((item.usage for item in state.evaluations), state.expansion_usage),
+        seconds=sum(item.wall_s for item in state.evaluations),
+    )
+
+
+def unmeasured(state: RunState) -> int:
+    """Evaluations and expansions about which nothing can be said."""
+    evaluations = sum(item.outcome is Outcome.UNMEASURED for item in state.evaluations)
+    return evaluations + sum(item.kind is Expansion.UNMEASURED for item in state.failed_expansions)
+
+
+def rejections(state: RunState) -> Counter[str]:
+    """Reason (its first word, as the gates give it) -> rejected children."""
+    reasons = (item.reason for item in state.failed_expansions if item.kind is Expansion.REJECTED)
+    return Counter(reason.partition(":")[0] for reason in reasons)
+
+
+def sealed_openings(state: RunState) -> int:
+    """How often sealed tasks were opened, in the runs this one was forked from too."""
+    return int(state.created["sealed_openings"]) + state.sealed_openings
+
+
+def stage(state: RunState) -> str:
+    """Where the run is, in a few words."""
+    if is_finished(state):
+        return "finished"
+    if state.candidates is None:
+        return "searching"
+    return "confirming" if state.winner is None else "opening the sealed tasks"
+
+
+def lineage(state: RunState, node: int) -> list[int]:
+    """The node and its ancestors, the root first."""
+    path = [node]
+    while (parent := state.nodes[path[-1]].parent) is not None:
+        path.append(parent)
+    return path[::-1]
+
+
+def _rates(state: RunState, node: int) -> dict[str, float]:
+    found: dict[str, list[bool]] = {}
+    for item in state.on_split(node, Split.SEALED):
+        found.setdefault(item.task, []).append(item.outcome is Outcome.PASSED)
+    return {task: mean(outcomes) for task, outcomes in found.items()}
