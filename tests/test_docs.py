@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from hgm.cli import app
+from hgm.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
@@ -25,10 +25,11 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 class Line(NamedTuple):
-    """A command in a page."""
+    """A command in a page. In a sentence its name alone will do."""
 
     page: str
     words: tuple[str, ...]
+    inline: bool = False
 
     def __str__(self) -> str:
         return f"{self.page}: {' '.join(self.words)}"
@@ -43,14 +44,15 @@ def commands(program: str) -> Iterator[Line]:
     """Every command of one program, in blocks of code and inline."""
     for page in PAGES:
         text = text_of(page)
-        blocks = CODE.findall(text)
-        for line in [line for block in blocks for line in block.splitlines()] + INLINE.findall(CODE.sub("", text)):
+        blocks = [line for block in CODE.findall(text) for line in block.splitlines()]
+        spans = INLINE.findall(CODE.sub("", text))
+        for line, inline in [*((line, False) for line in blocks), *((span, True) for span in spans)]:
             words = line.strip().removeprefix("$ ").partition("  #")[0]
             if words.split(" ")[0] == program and "…" not in words:
-                yield Line(page.name, tuple(shlex.split(words, comments=True)))
+                yield Line(page.name, tuple(shlex.split(words, comments=True)), inline)
 
 
-def parse(words: tuple[str, ...]) -> None:
+def parse(words: tuple[str, ...], *, inline: bool = False) -> None:
     """Parse as the command line would, without running anything."""
     command, context = typer.main.get_command(app), None
     name, *rest = words
@@ -62,7 +64,7 @@ def parse(words: tuple[str, ...]) -> None:
         found = command.get_command(context, name)
         assert found is not None, f"there is no command {name!r}"
         command = found
-    if rest != ["--help"]:
+    if rest != ["--help"] and not (inline and not rest):
         command.make_context(name, rest, parent=context)
 
 
@@ -84,7 +86,7 @@ def test_there_are_examples():
 @pytest.mark.parametrize("line", sorted({*commands("hgm"), *examples()}), ids=str)
 def test_commands_parse(line):
     try:
-        parse(line.words)
+        parse(line.words, inline=line.inline)
     except UsageError as error:
         pytest.fail(f"{line}: {error.format_message()}")
 

@@ -15,8 +15,8 @@ from hgm.config import SearchConfig
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
-DATA = ("hgm/agents/seed/", "evaluators/tasks/")
-"""Folders of programs that are data to the lab."""
+DATA = ("hgm/agents/seed/", "evaluators/tasks/", "evaluators/inside/")
+"""Folders of programs that are data to the lab: nothing imports them."""
 
 MAY_IMPORT = {
     "hgm.errors": set(),
@@ -33,6 +33,7 @@ LIBRARIES = {
     "httpx2": ("httpx2", ["hgm/gateway/"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
+    "pytest": ("pytest", ["evaluators/inside/suite.py"]),
     "rich": ("rich", ["hgm/cli/"]),
     "scipy": ("scipy", ["trees/statistics.py"]),
     "starlette": ("starlette", ["hgm/gateway/"]),
@@ -43,8 +44,13 @@ LIBRARIES = {
 }
 """Module -> its distribution, and the only files or folders that may import it."""
 
-ALONE = ("hgm/backbones/builtin/", "hgm/gateway/relay.py", "hgm/contract_check.py")
-"""What runs in a sandbox or a process of its own: standard library, error tree and its own folder only."""
+ALONE = {
+    "hgm/backbones/builtin/": {"hgm.errors"},
+    "hgm/contract_check.py": set(),
+    "hgm/gateway/relay.py": set(),
+    "evaluators/inside/": {"pytest"},
+}
+"""What runs in a sandbox or a process of its own -> what it imports beside the standard library and its own folder."""
 
 
 class Import(NamedTuple):
@@ -58,8 +64,12 @@ class Import(NamedTuple):
 
 
 def sources() -> list[str]:
-    found = (path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-    return sorted(path for path in found if not path.startswith(DATA))
+    return [path for path in programs() if not path.startswith(DATA)]
+
+
+def programs() -> list[str]:
+    """All Python files, those that are data included."""
+    return sorted(path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 
 def imports_of(file: str) -> Iterator[Import]:
@@ -105,8 +115,9 @@ def test_the_error_tree_and_the_package_above_it_import_nothing_of_ours():
     assert not [found for found in imports_of("hgm/errors.py") if found.module.split(".")[0] in PACKAGES]
 
 
-def test_nothing_imports_an_agent():
-    assert not [str(found) for found in every_import() if re.match(r"hgm\.agents\.\w+", found.module)]
+def test_nothing_imports_what_is_data():
+    data = tuple(place.replace("/", ".") for place in DATA)
+    assert not [str(found) for found in every_import() if f"{found.module}.".startswith(data)]
 
 
 def test_libraries_are_imported_where_they_belong():
@@ -125,25 +136,21 @@ def test_every_dependency_is_used_and_every_used_one_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[<>=!~\[ ;]", line)[0] for line in project["dependencies"]}
     assert declared == {distribution for distribution, _ in LIBRARIES.values()}
-    used = {found.module.split(".")[0] for found in every_import()}
+    used = {found.module.split(".")[0] for file in programs() for found in imports_of(file)}
     assert sorted(set(LIBRARIES) - used) == [], "declared, and imported nowhere"
 
 
 @pytest.mark.parametrize("place", ALONE)
 def test_what_runs_alone_needs_nothing_else(place):
-    files = [file for file in sources() if file.startswith(place)]
+    files = [file for file in programs() if file.startswith(place)]
     assert files
     own = place.removesuffix(".py").strip("/").replace("/", ".")
     found = [item for file in files for item in imports_of(file)]
-    assert not [str(item) for item in found if not _is_free(item.module) and not _is_in(own, item.module)]
+    assert not [str(item) for item in found if not is_allowed(item.module, own, ALONE[place])]
 
 
-def _is_free(module: str) -> bool:
-    return module.split(".")[0] in sys.stdlib_module_names or module == "hgm.errors"
-
-
-def _is_in(package: str, module: str) -> bool:
-    return module == package or module.startswith(package + ".")
+def is_allowed(module: str, own: str, more: set[str]) -> bool:
+    return module.split(".")[0] in sys.stdlib_module_names or module in more or f"{module}.".startswith(f"{own}.")
 
 
 def test_the_seed_agent_is_standard_library_only_and_of_its_python():
