@@ -66,10 +66,10 @@ def statement(brief: str, lab: Lab) -> str:
 def _evaluation(job: str, lab: Lab) -> str:
     """One evaluation as quoted evidence: outcome, the exchanges, the patch."""
     records = list(read(lab.trajectories / f"{job}.jsonl.zst"))
-    host = next((record for record in reversed(records) if record.get("kind") == "host"), {})
+    host = next((record for record in reversed(records) if record.get("event") == "host"), {})
     parts = [
         f"Outcome: {host.get('outcome', 'unknown')} {host.get('cause', '')}".strip(),
-        f"Model calls: {sum(record.get('kind') == 'call settled' for record in records)}",
+        f"Model calls: {sum(record.get('event') == 'call settled' for record in records)}",
         "The agent was asked:\n" + quote(str(host.get("statement", "")), _TURN_CHARS * 2),
         "Exchanges:\n" + "\n".join(_turns(records)),
         "Its change to the workspace:\n" + quote(str(host.get("patch", "")), _TURN_CHARS * 3),
@@ -79,7 +79,7 @@ def _evaluation(job: str, lab: Lab) -> str:
 
 def _turns(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """What the last request held plus the last answer: the conversation as the agent kept it."""
-    requests = [record["request"] for record in records if record.get("kind") == "call started"]
+    requests = [record["request"] for record in records if record.get("event") == "call started"]
     messages = requests[-1].get("messages", []) if requests else []
     turns = [_turn(message) for message in messages]
     if len(turns) > _TURNS:

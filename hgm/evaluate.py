@@ -110,7 +110,7 @@ def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files
     append(
         lab.trajectories / f"{job.id}.jsonl.zst",
         {
-            "kind": "host",
+            "event": "host",
             "outcome": verdict.outcome,
             "cause": verdict.cause,
             "end": ended.end if ended else None,
