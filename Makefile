@@ -15,8 +15,10 @@ test:  ## Run every test that can run here; ARGS="-k journal" passes more flags 
 
 check:  ## Check format, lint and types
 	@scripts/setup check
+	@echo 'format and lint'
 	@.venv/bin/ruff format --check --quiet . || { echo 'Not formatted as above: run "make format".'; exit 1; }
 	@.venv/bin/ruff check .
+	@echo 'types'
 	@.venv/bin/mypy
 
 format:  ## Format the code and mend what the linter can
