@@ -55,6 +55,8 @@ class Place:
     folder: Path
     """Of this job alone; whoever is inside may read it."""
     relay: Path
+    waiting: Callable[[float], None] = lambda seconds: None
+    """Told how long the gateway has made this agent wait so far, when that has grown; for display only."""
 
 
 def run_agent(
@@ -69,7 +71,7 @@ def run_agent(
     spec = _spec(agent, manifest, assignment, place, lease)
     with provider.open(spec) as box:
         box.put(assignment.workspace)
-        with _deadline_follows(lease, box.extend, assignment.deadline_s):
+        with _deadline_follows(lease, box.extend, assignment.deadline_s, place.waiting):
             ended = box.run(_command(manifest, provider.python))
         return ended, box.take()
 
@@ -126,14 +128,20 @@ def _command(manifest: Manifest, python: str) -> list[str]:
 
 
 @contextmanager
-def _deadline_follows(lease: Lease, extend: Callable[[float], None], deadline_s: float) -> Iterator[None]:
+def _deadline_follows(
+    lease: Lease, extend: Callable[[float], None], deadline_s: float, waiting: Callable[[float], None]
+) -> Iterator[None]:
     """Move the deadline by what the gateway itself waited for, up to the cap."""
     over = threading.Event()
 
     def follow() -> None:
-        given = 0.0
+        given = told = 0.0
         while not over.wait(_WATCH_S):
-            owed = min(lease.usage().waited_s, (EXTENSION_CAP - 1) * deadline_s) - given
+            waited = lease.usage().waited_s
+            if waited > told:
+                waiting(waited)
+                told = waited
+            owed = min(waited, (EXTENSION_CAP - 1) * deadline_s) - given
             if owed > 0:
                 extend(owed)
                 given += owed

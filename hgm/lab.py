@@ -52,7 +52,11 @@ class Lab:
     def place(self, job: str, slot: int, folder: Path) -> Place:
         """Where an agent of this lab runs."""
         limits = Limits(memory_mb=self.limits.memory_mb, pids=self.limits.pids, workspace_mb=self.limits.workspace_mb)
-        return Place(run=self.run, job=job, slot=slot, limits=limits, folder=folder, relay=self.relay)
+
+        def waiting(seconds: float) -> None:
+            self.progress(job.partition("-")[0], f"waited {seconds:.0f} s for its model")
+
+        return Place(run=self.run, job=job, slot=slot, limits=limits, folder=folder, relay=self.relay, waiting=waiting)
 
     def agent(self, commit: str) -> Path:
         """A read-only folder with an agent's code, reachable from any sandbox."""

@@ -11,6 +11,7 @@ from typing import Any
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
 from hgm.agents_by_name import find_agent
+from hgm.calibration import load
 from hgm.config import SearchConfig
 from hgm.contract import Manifest, read_manifest
 from hgm.errors import ConfigError, RunError
@@ -38,7 +39,7 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
         ConfigError: the benchmark is too small for the configuration.
     """
     chosen = {
-        "search_tasks": benchmark.tasks(Split.SEARCH),
+        "search_tasks": _search_tasks(config, benchmark),
         "select_tasks": benchmark.tasks(Split.SELECT)[: config.confirmation.select_tasks],
         "sealed_tasks": benchmark.tasks(Split.SEALED)[: config.confirmation.sealed_tasks],
     }
@@ -52,6 +53,13 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
         "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
         "sealed_openings": 0,
     }
+
+
+def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]:
+    tasks = benchmark.tasks(Split.SEARCH)
+    if config.calibration is None:
+        return tasks
+    return load(config.calibration, benchmark=benchmark.name, fingerprint=benchmark.fingerprint()).keep(tasks)
 
 
 def benchmark_of(config: SearchConfig) -> Benchmark:

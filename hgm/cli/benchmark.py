@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hgm.cli.options import RUNS_DIR, Backbone, Data, Quiet, RunsDir, Settings, Workers
+from hgm.errors import ConfigError
 
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
@@ -20,12 +21,11 @@ def list_() -> None:
     Example:
       hgm benchmark list
     """
-    from evaluators.registry import NAMES
     from hgm.cli.terminal import out
 
-    for name in NAMES:
-        out().print(name)
-    out().print("[dim]and every folder of tasks in Harbor's format, by its path[/dim]")
+    out().print("builtin    generated Python programs with bugs; nothing to download")
+    out().print("quixbugs   classic one-line bugs; needs --data FILE.jsonl")
+    out().print("[dim]and every folder of tasks in Harbor's format, by a path with a slash[/dim]")
 
 
 @app.command()
@@ -58,15 +58,22 @@ def validate(
     Example:
       hgm benchmark validate quixbugs --data quixbugs.jsonl --limit 5
     """
+    from evaluators.registry import open_benchmark
+    from evaluators.registry import validate as validated
     from hgm.cli.options import at_least_one
-    from hgm.cli.tasks import validated
-    from hgm.cli.terminal import out
+    from hgm.cli.tasks import check_line
+    from hgm.cli.terminal import out, plural
+    from sandboxes.choose import choose
 
     at_least_one(limit, "--limit")
-    bad = 0
-    for line, good in validated(name, data, limit, sandbox):
-        bad += not good
-        out().print(line)
+    checks = []
+    for check in validated(open_benchmark(name, data), choose(sandbox), limit):
+        checks.append(check)
+        out().print(check_line(check))
+    bad = sum(bool(check.problem) for check in checks)
+    out().print(f"[bold]{plural(len(checks), 'task')}, {bad} of them not sound[/bold]")
+    if not checks:
+        raise ConfigError(f"benchmark {name} has no tasks")
     if bad:
         raise typer.Exit(3)
 
@@ -103,7 +110,6 @@ def calibrate(
     from hgm.cli.tasks import calibration_lines, calibration_of
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
-    from hgm.errors import ConfigError
     from hgm.measure import chosen_tasks, measure
     from hgm.session import benchmark_of
 

@@ -1,9 +1,9 @@
 """Benchmarks as lines: their splits, one task, what validation and calibration found."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from evaluators.base import Benchmark, Compared, Split
+from evaluators.registry import Check
 from hgm.calibration import SENTINELS, Calibration, calibrate
 from hgm.cli.terminal import percent, safe
 from hgm.measure import Measured
@@ -74,9 +74,7 @@ def _names(tasks: Sequence[str]) -> str:
     return safe(", ".join(tasks[:_NAMED])) + more
 
 
-def validated(name: str, data: Path | None, limit: int | None, sandbox: str) -> Iterator[tuple[str, bool]]:
-    """One line per task, and whether it is good."""
-    from evaluators.registry import open_benchmark, validate
-    from sandboxes.choose import choose
-
-    raise NotImplementedError((open_benchmark, validate, choose))
+def check_line(check: Check) -> str:
+    """What validation found of one task."""
+    verdict = f"[red]{safe(check.problem)}[/red]" if check.problem else "[green]sound[/green]"
+    return f"{safe(check.task)} ({check.split}): {verdict}"
