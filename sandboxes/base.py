@@ -33,6 +33,7 @@ class Limits:
     memory_mb: int = 512
     pids: int = 64
     workspace_mb: int = 64
+    """Of /workspace; /tmp and /dev/shm together may hold as much again."""
     workspace_inodes: int = 8192
     output_bytes: int = 1_000_000
     """Of standard output and error together, kept from the start; the rest is read and dropped."""
@@ -50,7 +51,10 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSpec:
-    """One sandbox. `run` and `job` name it for `hgm gc`; `slot` is the worker's number and selects its uid."""
+    """One sandbox. `run` and `job` name it for `hgm gc`; `slot` is the worker's number and selects its uid.
+
+    `run` must be unique on this machine, not only in its folder: two runs of one name would be each other's garbage.
+    """
 
     run: str
     job: str
@@ -58,7 +62,7 @@ class SandboxSpec:
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    """The whole environment inside, beside the fixed PATH, HOME=/tmp, TZ=UTC, PYTHONHASHSEED=0, LANG=C.UTF-8."""
+    """The whole environment inside, beside the fixed PATH, HOME=/tmp, TZ=UTC, PYTHONHASHSEED=0, LANG=C.UTF-8, PWD."""
 
 
 class End(StrEnum):
@@ -71,7 +75,10 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """What the host saw of one command. `status` is negative for a signal, as in `subprocess`."""
+    """What the host saw of one command. `status` is negative for a signal, as in `subprocess`.
+
+    As in a shell, an exit status of 128 + n cannot be told from a death by signal n, and counts as one.
+    """
 
     end: End
     status: int

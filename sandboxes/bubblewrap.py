@@ -61,16 +61,12 @@ class Bubblewrap:
 
     def _room(self, spec: SandboxSpec, stack: ExitStack) -> Room:
         tools = self.tools
-        user: tuple[str, ...] = ()
         if tools.drop_to_user:
-            uid = slot_uid(spec.slot)
-            user = (tools.drop_to_user, f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--")
-            if tools.hierarchy:
-                return open_rooted(spec, tools.hierarchy, user, stack)
-            return open_rootless(spec, user, uid, stack)
-        if tools.scope:
-            user = scope_command(tools.scope, new_name(spec.run, spec.job), spec.limits)
-        return open_rootless(spec, user, os.geteuid(), stack)
+            user = slot_uid(spec.slot)
+            options = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--")
+            return open_rooted(spec, tools.hierarchy, (tools.drop_to_user, *options), stack)
+        before = scope_command(tools.scope, new_name(spec.run, spec.job), spec.limits) if tools.scope else ()
+        return open_rootless(spec, before, stack)
 
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
@@ -129,7 +125,7 @@ class BubblewrapSandbox:
             raise SandboxError("a sandbox runs one command")
         started = time.monotonic()
         self._deadline = Deadline(self._spec.limits.deadline_s if deadline_s is None else deadline_s)
-        with boundary(SandboxError, "cannot run a command"):
+        with self._room.launch.in_use, boundary(SandboxError, "cannot run a command"):
             self._order(command, stdin)
             output = Capped(self._spec.limits.output_bytes)
             was_late = self._follow(output)

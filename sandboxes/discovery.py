@@ -37,19 +37,20 @@ class Tools:
 
 
 @cache
-def find_tools(*, as_root: bool | None = None) -> Tools:
+def find_tools() -> Tools:
     """What there is for this user.
 
     Raises:
         SandboxError: something that cannot be done without is missing; the message says what to do.
     """
-    is_root = os.geteuid() == 0 if as_root is None else as_root
-    may_mount = is_root and bool(_capabilities() & _SYS_ADMIN)
+    is_root = os.geteuid() == 0
+    if is_root and not _capabilities() & _SYS_ADMIN:
+        raise SandboxError("this root lacks CAP_SYS_ADMIN (a container?): run as a user, or where root is really root")
     return Tools(
         bwrap=find_bubblewrap(),
         python=find_python(),
         drop_to_user=_program("setpriv") if is_root else None,
-        hierarchy=find_hierarchy() if may_mount else None,
+        hierarchy=find_hierarchy() if is_root else None,
         scope=None if is_root else find_scope(),
     )
 

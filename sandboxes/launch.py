@@ -11,6 +11,7 @@ import resource
 import shlex
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Launch:
 
     def __init__(self, keeper: Keeper, command: Sequence[str], first_orders: str, *, env: Mapping[str, str]) -> None:
         self.report = Report()
+        self.in_use = threading.Lock()
+        """Held by whoever reads the descriptors."""
         self._first: int | None = None
         with ExitStack() as descriptors, ExitStack() as given_away:
             script, self._script = _pipe(given_away, descriptors)
@@ -144,12 +147,16 @@ class Launch:
         Raises:
             SandboxError: as in `wait`.
         """
-        with self._descriptors:
+        try:
             self._process.kill()
             if self._first is not None:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._first, signal.SIGKILL)
             self.wait()
+        finally:
+            # Another thread may be about to see that it has ended; its numbers must not be given away before.
+            if self.in_use.acquire(timeout=_PATIENCE_S):
+                self._descriptors.close()
 
 
 def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:

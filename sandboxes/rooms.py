@@ -76,25 +76,34 @@ def base_folder() -> Path:
     return path
 
 
-def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy, become: tuple[str, ...], stack: ExitStack) -> Room:
-    """A room made by root, under a control group; `stack` takes it down."""
+def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy | None, become: tuple[str, ...], stack: ExitStack) -> Room:
+    """A room made by root, under a control group where there are any; `stack` takes it down.
+
+    `become` stands before bubblewrap on its command line: it gives up root.
+    """
     path, uid, host = base_folder() / str(next(_count)), slot_uid(spec.slot), keeper(_own_mounts)
-    group = make_group(hierarchy, spec.run, spec.job, spec.limits)
-    _later(stack, group.remove)
+    group = make_group(hierarchy, spec.run, spec.job, spec.limits) if hierarchy else None
+    if group:
+        _later(stack, group.remove)
     _later(stack, lambda: host.do(lambda: _clear(path)))
     folder, workspace = _opened(stack, host.do(lambda: _furnish(path, spec, uid)))
-    _later(stack, group.kill)
-    joins = "".join(f"echo $$ > {shlex.quote(str(file))} || exit\n" for file in group.joins)
+    if group:
+        _later(stack, group.kill)
+    joins = "".join(f"echo $$ > {shlex.quote(str(file))} || exit\n" for file in (group.joins if group else ()))
     launch = Launch(host, ["/bin/sh"], joins, env={})
     _later(stack, launch.close)
     mounts = tuple((path / str(number), mount.target) for number, mount in enumerate(spec.mounts))
+    if group:
+        launch.limit(resource.RLIMIT_CORE, _NO_DUMP)
+    else:
+        become = (*become, *_resource_limits(spec.limits))
     return _finish(Room(path, folder, workspace, uid, mounts, launch, become, group))
 
 
-def open_rootless(spec: SandboxSpec, before: tuple[str, ...], uid: int, stack: ExitStack) -> Room:
+def open_rootless(spec: SandboxSpec, before: tuple[str, ...], stack: ExitStack) -> Room:
     """A room made by its launcher without any privilege; `stack` takes it down.
 
-    `before` stands before the launcher on its command line: it joins a unit or becomes another user.
+    `before` stands before the launcher on its command line: it joins a unit of a service manager.
     """
     path = base_folder()
     command = [*before, "unshare", "--user", "--map-root-user", "--mount", "/bin/sh"]
@@ -102,10 +111,14 @@ def open_rootless(spec: SandboxSpec, before: tuple[str, ...], uid: int, stack: E
     _later(stack, launch.close)
     launch.await_line(_READY_S)
     folder, workspace = _opened(stack, os.open(f"/proc/{launch.pid}/root{path}", _FOLDER))
-    launch.limit(resource.RLIMIT_NPROC, spec.limits.pids + OWN_PROCESSES)
-    launch.limit(resource.RLIMIT_AS, spec.limits.memory_mb * MIB)
     mounts = tuple((mount.source.resolve(strict=True), mount.target) for mount in spec.mounts)
-    return _finish(Room(path, folder, workspace, uid, mounts, launch, ("/usr/bin/env", "-i"), group_of(launch.pid)))
+    become = (*_resource_limits(spec.limits), "env", "-i")
+    return _finish(Room(path, folder, workspace, os.geteuid(), mounts, launch, become, group_of(launch.pid)))
+
+
+def _resource_limits(limits: Limits) -> tuple[str, ...]:
+    processes, memory = limits.pids + OWN_PROCESSES, limits.memory_mb * MIB
+    return ("prlimit", f"--nproc={processes}", f"--as={memory}", f"--core={_NO_DUMP}", "--")
 
 
 def scope_command(systemd_run: str, name: str, limits: Limits) -> tuple[str, ...]:
@@ -127,7 +140,6 @@ def _opened(stack: ExitStack, folder: int) -> tuple[int, int]:
 
 
 def _finish(room: Room) -> Room:
-    room.launch.limit(resource.RLIMIT_CORE, _NO_DUMP)
     write_files(room.folder, _FIXED, uid=os.geteuid(), gid=os.getegid())
     return room
 

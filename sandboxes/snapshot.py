@@ -122,6 +122,8 @@ def read_folder(folder: int, bounds: Bounds) -> Snapshot:
 
 
 def _walk(folder: int, above: bytes, tally: Tally) -> Iterator[tuple[bytes, File | None]]:
+    if (mode := os.fstat(folder).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
+        os.fchmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)  # only root reads what the agent has closed
     with os.scandir(folder) as entries:
         for entry in entries:
             name = os.fsencode(entry.name)
