@@ -36,20 +36,32 @@ class Writer:
         with boundary(GatewayError, f"cannot write the trajectory {path}"):
             self._file = _open_for_writing(path)
         self._frame = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+        self._broken = False
 
     def write(self, record: Record) -> None:
-        """Add one line, without any secret in it; once this returns, a killed process no longer loses it."""
+        """Add one line, without any secret in it; once this returns, a killed process no longer loses it.
+
+        Raises:
+            GatewayError: it could not be written whole, now or earlier (a full disk).
+        """
         line = self._redact(json.dumps(record, separators=(",", ":"))) + "\n"
-        data = self._frame.compress(line.encode()) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-        with boundary(GatewayError, "cannot write a trajectory"):
-            self._file.write(data)
+        self._put(self._frame.compress(line.encode()) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
 
     def close(self) -> None:
-        """End the frame. Idempotent."""
-        if self._file.closed:
-            return
-        with self._file, boundary(GatewayError, "cannot write a trajectory"):
-            self._file.write(self._frame.flush())
+        """End the frame. Idempotent; says nothing of what `write` has complained about."""
+        with self._file:
+            if not self._file.closed and not self._broken:
+                self._put(self._frame.flush())
+
+    def _put(self, data: bytes) -> None:
+        if self._broken:
+            raise GatewayError("this trajectory could not be written before")
+        # What follows a hole in a frame cannot be read: one failure ends this writer.
+        self._broken = True
+        with boundary(GatewayError, "cannot write a trajectory"):
+            while data:
+                data = data[self._file.write(data) :]
+        self._broken = False
 
     def __enter__(self) -> "Writer":
         return self
@@ -95,9 +107,13 @@ def _open_for_writing(path: Path) -> BinaryIO:
         if _same_file(file, path):
             break
         file.close()
-    file.seek(0)
-    text, whole = _unpack(file.read())
-    return file if whole else _replaced(path, file, text)
+    try:
+        file.seek(0)
+        text, whole = _unpack(file.read())
+        return file if whole else _replaced(path, file, text)
+    except BaseException:
+        file.close()
+        raise
 
 
 def _same_file(file: BinaryIO, path: Path) -> bool:

@@ -47,6 +47,8 @@ class Gateway:
 
     redact: Redactor
     """Removes every key from text; for what the host itself writes down."""
+    _leaving: bool
+    _trouble: GatewayError | None
 
     def __init__(
         self,
@@ -67,9 +69,7 @@ class Gateway:
             settings=settings or Settings(),
         )
         self._keys: dict[str, str] = {}
-        self._leaving = False
         self._changing = threading.Lock()
-        self._trouble: GatewayError | None = None
 
     def __enter__(self) -> "Gateway":
         """Start it.
@@ -82,6 +82,7 @@ class Gateway:
             self.folder.mkdir(mode=0o700, parents=True)
             self._order.trajectories.mkdir(parents=True, exist_ok=True)
         self._keys = withhold(os.environ)
+        self._leaving, self._trouble = False, None
         try:
             self._process = self._start()
         except GatewayError:

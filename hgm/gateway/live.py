@@ -131,8 +131,10 @@ class LiveLease:
         if self.running:
             await asyncio.wait(self.running)
         usage = self.usage()
-        self._writer.write({"event": "lease closed", "usage": usage_to_json(usage)})
-        self._writer.close()
+        try:
+            self._writer.write({"event": "lease closed", "usage": usage_to_json(usage)})
+        finally:
+            self._writer.close()
         return usage
 
     def _imposed(self, index: int) -> Imposed:

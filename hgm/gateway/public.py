@@ -27,7 +27,8 @@ from hgm.gateway.upstream import Upstream
 
 FINAL = {"x-should-retry": "false"}
 """OpenAI's clients obey it: the gateway has tried, or trying again cannot help."""
-UNREAD = {"connection": "close"}
+HANG_UP = frozenset({"ambiguous_length", "headers_too_large", "body_timeout"})
+"""After these, what follows on the connection cannot be trusted to be a request."""
 
 UpstreamOf = Callable[[str], Upstream]
 
@@ -54,7 +55,7 @@ def tombstone_app() -> ASGIApp:
     """What answers in the place of leases that are closed."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await _answer_refusal(closed(), close=True)(scope, receive, send)
+        await _answer_refusal(closed())(scope, receive, send)
 
     return app
 
@@ -72,7 +73,7 @@ class Door:
             _check_headers(lease, scope["headers"])
         except Refusal as refusal:
             lease.refuse()
-            await _answer_refusal(refusal, close=True)(scope, receive, send)
+            await _answer_refusal(refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -209,7 +210,7 @@ def _too_large(settings: Settings) -> Refusal:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     request.state.lease.refuse()
-    return _answer_refusal(error, close=error.status in (408, 413))
+    return _answer_refusal(error)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -227,5 +228,6 @@ async def _own_trouble(request: Request, error: Exception) -> Response:
     return _answer_refusal(calls.backbone_failed())
 
 
-def _answer_refusal(refusal: Refusal, *, close: bool = False) -> Response:
-    return JSONResponse(refusal.body(), refusal.status, headers={**FINAL, **(UNREAD if close else {})})
+def _answer_refusal(refusal: Refusal) -> Response:
+    headers = {**FINAL, "connection": "close"} if refusal.code in HANG_UP else FINAL
+    return JSONResponse(refusal.body(), refusal.status, headers=headers)

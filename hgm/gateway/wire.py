@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h11
 from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,15 +17,22 @@ from hgm.gateway.settings import Settings
 
 FOREVER_S = 10**8
 BACKLOG = 64
+MOST_IGNORED = 4
+"""Times the largest body that is accepted."""
 
 
 class Connection(H11Protocol):
-    """One connection. An idle one may stay; one that has begun to ask must finish its headers in time."""
+    """One connection. An idle one may stay; one that has begun to ask must finish its headers in time.
+
+    A request that is answered before its body has arrived (401, 409, 413) is read to its end, within limits, so that
+    simple clients, which send everything before they look, find the answer and not a broken pipe.
+    """
 
     def __init__(self, config: Config, state: ServerState, app_state: dict[str, Any], settings: Settings) -> None:
         super().__init__(config, state, app_state)
         self._settings = settings
         self._asking: asyncio.TimerHandle | None = None
+        self._ignored = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let it in unless there are too many."""
@@ -34,7 +42,10 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and start or stop the clock."""
+        self._ignored = self._ignored + len(data) if self._ignoring() else 0
         super().data_received(data)
+        if self._ignored > MOST_IGNORED * self._settings.max_body_bytes:
+            self.transport.abort()
         self._watch()
 
     def on_response_complete(self) -> None:
@@ -47,9 +58,13 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
         self._stop()
 
+    def _ignoring(self) -> bool:
+        """Whether what arrives belongs to a request that is answered already."""
+        return self.cycle is not None and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY
+
     def _watch(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete
-        half_asked = idle and bool(self.conn.trailing_data[0])
+        half_asked = idle and (bool(self.conn.trailing_data[0]) or self._ignoring())
         if not half_asked or self.transport.is_closing():
             self._stop()
         elif self._asking is None:

@@ -121,7 +121,7 @@ def test_a_stream_that_breaks_off_after_words_is_an_error_in_the_stream(lab, tak
     lab.script("once", [{"text": "one two three four", "break_after": 3}, OK])
     lease = restarted(lab, take)
     said = []
-    with pytest.raises(openai.APIError, match="failed"):
+    with pytest.raises(openai.APIError, match="failed"):  # noqa: PT012
         for chunk in sdk(lease).chat.completions.create(model="m", messages=USER, stream=True):
             said.append(chunk.choices[0].delta.content or "")
     assert "".join(said) == "one two "

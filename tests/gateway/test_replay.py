@@ -1,0 +1,99 @@
+"""Replay: the same questions get the recorded answers, any other question an error that names the difference."""
+
+from itertools import count
+
+import pytest
+
+from hgm.gateway.client import LeaseSpec
+from hgm.gateway.replay import difference
+
+_folders = count()
+USER = [{"role": "user", "content": "hello"}]
+OTHER = [{"role": "user", "content": "hullo"}]
+
+
+@pytest.fixture
+def recorded(lab, post):
+    """Two calls, one of them refused by the provider, and an earlier try of the same job that came to nothing."""
+    backbone = lab.script(
+        "recorded",
+        [{"text": "lost"}, {"tool_calls": [{"name": "run", "arguments": {"a": 1}}]}, {"status": 400}, {"text": "d"}],
+    )
+    lab.trajectories = lab.folder / f"told-{next(_folders)}"
+    gateway = lab.gateway()
+    answers = []
+    for messages in ([OTHER], [USER, OTHER]):
+        lease = gateway.lease(LeaseSpec(job="r", role="solver", backbone=backbone, seed=4))
+        answers = [post(lease, {"messages": each}) for each in messages]
+        lease.close()
+    diagnosis = gateway.lease(LeaseSpec(job="r", role="diagnosis", backbone=backbone, seed=4))
+    answers.append(post(diagnosis, {"messages": USER}))
+    diagnosis.close()
+    return [answer.json() | {"model": ""} for answer in answers]
+
+
+@pytest.fixture
+def replayed(lab, recorded):
+    told, lab.trajectories = lab.trajectories, lab.folder / f"asked-{next(_folders)}"
+    return lab.gateway(replay=told)
+
+
+def spec(role="solver", **changes):
+    return LeaseSpec(**{"job": "r", "role": role, "backbone": "replay/scripted/recorded", "seed": 4, **changes})
+
+
+def test_the_same_questions_get_the_same_answers(recorded, replayed, post):
+    lease = replayed.lease(spec())
+    answers = [post(lease, {"messages": each}) for each in (USER, OTHER)]
+    used = lease.close()
+    diagnosis = replayed.lease(spec("diagnosis"))
+    answers.append(post(diagnosis, {"messages": USER}))
+    assert [answer.json() | {"model": ""} for answer in answers] == recorded
+    assert (used.backbone_failed, used.output_tokens > 0) == (False, True)
+
+
+def test_a_stream_is_replayed_too(replayed, sdk):
+    lease = replayed.lease(spec())
+    with sdk(lease).chat.completions.stream(model="m", messages=USER) as stream:
+        calls = stream.get_final_completion().choices[0].message.tool_calls
+    assert [call.function.arguments for call in calls] == ['{"a": 1}']
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages", "said"),
+    [
+        ({}, OTHER, "request.messages[0].content is 'hullo' instead of 'hello'"),
+        ({"seed": 5}, USER, "request.seed"),
+        ({"max_output_tokens": 5}, USER, "request.max_tokens is 5 instead of 4096"),
+        ({"sampling": {"temperature": 1}}, USER, "request.temperature is 1 instead of None"),
+        ({"role": "judge"}, USER, "call 0 of judge in r was never recorded"),
+        ({"job": "unknown"}, USER, "call 0 of solver in unknown was never recorded"),
+    ],
+)
+def test_another_question_is_an_error_that_names_the_difference(replayed, post, changes, messages, said):
+    lease = replayed.lease(spec(**changes))
+    answer = post(lease, {"messages": messages})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (502, "false")
+    usage = lease.close()
+    assert usage.backbone_failed
+    assert said in usage.trouble
+
+
+def test_a_question_too_many(replayed, post):
+    lease = replayed.lease(spec())
+    for messages in (USER, OTHER, USER):
+        post(lease, {"messages": messages})
+    assert "call 2 of solver in r was never recorded" in lease.close().trouble
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "said"),
+    [
+        ({"a": [1, 2]}, {"a": [1]}, "request.a has 1 entries instead of 2"),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, "request.a.b is 2 instead of 1"),
+        ({}, {"z": 1}, "request.z is 1 instead of None"),
+        ({"z": 1}, {}, "request.z is None instead of 1"),
+    ],
+)
+def test_differences_are_named(told, asked, said):
+    assert difference(told, asked) == said

@@ -1,0 +1,84 @@
+"""Keys: in the gateway's environment and nowhere else."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from hgm.gateway.client import Gateway, LeaseSpec
+
+from .test_restart import children
+
+USER = [{"role": "user", "content": "hello"}]
+KEY = 'sk-test-0123456789/abcdef"quoted'
+SECRETS = {"OPENAI_API_KEY": KEY, "SOME_TOKEN": "tok-0123456789", "AWS_SECRET": "aws-0123456789"}
+
+
+@pytest.fixture
+def guarded(lab, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return lab.gateway()
+
+
+def of_process(pid):
+    seen = b""
+    for name in ("environ", "cmdline"):
+        with suppress(OSError):
+            seen += Path(f"/proc/{pid}/{name}").read_bytes()
+    return seen.decode(errors="replace")
+
+
+def test_only_the_gateways_environment_holds_keys(lab, guarded):
+    guarded.lease(LeaseSpec(job="j", role="solver", backbone="scripted/ok", seed=1))
+    guarded.lease(LeaseSpec(job="k", role="solver", backbone="builtin/rules", seed=1))
+    backbones = children(guarded.pid)
+    assert len(backbones) == 2
+    assert all(value in of_process(guarded.pid) for value in SECRETS.values())
+    everyone = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if int(entry.name) != guarded.pid]
+    assert {*backbones, os.getpid()} <= {*everyone}
+    for pid in everyone:
+        assert not any(value in of_process(pid) for value in SECRETS.values()), pid
+
+
+def test_what_the_controller_starts_inherits_no_key_and_gets_it_back_afterwards(lab, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with Gateway(lab.folder / "own", lab.trajectories):
+        assert "OPENAI_API_KEY" not in os.environ
+    assert os.environ["OPENAI_API_KEY"] == KEY
+
+
+def test_a_restarted_gateway_has_its_keys(guarded):
+    from .test_restart import killed
+
+    assert KEY in of_process(killed(guarded).pid)
+
+
+def test_no_key_and_no_token_is_written_anywhere(lab, guarded, post):
+    lease = guarded.lease(LeaseSpec(job="leak", role="solver", backbone="scripted/echo", seed=1))
+    words = f"my token is {lease.token}, the key is {KEY}, another {SECRETS['SOME_TOKEN']}"
+    assert KEY.replace('"', "") in post(lease, {"messages": [{"role": "user", "content": words}]}).text.replace(
+        "\\", ""
+    ).replace('"', "")
+    post(lease, {"messages": [{"role": "user", "content": "x"}], lease.token: 1})
+    lease.close()
+    text = str(lab.records("leak"))
+    assert "the key is [redacted], another [redacted]" in text
+    for secret in (*SECRETS.values(), lease.token, "sk-test-0123456789"):
+        assert secret not in text
+    for path in [*guarded.folder.rglob("*"), *lab.trajectories.rglob("*")]:
+        if path.is_file():
+            assert not any(value.encode() in path.read_bytes() for value in SECRETS.values()), path
+
+
+def test_the_token_is_on_disk_only_while_the_lease_lives(guarded):
+    lease = guarded.lease(LeaseSpec(job="disk", role="solver", backbone="scripted/ok", seed=1))
+
+    def holders():
+        return [path.name for path in guarded.folder.rglob("*") if path.is_file() and lease.token in path.read_text()]
+
+    assert holders() == ["disk"]
+    lease.close()
+    assert holders() == []
+    assert lease.token not in repr(lease)
