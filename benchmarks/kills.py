@@ -3,7 +3,7 @@
 usage: python benchmarks/kills.py [--kills 50] [--budget 8] [--seed 0] [--save FILE]
 
 One worker. For each run seed: an uninterrupted search; then the same search, killed again and again at uniformly random
-moments after its start until it is finished. Both must have the same parents, git trees, decisions and outcomes; no job
+moments after its start, ten times at most, and left to finish. Both must have the same parents, git trees, decisions and outcomes; no job
 may be finished twice, and after `hgm gc` no process, cgroup, mount or folder of theirs may be left.
 """
 
@@ -21,6 +21,8 @@ from hgm.run import Folder, read
 from hgm.scratch import run_id
 from trees.journal import Journal
 
+KILLS_PER_RUN = 10
+PATIENCE_S = (0.3, 8.0)
 HGM = [sys.executable, "-m", "hgm"]
 SMALL = ["--quiet", "--workers", "1", "-o", "confirmation.select_tasks=2", "-o", "confirmation.sealed_tasks=2",
          "-o", "confirmation.sealed_repeats=1"]  # fmt: skip
@@ -54,7 +56,7 @@ def disturb(runs: Path, seed: int, budget: int, rng: random.Random) -> dict[str,
     start = ["--runs-dir", str(runs), "--budget", str(budget), "--seed", str(seed), *SMALL]
     subprocess.run([*HGM, "search", "--run", calm.name, *start], check=True, stdout=subprocess.DEVNULL)
     kills = 0
-    while not finished_undisturbed(killed, start, rng.uniform(0.3, 6.0)):
+    while not finished_undisturbed(killed, start, rng.uniform(*PATIENCE_S) if kills < KILLS_PER_RUN else None):
         kills += 1
     subprocess.run([*HGM, "gc", "--runs-dir", str(runs)], check=True, stdout=subprocess.DEVNULL)
     return {
@@ -67,8 +69,8 @@ def disturb(runs: Path, seed: int, budget: int, rng: random.Random) -> dict[str,
     }
 
 
-def finished_undisturbed(run: Path, start: list[str], patience: float) -> bool:
-    """Start or resume the run; kill it when patience ends. Whether it came to its end before that."""
+def finished_undisturbed(run: Path, start: list[str], patience: float | None) -> bool:
+    """Start or resume the run; kill it when patience ends, if ever. Whether it came to its end before that."""
     begun = Folder(run).journal.is_file()
     command = ["resume", str(run), "--quiet"] if begun else ["search", "--run", run.name, *start]
     process = subprocess.Popen([*HGM, *command], stdout=subprocess.DEVNULL)
