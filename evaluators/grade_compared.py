@@ -11,8 +11,8 @@ from evaluators.room import GradingRoom
 from sandboxes.base import WORKSPACE, End, Files
 from trees.records import Outcome
 
-GIVE_UP = 2
-"""Cases that run out of time before the rest is not tried: the verdict is known, the processor is not."""
+GIVE_UP = 1
+"""Cases that run out of time before the rest is not tried: the verdict is known then."""
 
 
 def grade(grading: Compared, files: Files, room: GradingRoom) -> Verdict:

@@ -1,12 +1,21 @@
 """Opens a benchmark by name or path, and checks one."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from evaluators.base import Benchmark
+from evaluators.base import Benchmark, Split
 from evaluators.builtin import BuiltinBenchmark
-from hgm.errors import ConfigError
+from evaluators.grading import grade
+from evaluators.harbor import HarborBenchmark
+from evaluators.quixbugs import QuixBugs
+from evaluators.solutions import solve
+from hgm.errors import ConfigError, EvaluatorError
+from sandboxes.base import SandboxProvider
+from trees.records import Outcome
 
-NAMES = ("builtin",)
+REPEATS = 3
 
 
 def open_benchmark(name: str, data: Path | None = None, **options: int) -> Benchmark:
@@ -16,6 +25,51 @@ def open_benchmark(name: str, data: Path | None = None, **options: int) -> Bench
         ConfigError: there is no such benchmark, or it needs data that was not given; says what exists.
         EvaluatorError: its records are unusable.
     """
+    if "/" in name or name in (".", ".."):
+        return HarborBenchmark(Path(name))
     if name == "builtin":
         return BuiltinBenchmark(**options)
-    raise ConfigError(f"no benchmark {name!r}; there are: {', '.join(NAMES)}")
+    if name == "quixbugs":
+        if data is None:
+            raise ConfigError("quixbugs needs its data: --data FILE.jsonl")
+        return QuixBugs(data)
+    raise ConfigError(f"no benchmark {name!r}; there are builtin, quixbugs (with --data) and paths of task folders")
+
+
+class Check(NamedTuple):
+    """What validation found of one task; `problem` is empty for a sound one."""
+
+    task: str
+    split: Split
+    problem: str
+
+
+def validate(
+    benchmark: Benchmark, provider: SandboxProvider, limit: int | None = None, *, run: str = "validate"
+) -> Iterator[Check]:
+    """Check each task: its reference passes, its untouched workspace fails, and three repeats agree.
+
+    Raises:
+        SandboxError: the sandbox's own trouble.
+    """
+    ids = ((split, task_id) for split in Split for task_id in benchmark.tasks(split))
+    for split, task_id in islice(ids, limit):
+        try:
+            problem = _problem(benchmark, task_id, provider, run)
+        except EvaluatorError as error:
+            problem = str(error)
+        yield Check(task_id, split, problem)
+
+
+def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run: str) -> str:
+    task = benchmark.task(task_id)
+    solved = solve(task, provider, run=run, job=task_id, slot=0)
+    for name, files, wanted in (("reference", solved, Outcome.PASSED), ("workspace", task.workspace, Outcome.FAILED)):
+        found = [grade(task, files, provider, run=run, job=task_id, slot=0) for _ in range(REPEATS)]
+        if len({(verdict.outcome, tuple(verdict.tests.items())) for verdict in found}) > 1:
+            return f"the {name} is graded differently in {REPEATS} repeats"
+        if found[0].outcome != wanted:
+            failed = [test for test, passed in found[0].tests.items() if not passed]
+            detail = f" ({found[0].cause}: {', '.join(failed[:5])})" if failed else ""
+            return f"the {'reference fails' if wanted is Outcome.PASSED else 'untouched workspace passes'}{detail}"
+    return ""
