@@ -32,7 +32,7 @@ def _without_root() -> str:
 
 
 def _with_root() -> str:
-    return "this is about users other than root" if os.geteuid() == 0 else ""
+    return "this is about unprivileged users (no-root)" if os.geteuid() == 0 else ""
 
 
 PARTS: dict[str, Callable[[], str]] = {"bubblewrap": _without_bubblewrap, "root": _without_root, "no-root": _with_root}
@@ -71,11 +71,23 @@ def pytest_make_collect_report() -> Iterator[None]:
 
 def _fail_if_required(report):
     reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
-    missing = [part for part in REQUIRED if re.search(rf"\b{re.escape(part)}\b", reason)]
+    missing = [part for part in REQUIRED if re.search(rf"(?<![\w-]){re.escape(part)}(?![\w-])", reason)]
     if missing:
         report.outcome = "failed"
         report.longrepr = f"HGM_REQUIRE names {missing[0]}, but this would be skipped. {reason}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_left_as_it_was() -> Iterator[None]:
+    before = {**os.environ}
+    yield
+    after = {**os.environ}
+    os.environ.clear()
+    os.environ.update(before)
+    for variables in (before, after):
+        variables.pop("PYTEST_CURRENT_TEST", None)
+    assert sorted(before.items() ^ after.items()) == [], "this test leaves the environment changed"
 
 
 @pytest.fixture

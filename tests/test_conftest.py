@@ -82,5 +82,26 @@ def test_no_key_reaches_a_test(tmp_path):
     assert run_pytest(tmp_path, source, **env)[0] == 0
 
 
+def test_a_test_that_changes_the_environment_fails_and_the_next_one_sees_nothing_of_it(tmp_path):
+    source = """
+import os
+
+def test_one():
+    os.environ["LEFT"] = "1"
+
+def test_two():
+    assert "LEFT" not in os.environ
+"""
+    status, said = run_pytest(tmp_path, source)
+    assert status == 1
+    assert "2 passed, 1 error" in said
+    assert "leaves the environment changed" in said
+
+
+def test_requiring_root_does_not_require_its_absence(tmp_path):
+    source = 'import pytest\ndef test_it():\n    pytest.skip("this is about unprivileged users (no-root)")\n'
+    assert run_pytest(tmp_path, source, HGM_REQUIRE="root")[0] == 0
+
+
 def test_this_very_process_has_no_key():
     assert not [name for name in os.environ if name.endswith("_KEY")]
