@@ -1,10 +1,10 @@
 """Kill a real search with SIGKILL at random moments, resume it, and compare with the run that nobody disturbed.
 
-usage: python benchmarks/kills.py [--kills 50] [--budget 8] [--seed 0] [--save FILE]
+usage: python benchmarks/kills.py [--kills 50] [--budget 12] [--seed 0] [--save FILE]
 
-One worker. For each run seed: an uninterrupted search; then the same search, killed again and again at uniformly random
-moments after its start, ten times at most, and left to finish. Both must have the same parents, git trees, decisions and outcomes; no job
-may be finished twice, and after `hgm gc` no process, cgroup, mount or folder of theirs may be left.
+One worker. For each run seed: an uninterrupted search; then the same search, killed at uniformly random moments after
+its start, ten times at most, and left to finish. Both must have the same parents, git trees, decisions and outcomes; no
+job may be finished twice, and after `hgm gc` no process, cgroup, mount or folder of theirs may be left.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SMALL = ["--quiet", "--workers", "1", "-o", "confirmation.select_tasks=2", "-o",
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--budget", type=int, default=8)
+    parser.add_argument("--budget", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path)
     args = parser.parse_args()
