@@ -1,6 +1,7 @@
 """A gateway per module, in a folder with a path short enough for sockets, and clients that talk to its leases."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -60,8 +61,12 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix="hgm-", dir="/tmp"))
+    before = {**os.environ}
     with ExitStack() as stack:
         yield Lab(folder, stack)
+    # A gateway gives back the keys that it took, also those that a test had set for itself alone.
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
     shutil.rmtree(folder)
 
 
