@@ -119,7 +119,7 @@ def _find_v2(paths: Mapping[str, str], mounts: tuple[_Mount, ...]) -> Hierarchy 
 
 
 def _hand_down(root: Path) -> None:
-    if not _words(root / "cgroup.subtree_control") >= _NEEDED <= _words(root / "cgroup.controllers"):
+    if not _words(root / "cgroup.subtree_control") >= _NEEDED and _words(root / "cgroup.controllers") >= _NEEDED:
         # Refused where this is no real root but a container's, which has processes of its own.
         with contextlib.suppress(OSError):
             (root / "cgroup.subtree_control").write_text(" ".join(f"+{controller}" for controller in sorted(_NEEDED)))

@@ -1,0 +1,107 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from hgm.errors import ConfigError, SandboxError
+from sandboxes import discovery
+from sandboxes.base import SandboxProvider
+from sandboxes.choose import available, choose
+from sandboxes.discovery import find_bubblewrap, find_python, find_scope, find_tools
+from sandboxes.limits import find_hierarchy
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Puts programs of ours in place of the machine's."""
+    monkeypatch.setattr(discovery, "TOOLS_PATH", str(tmp_path))
+    find_tools.cache_clear()
+
+    def install(name: str, script: str) -> Path:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+        return tmp_path / name
+
+    yield install
+    find_tools.cache_clear()
+
+
+@pytest.mark.needs("bubblewrap")
+@pytest.mark.parametrize("name", ["auto", "bubblewrap"])
+def test_chooses_what_runs(name) -> None:
+    provider: SandboxProvider = choose(name)
+    assert provider.name == "bubblewrap"
+    assert provider.healthy()
+
+
+def test_an_unknown_name_is_told_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"'chroot'.*auto, bubblewrap"):
+        choose("chroot")
+
+
+def test_what_is_missing_is_told_with_the_line_to_run(programs) -> None:
+    with pytest.raises(ConfigError, match="bwrap is missing: apt-get install bubblewrap"):
+        choose("auto")
+
+
+def test_an_old_bubblewrap_is_told(programs) -> None:
+    programs("bwrap", "echo bubblewrap 0.6.1")
+    with pytest.raises(SandboxError, match=r"0\.6: bubblewrap 0\.8 or newer"):
+        find_bubblewrap()
+
+
+def test_a_set_user_id_bubblewrap_is_told(programs) -> None:
+    path = programs("bwrap", "echo bubblewrap 0.11.0")
+    path.chmod(0o755 | stat.S_ISUID)
+    with pytest.raises(SandboxError, match=r"chmod u-s"):
+        find_bubblewrap()
+
+
+def test_a_bubblewrap_that_fails_is_told_with_its_own_words(programs) -> None:
+    programs(
+        "bwrap", '[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit; echo "setting up uid map: no" >&2; exit 1'
+    )
+    programs("setpriv", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
+    with pytest.raises(ConfigError, match=r"never started.*setting up uid map: no"):
+        choose("auto")
+
+
+def test_a_service_manager_that_limits_nothing_is_not_used(programs, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    programs("systemd-run", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
+    assert find_scope() is None
+    programs("systemd-run", "echo Failed to connect to bus >&2; exit 1")
+    assert find_scope() is None
+    programs("systemd-run", "echo 67108864")
+    assert find_scope() is not None
+
+
+def test_without_a_session_there_is_no_service_manager(programs, monkeypatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    programs("systemd-run", "echo 67108864")
+    assert find_scope() is None
+
+
+def test_the_python_for_inside_lies_below_usr() -> None:
+    path = find_python()
+    assert os.path.isabs(path)
+    assert os.path.realpath(path).startswith("/usr/")
+
+
+@pytest.mark.needs("bubblewrap")
+def test_the_doctor_hears_of_every_part() -> None:
+    parts = {part.name: part for part in available()}
+    assert parts["canary sandbox"].found == "runs"
+    assert parts["bubblewrap"].found.endswith("bwrap")
+    limits = parts["limits on memory and processes"]
+    assert bool(limits.found) != bool(limits.otherwise)
+    if os.geteuid() == 0 and find_hierarchy():
+        assert limits.found.startswith("control groups, version")
+
+
+def test_the_doctor_hears_what_is_missing(programs) -> None:
+    parts = {part.name: part for part in available()}
+    assert not parts["bubblewrap"].found
+    assert "apt-get install bubblewrap" in parts["bubblewrap"].otherwise
+    assert not parts["canary sandbox"].found
