@@ -30,6 +30,7 @@ MAY_IMPORT = {
 LIBRARIES = {
     "git": ("gitpython", ["trees/git.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
+    "h11": ("uvicorn", ["hgm/gateway/wire.py"]),
     "httpx2": ("httpx2", ["hgm/gateway/"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
