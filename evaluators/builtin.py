@@ -10,13 +10,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from random import Random
 
 from evaluators import bugs, families, guarded, visible
 from evaluators.base import Case, Compared, Split, Task
 from evaluators.families.draft import Draft
+from evaluators.harbor import HarborBenchmark
 from hgm.errors import EvaluatorError
 from sandboxes.base import File
 
@@ -193,6 +194,7 @@ def _attempt(family: str, rng: Random, task_id: str, split: Split) -> Generated 
     return Generated(task=task, family=family, bug=bug.kind, buggy_lines=bad.count(b"\n"))
 
 
+@lru_cache(maxsize=1024)
 def generate(family: str, seed: str, *, task_id: str, split: Split) -> Generated:
     """The task of one family and seed, always the same one."""
     for attempt in range(40):
@@ -212,42 +214,50 @@ def _source_hash() -> str:
     return digest.hexdigest()
 
 
+@cache
+def hand_written() -> HarborBenchmark:
+    """The tasks in `evaluators/tasks`."""
+    return HarborBenchmark(Path(__file__).parent / "tasks", name=NAME)
+
+
 class BuiltinBenchmark:
-    """The generated tasks; a task is made when it is asked for."""
+    """The generated tasks, made when they are asked for, and the hand-written ones; the sizes are of both together."""
 
     name = NAME
 
     def __init__(self, *, dev: int = 60, search: int = 60, select: int = 60, sealed: int = 300, seed: int = 0) -> None:
         self._sizes = {Split.DEV: dev, Split.SEARCH: search, Split.SELECT: select, Split.SEALED: sealed}
         self._seed = seed
-        self._made = lru_cache(maxsize=1024)(self._make)
 
     def fingerprint(self) -> str:
-        return _digest(_source_hash(), sorted(self._sizes.items()), self._seed)
+        return _digest(_source_hash(), hand_written().fingerprint(), sorted(self._sizes.items()), self._seed)
 
-    @cache  # noqa: B019 - one benchmark lives as long as the process
+    @cached_property
     def _plan(self) -> dict[str, tuple[Split, str, str]]:
         """Task id -> split, family, seed. The families take turns, so every split has all of them."""
         order = sorted(families.FAMILIES)
         plan = {}
         for split, size in self._sizes.items():
-            for number in range(size):
+            for number in range(size - len(self._by_hand(split))):
                 family, seed = order[number % len(order)], f"{self._seed}/{split.value}/{number // len(order)}"
                 plan[f"b-{_digest(family, seed)[:10]}"] = (split, family, seed)
         return plan
 
     def tasks(self, split: Split) -> tuple[str, ...]:
-        return tuple(task_id for task_id, (own, _, _) in self._plan().items() if own == split)
+        generated = [task_id for task_id, (own, _, _) in self._plan.items() if own == split]
+        return (*self._by_hand(split), *generated)
+
+    def _by_hand(self, split: Split) -> tuple[str, ...]:
+        return hand_written().tasks(split)[: self._sizes[split]]
 
     def generated(self, task_id: str) -> Generated:
         """One task with what the host knows about its bug; for statistics, never for agents."""
-        return self._made(task_id)
-
-    def _make(self, task_id: str) -> Generated:
-        if task_id not in self._plan():
+        if task_id not in self._plan:
             raise EvaluatorError(f"no such task in {NAME}: {task_id}")
-        split, family, seed = self._plan()[task_id]
+        split, family, seed = self._plan[task_id]
         return generate(family, seed, task_id=task_id, split=split)
 
     def task(self, task_id: str) -> Task:
+        if task_id in hand_written():
+            return hand_written().task(task_id)
         return self.generated(task_id).task

@@ -31,7 +31,6 @@ from evaluators.base import Case, Compared, Grading, Json, Script, Split, Suite,
 from evaluators.folders import read_tree
 from evaluators.grade_suite import check_expected
 from evaluators.guarded import plain
-from evaluators.patches import overlay
 from evaluators.splits import split_of
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import File, Files
@@ -168,6 +167,9 @@ class HarborBenchmark:
                 digest.update(b"%s %s %d\n" % (name, file.mode.encode(), len(file.data)) + file.data)
         return digest.hexdigest()
 
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._places
+
     def tasks(self, split: Split) -> tuple[str, ...]:
         return tuple(sorted(task_id for task_id, (_, own) in self._places.items() if own == split))
 
@@ -292,8 +294,3 @@ def _cases(files: Files, name: str, path: Path) -> Iterator[Case]:
                 yield Case(args=tuple(plain(found.args)), expected=plain(found.expected), tolerance=found.tolerance)
             except (ValueError, TypeError, RecursionError) as error:
                 raise EvaluatorError(f"{where}: {error}") from error
-
-
-def solved(task: Task) -> Files:
-    """The workspace with the task's reference files in it."""
-    return overlay(task.workspace, task.reference)

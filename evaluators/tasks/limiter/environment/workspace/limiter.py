@@ -1,0 +1,10 @@
+def allowed(requests, limit, span):
+    """Decide for every request `[time, user]`, in order."""
+    recent = {}
+    decisions = []
+    for time, user in requests:
+        accepted = [moment for moment in recent.get(user, []) if moment >= time - span]
+        accepted.append(time)
+        decisions.append(len(accepted) <= limit)
+        recent[user] = accepted
+    return decisions
