@@ -37,6 +37,8 @@ class Writer:
             self._file = _open_for_writing(path)
         self._frame = zstandard.ZstdCompressor(level=LEVEL).compressobj()
         self._broken = False
+        self.size = self._file.seek(0, os.SEEK_END)
+        """Of the file in bytes, as it is on disk."""
 
     def write(self, record: Record) -> None:
         """Add one line, without any secret in it; once this returns, a killed process no longer loses it.
@@ -60,7 +62,9 @@ class Writer:
         self._broken = True
         with boundary(GatewayError, "cannot write a trajectory"):
             while data:
-                data = data[self._file.write(data) :]
+                written = self._file.write(data)
+                self.size += written
+                data = data[written:]
         self._broken = False
 
     def __enter__(self) -> "Writer":

@@ -48,12 +48,16 @@ class Leases:
             return self._folder / spec.job
         self._check_length(spec.job)
         with boundary(GatewayError, f"cannot open the lease of {spec.job}"):
-            shutil.rmtree(self._folder / spec.job, ignore_errors=True)
             lease = LiveLease.open(
                 spec, token, path=self._trajectory(spec.job), redact=self._redact(token), settings=self._settings
             )
-            self._note(spec.job).write_text(json.dumps({"spec": asdict(spec), "token": token}))
-            return await self._serve(lease)
+            try:
+                shutil.rmtree(self._folder / spec.job, ignore_errors=True)
+                self._note(spec.job).write_text(json.dumps({"spec": asdict(spec), "token": token}))
+                return await self._serve(lease)
+            except BaseException:
+                await lease.close()
+                raise
 
     async def restore(self) -> None:
         """Take over every lease that was live when the last gateway in this folder died.

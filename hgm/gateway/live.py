@@ -81,9 +81,11 @@ class LiveLease:
         """Whether this header carries the lease's token."""
         return hmac.compare_digest(authorization.encode("latin-1"), f"Bearer {self.token}".encode())
 
-    def refuse(self) -> None:
-        """Count a request that was turned away."""
+    async def refuse(self) -> None:
+        """Count a request that was turned away. Many of them get slow, lest one agent's noise keep others waiting."""
         self._used = replace(self._used, refused=self._used.refused + 1)
+        if self._used.refused > self.settings.free_refusals:
+            await asyncio.sleep(self.settings.refusal_pause_s)
 
     def fail(self, trouble: str) -> None:
         """Note that the host's side failed a call for good."""
@@ -93,13 +95,9 @@ class LiveLease:
         """Start a call, and write that before anything is spent.
 
         Raises:
-            Refusal: the lease is closed or its calls are used up.
+            Refusal: the lease is closed, or its calls or its room for recording are used up.
         """
-        if self.closed:
-            raise closed()
-        if self._next >= self.spec.max_calls:
-            message = f"this lease allows {self.spec.max_calls} calls, and all are used"
-            raise Refusal(403, message, code="call_limit")
+        self._check_room()
         index, self._next = self._next, self._next + 1
         call = Call(
             job=self.spec.job,
@@ -136,6 +134,16 @@ class LiveLease:
         finally:
             self._writer.close()
         return usage
+
+    def _check_room(self) -> None:
+        if self.closed:
+            raise closed()
+        if self._next >= self.spec.max_calls:
+            message = f"this lease allows {self.spec.max_calls} calls, and all are used"
+            raise Refusal(403, message, code="call_limit")
+        if self._writer.size > self.settings.max_trajectory_bytes:
+            message = f"the calls of this lease take more than {self.settings.max_trajectory_bytes} bytes to record"
+            raise Refusal(403, message, code="trajectory_limit")
 
     def _imposed(self, index: int) -> Imposed:
         return Imposed(

@@ -24,6 +24,7 @@ from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import parse_object
 from hgm.gateway.upstream import Upstream
+from hgm.redaction import MARK
 
 FINAL = {"x-should-retry": "false"}
 """OpenAI's clients obey it: the gateway has tried, or trying again cannot help."""
@@ -42,7 +43,6 @@ def public_app(dialect: Dialect, upstream_of: UpstreamOf) -> ASGIApp:
     app = Starlette(
         routes=[Route(dialect.path, call, methods=["POST"]), Route("/v1/models", _models, methods=["GET"])],
         exception_handlers={
-            Refusal: _refused,
             HTTPException: _no_route,
             GatewayError: _own_trouble,
             ClientDisconnect: _hung_up,
@@ -72,7 +72,7 @@ class Door:
         try:
             _check_headers(lease, scope["headers"])
         except Refusal as refusal:
-            lease.refuse()
+            await lease.refuse()
             await _answer_refusal(refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -102,15 +102,23 @@ async def _models(request: Request) -> Response:
 
 
 async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
+    async with request.state.lease.slots:
+        try:
+            return await _admitted(request, dialect, upstream_of)
+        except Refusal as refusal:
+            return await _refused(request, refusal)
+
+
+async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
     lease: LiveLease = request.state.lease
-    async with lease.slots:
-        body = await _read(request, lease.settings)
-        wanted = dialect.read(parse_object(body, lease.settings), lease.settings)
-        call = lease.begin(wanted, dialect, size=len(body))
-        upstream = upstream_of(lease.spec.backbone)
-        if wanted.stream:
-            return await _streamed(request, lease, upstream, call, wanted)
-        settled = await calls.while_present(lease, calls.whole(lease, upstream, call), _gone(request))
+    # An agent may show its environment to the model; a random token there would make every run differ.
+    body = (await _read(request, lease.settings)).replace(lease.token.encode(), MARK.encode())
+    wanted = dialect.read(parse_object(body, lease.settings), lease.settings)
+    call = lease.begin(wanted, dialect, size=len(body))
+    upstream = upstream_of(lease.spec.backbone)
+    if wanted.stream:
+        return await _streamed(request, lease, upstream, call, wanted)
+    settled = await calls.while_present(lease, calls.whole(lease, upstream, call), _gone(request))
     if settled is None:
         return Sent()
     headers = {} if settled.status == 200 else FINAL
@@ -207,10 +215,9 @@ def _too_large(settings: Settings) -> Refusal:
     return Refusal(413, f"the request body is over {settings.max_body_bytes} bytes", code="body_too_large")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    request.state.lease.refuse()
-    return _answer_refusal(error)
+async def _refused(request: Request, refusal: Refusal) -> Response:
+    await request.state.lease.refuse()
+    return _answer_refusal(refusal)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

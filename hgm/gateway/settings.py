@@ -17,7 +17,7 @@ class Settings:
     header_timeout_s: float = 10.0
     """From the first moment a request could begin to its last header; also how long an idle connection stays."""
     body_timeout_s: float = 30.0
-    max_body_bytes: int = 16_000_000
+    max_body_bytes: int = 8_000_000
     max_json_depth: int = 32
     max_json_values: int = 200_000
     max_messages: int = 2_000
@@ -26,6 +26,11 @@ class Settings:
     max_image_bytes: int = 4_000_000
     """Of one image, decoded."""
     max_image_pixels: int = 10_000_000
+    max_trajectory_bytes: int = 64_000_000
+    """On disk, compressed; then no further call starts."""
+    free_refusals: int = 50
+    """Requests turned away at once; each later one is kept waiting for `refusal_pause_s`."""
+    refusal_pause_s: float = 1.0
     attempts: int = 5
     """Of one call, the first included."""
     attempt_timeout_s: float = 300.0

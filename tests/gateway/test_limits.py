@@ -1,6 +1,7 @@
 """Hostile clients on a lease's socket: each test breaks one limit, and the lease goes on working."""
 
 import json
+import random
 import socket
 from contextlib import suppress
 from time import monotonic
@@ -315,3 +316,25 @@ def test_the_settings_are_the_controllers(lab, post):
     gateway = lab.gateway(Settings(max_body_bytes=50))
     lease = gateway.lease(LeaseSpec(job="s", role="solver", backbone="scripted/ok", seed=1))
     assert post(lease, {"messages": [{"role": "user", "content": "x" * 100}]}).status_code == 413
+
+
+def test_a_flood_of_refused_requests_gets_slow_and_other_leases_do_not(lab, post, pool):
+    gateway = lab.gateway(Settings(free_refusals=5, refusal_pause_s=0.2))
+    noisy, quiet = (gateway.lease(LeaseSpec(job=job, role="solver", backbone="scripted/ok", seed=1)) for job in "nq")
+    start = monotonic()
+    flood = [pool.submit(post, noisy, b"[]") for _ in range(15)]
+    assert post(quiet, {"messages": USER}).status_code == 200
+    assert {answer.result().status_code for answer in flood} == {400}
+    assert monotonic() - start > 0.2 * 10 / 4
+    assert noisy.usage().refused == 15
+
+
+def test_what_is_recorded_has_a_limit_on_disk(lab, post):
+    gateway = lab.gateway(Settings(max_trajectory_bytes=50_000))
+    lease = gateway.lease(LeaseSpec(job="disk", role="solver", backbone="scripted/ok", seed=1))
+    same = [{"role": "user", "content": "x" * 40_000}]
+    assert [post(lease, {"messages": same}).status_code for _ in range(5)] == [200] * 5
+    noise = [{"role": "user", "content": random.randbytes(60_000).hex()}]
+    answers = [post(lease, {"messages": noise}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert answers[1].json()["error"]["code"] == "trajectory_limit"
