@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from hgm.backbones.builtin import conversation, habits, solver, toolbox
+from hgm.backbones.builtin import conversation, diagnosis, editor, habits, solver, toolbox
 from hgm.backbones.builtin.wire import Reply, Request
 
 _OWN_CODE = re.compile(
@@ -18,9 +18,13 @@ def answer(request: Request) -> Reply:
     rng = Random(f"builtin/{request.seed}")
     box = toolbox.recognise(request)
     told = conversation.instructions(request.messages)
+    if not request.tools and diagnosis.is_asked(request.messages):
+        return diagnosis.answer(request.messages, rng)
     if not box.usable:
         return Reply("I can do nothing here without tools.")
     rules, lines = habits.read_rules(told)
     known = conversation.read(request)
     turn = solver.Turn(request, known, box, habits.heeded(rules, lines, rng), rng)
+    if _OWN_CODE.search(told + conversation.statement(request.messages)):
+        return editor.act(turn)
     return solver.act(turn)
