@@ -66,6 +66,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """POST /v1/chat/completions."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/chat/completions":
+            self._send(404, _error("no such path", "path"))
+            return
         step = self.server.script.next()
         if step is None:
             self._send(400, _error("the script has run out of steps", "script_exhausted"))
