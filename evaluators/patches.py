@@ -4,7 +4,9 @@ The agent's git folder, caches and links have no effect: they are left out, not 
 mappings of bytes; nothing is extracted or followed.
 """
 
+from hgm.errors import ArchiveError
 from sandboxes.base import File, Files
+from trees.paths import check_path
 
 REGULAR, SCRIPT, LINK = "100644", "100755", "120000"
 _IGNORED = frozenset({b".git", b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
@@ -22,10 +24,17 @@ def sanitise(base: Files, taken: Files) -> Files:
 def _counts(path: bytes, file: File, base: Files) -> bool:
     if path in base:
         return file.mode != LINK or base[path] == file
-    parts = path.split(b"/")
-    named = all(part not in (b"", b".", b"..") and b"\0" not in part for part in parts)
-    ignored = any(part.lower() in _IGNORED for part in parts) or path.endswith(b".pyc")
-    return named and not ignored and file.mode != LINK
+    ignored = any(part in _IGNORED for part in path.split(b"/")) or path.endswith(b".pyc")
+    return not ignored and file.mode != LINK and _storable(path)
+
+
+def _storable(path: bytes) -> bool:
+    """Whether git could keep it: no other spelling of `.git`, no name that would leave the workspace."""
+    try:
+        check_path(path)
+    except ArchiveError:
+        return False
+    return True
 
 
 def _settled(before: File | None, file: File) -> File:

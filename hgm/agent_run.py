@@ -27,6 +27,8 @@ class Assignment:
     kind: Kind
     statement: str
     workspace: Files
+    history: Files
+    """The workspace's `.git`: one commit that holds it (see `hgm.seal`)."""
     test_command: Sequence[str]
     deadline_s: float
 
@@ -70,7 +72,7 @@ def run_agent(
     """
     spec = _spec(agent, manifest, assignment, place, lease)
     with provider.open(spec) as box:
-        box.put(assignment.workspace)
+        box.put({**assignment.workspace, **assignment.history})
         with _deadline_follows(lease, box.extend, assignment.deadline_s, place.waiting):
             ended = box.run(_command(manifest, provider.python))
         return ended, box.take()

@@ -76,6 +76,7 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | No
         kind="solve",
         statement=task.statement,
         workspace=task.workspace,
+        history=lab.sealer.seal(task.workspace),
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )

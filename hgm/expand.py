@@ -94,6 +94,7 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         kind="improve",
         statement=request,
         workspace=workspace,
+        history=lab.sealer.seal(workspace),
         test_command=self_test_command(lab.manifest),
         deadline_s=lab.limits.improve_deadline_s,
     )

@@ -136,6 +136,7 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
         kind="solve",
         statement=HANDSHAKE_STATEMENT,
         workspace=HANDSHAKE_FILES,
+        history=lab.sealer.seal(HANDSHAKE_FILES),
         test_command=("python3", "-S", "-E", "check.py"),
         deadline_s=HANDSHAKE_S,
     )

@@ -13,6 +13,7 @@ from hgm.errors import BackboneError, SandboxError
 from hgm.gateway.client import Gateway
 from hgm.gateway.records import Usage
 from hgm.scratch import Scratch
+from hgm.seal import Sealer
 from sandboxes.base import File, Files, Limits, SandboxProvider
 from trees.archive import Archive
 from trees.git import BareRepository
@@ -35,6 +36,7 @@ class Lab:
     scratch: Scratch
     patches: BareRepository
     """Where patches are computed, apart from the archive and from anything an agent wrote."""
+    sealer: Sealer
     trajectories: Path
     grading: Path
     """Host-only: what hidden tests said."""

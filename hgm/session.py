@@ -23,6 +23,7 @@ from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
+from hgm.seal import Sealer
 from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
 from trees.archive import Archive
@@ -104,6 +105,7 @@ def _lab(
 ) -> Lab:
     editor, editor_manifest = _editor(config, scratch, folder.path.parent)
     ours = Path(str(package_files("hgm")))
+    patches = BareRepository.create(scratch.root / "patches.git")
     return Lab(
         run=scratch.run,
         provider=provider,
@@ -112,7 +114,8 @@ def _lab(
         archive=archive,
         manifest=read_manifest(root),
         scratch=scratch,
-        patches=BareRepository.create(scratch.root / "patches.git"),
+        patches=patches,
+        sealer=Sealer(scratch.root, patches),
         trajectories=folder.trajectories,
         grading=folder.grading,
         relay=scratch.install(ours / "gateway" / "relay.py"),

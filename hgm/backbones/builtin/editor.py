@@ -31,54 +31,14 @@ _ASIDE = re.compile(r"(?:^|/)(?:tests?/|test_|README|CHANGELOG|LICENSE|docs?/|ag
 _RED = re.compile(r"\[exit status [1-9]|Traceback \(most recent|^FAILED|Error:", re.MULTILINE)
 _WORD = re.compile(r"[a-z]{4,}")
 _COMMON = frozenset(
-    [
-        "this",
-        "that",
-        "with",
-        "from",
-        "have",
-        "been",
-        "what",
-        "when",
-        "which",
-        "agent",
-        "code",
-        "change",
-        "task",
-        "tasks",
-        "work",
-        "works",
-        "must",
-        "more",
-        "than",
-        "they",
-        "their",
-        "them",
-        "same",
-        "into",
-        "only",
-        "every",
-        "also",
-        "does",
-        "itself",
-        "about",
-        "keep",
-        "source",
-        "complete",
-        "repository",
-        "workspace",
-        "programming",
-        "python3",
-        "pass",
-        "passed",
-        "failed",
-        "observed",
-        "self",
-        "test",
-        "main",
-        "stay",
-    ]
-)
+    {
+        "this", "that", "with", "from", "have", "been", "what", "when", "which",
+        "agent", "code", "change", "tasks", "task", "work", "works", "must", "more",
+        "than", "they", "their", "them", "same", "into", "only", "every", "also",
+        "does", "itself", "about", "keep", "source", "complete", "repository", "workspace", "programming",
+        "python", "pass", "passed", "failed", "observed", "self", "test", "main", "stay",
+    }
+)  # fmt: skip
 
 
 def act(turn: Turn) -> Reply:
