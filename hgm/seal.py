@@ -62,22 +62,13 @@ class Sealer:
 
 
 def _sealed(files: Files, folder: Path) -> Files:
-    with boundary(SandboxError, "cannot make the workspace's repository"):
-        with tempfile.TemporaryDirectory(prefix="seal-", dir=folder) as place:
-            workspace = Path(place) / "workspace"
-            write_folder(files, workspace, read_only=False)
-            for command in (
-                ("init", "--quiet", "--template=", "--initial-branch=main"),
-                ("add", "--all", "--force"),
-                ("commit", "--quiet", "--allow-empty", "--message=The task"),
-            ):
-                subprocess.run(
-                    ["git", *command],
-                    cwd=workspace,
-                    env=_ENV,
-                    check=True,
-                    capture_output=True,
-                    stdin=subprocess.DEVNULL,
-                )
-            inside = [path for path in (workspace / ".git").rglob("*") if path.is_file()]
-            return {os.fsencode(path.relative_to(workspace)): File(path.read_bytes()) for path in sorted(inside)}
+    trouble = boundary(SandboxError, "cannot make the workspace's repository")
+    with trouble, tempfile.TemporaryDirectory(prefix="seal-", dir=folder) as place:
+        workspace = Path(place) / "workspace"
+        write_folder(files, workspace, read_only=False)
+        for command in _COMMANDS:
+            subprocess.run(
+                ["git", *command], cwd=workspace, env=_ENV, check=True, capture_output=True, stdin=subprocess.DEVNULL
+            )
+        inside = [path for path in (workspace / ".git").rglob("*") if path.is_file()]
+        return {os.fsencode(path.relative_to(workspace)): File(path.read_bytes()) for path in sorted(inside)}
