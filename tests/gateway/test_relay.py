@@ -154,8 +154,9 @@ def test_when_the_gateway_closes_the_client_sees_it_and_the_other_way_round(tmp_
 
 
 def test_a_signal_to_the_relay_reaches_the_command():
+    program = "import signal, sys; signal.signal(15, lambda *_: sys.exit(5)); print('up', flush=True); signal.pause()"
     with subprocess.Popen(
-        [sys.executable, relay.__file__, "--", "sh", "-c", "trap 'exit 5' TERM; echo up; while :; do :; done"],
+        [sys.executable, relay.__file__, "--", sys.executable, "-c", program],
         env={"HGM_SOCKET": "/nowhere", "PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
     ) as process:
