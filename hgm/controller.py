@@ -75,7 +75,8 @@ def prepare(config: SearchConfig, path: Path) -> Prepared:
     if config.editor != "self":
         find_agent(config.editor, path.parent)
     benchmark = benchmark_of(config)
-    created = event_zero(config, benchmark, choose(config.sandbox).name)
+    created = event_zero(config, benchmark, config.sandbox)
+    created["sandbox"] = choose(config.sandbox).name  # last: what the user wrote comes before what the machine lacks
     return Prepared(
         path=path, config=config, benchmark=benchmark, root=root, manifest=read_manifest(root), created=created
     )

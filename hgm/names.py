@@ -19,7 +19,7 @@ def new_run(name: str, runs_dir: Path) -> Path:
         RunError: no name for a run, or the run exists already.
     """
     path = Path(name) if "/" in name else runs_dir / name
-    if ".." in Path(name).parts or not _NAME.fullmatch(path.name):
+    if ".." in Path(name).parts or not _NAME.fullmatch(name.rpartition("/")[2]):
         raise RunError(
             f"{name!r} cannot name a run: use 1 to {LONGEST} letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit, e.g. --run first-try"

@@ -4,8 +4,9 @@ Nothing heavy is imported before a command's own body, so that `hgm --help` answ
 """
 
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -64,19 +65,20 @@ app.command(short_help="Check what works on this machine.")(doctor.doctor)
 app.command(short_help="Remove what dead runs left on this host.")(gc.gc)
 
 
-def run() -> None:
-    """Run one command and end the process with its exit code."""
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command, by default that of the command line, and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character shows its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(arguments)
     except HGMError as error:
         print(f"Error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last stop of a defect, which keeps its traceback
         _admit(error)
         sys.exit(DEFECT)
+    sys.exit(0)
 
 
 def _admit(error: Exception) -> None:

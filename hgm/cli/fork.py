@@ -34,7 +34,7 @@ def fork(
     from hgm.run import read
 
     origin = find_run(run, runs_dir)
-    target = new_run(new or default_run(read(origin).config.benchmark, runs_dir), runs_dir)
+    target = new_run(default_run(read(origin).config.benchmark, runs_dir) if new is None else new, runs_dir)
     state = make(origin, target, at=at, policy=policy)
     evaluations = sum(1 for item in state.evaluations)
     out().print(

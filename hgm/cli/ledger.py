@@ -39,7 +39,7 @@ def account(path: Path, *, every_event: bool) -> Iterator[str]:
     versions = state.created["versions"]
     yield f"[bold]{safe(shown_name(path))}[/bold]: {_stage(path, state)}; begun {began:%Y-%m-%d %H:%M} UTC"
     yield from _origin(state.created)
-    yield f"  made by    hgm {safe(versions['hgm'])}, Python {safe(versions['python'])}"
+    yield f"  made by    hgm {safe(versions.get('hgm'))}, Python {safe(versions.get('python'))}"
     yield from _spent(state)
     yield "[bold]Configuration[/bold] (as resolved; config.toml in the run's directory)"
     for key, value in _flat(state.config.model_dump(mode="json")):

@@ -6,10 +6,9 @@ from hgm.cli.terminal import plural, safe, shown_name
 from hgm.config import BUILTIN, Backbones, SearchConfig
 from hgm.controller import Prepared
 from trees.policies import make_policy
+from trees.policies.schedule import Scheduled
 
-NOT_A_MODEL = (
-    "builtin is a rule-based program, not a language model: for demos, tests and comparing policies at no cost"
-)
+NOT_A_MODEL = "builtin is a rule-based program, not a language model: its gains are no model's"
 
 
 def preview(prepared: Prepared) -> Iterator[str]:
@@ -41,10 +40,11 @@ def preview(prepared: Prepared) -> Iterator[str]:
 
 
 def expansions(config: SearchConfig) -> int:
-    """Roughly how many expansions a budget buys: the tree grows as budget^alpha, but for those that the root gets."""
+    """Roughly how many expansions a budget buys: the tree grows as evaluations^alpha once the root had its share."""
     policy = make_policy(config.policy.name, **config.policy.options)
-    alpha, first = getattr(policy, "alpha", 0.6), getattr(policy, "initial_expansions", 0)
-    return max(int(first), int(config.budget**alpha))
+    if not isinstance(policy, Scheduled) or config.budget <= policy.root_evaluations:
+        return 0
+    return max(policy.initial_expansions, int((config.budget - 1) ** policy.alpha))
 
 
 def uses_builtin(backbones: Backbones) -> bool:

@@ -72,8 +72,9 @@ def diff_text(patch: bytes, *, lines: int, characters: int) -> Text:
 
 def _winner(state: RunState) -> Iterator[str]:
     node = best_node(state)
-    how = "winner" if state.winner is not None else "best-belief agent so far"
-    yield f"  {how:<10} [bold]agent {node}[/bold], from " + " > ".join(map(str, lineage(state, node)))
+    how = "" if state.winner is not None else ", the best-belief agent so far"
+    path = " > ".join(map(str, lineage(state, node)))
+    yield f"  winner     [bold]agent {node}[/bold]{how} (line of descent: {path})"
     yield f"  search     {score_text(score(state, node, Split.SEARCH))}; the seed agent {_short(state, Split.SEARCH)}"
     if state.candidates is not None and state.select_tasks:
         others = [item for item in state.candidates if item not in (node, ROOT)]
@@ -87,11 +88,13 @@ def _winner(state: RunState) -> Iterator[str]:
 
 
 def _sealed(state: RunState) -> Iterator[str]:
-    found = comparison(state)
-    if found:
-        yield from _compared(found)
+    compared = comparison(state)
+    if compared:
+        yield from _compared(compared)
     elif state.sealed_tasks is not None and state.winner == ROOT:
-        yield f"  sealed     the seed agent: {score_text(score(state, ROOT, Split.SEALED))}; no gain to claim"
+        found = rate(score(state, ROOT, Split.SEALED))
+        tasks = plural(len(state.sealed_tasks), "task")
+        yield f"  sealed     the seed agent: {found} evaluations of {tasks}; no gain to claim"
     elif state.winner is not None:
         yield "  sealed     not opened: no gain is claimed"
     if sealed_openings(state):

@@ -1,0 +1,181 @@
+"""What a user gets wrong: every mistake ends with exit code 2, names its remedy and shows no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hgm.run import Folder, create, locked
+from tests.cli.command import Command
+from tests.hgm.simulated import SEED_AGENT, created
+
+SEARCH = ("search", "--budget", "5")
+
+MISTAKES = {
+    "no budget": (("search",), "--budget 40"),
+    "a budget of nothing": (("search", "--budget", "0"), "from 1 to"),
+    "a negative budget": (("search", "--budget", "-3"), "from 1 to"),
+    "a huge budget": (("search", "--budget", "9" * 30), "from 1 to 1,000,000"),
+    "a budget of words": (("search", "--budget", "plenty"), "whole number of evaluations"),
+    "half an evaluation": (("search", "--budget", "1.5"), "whole number of evaluations"),
+    "money as a budget": (("search", "--budget", "10usd"), "come later"),
+    "time as a budget": (("search", "--budget", "2h"), "come later"),
+    "tokens as a budget": (("search", "--budget", "1Mtok"), "come later"),
+    "an empty budget": (("search", "--budget", ""), "--budget 40"),
+    "an unknown flag": (("search", "--bugdet", "5"), "--budget"),
+    "an unknown command": (("serach",), "search"),
+    "an unknown key": ((*SEARCH, "-o", "bugdet=5"), "did you mean budget?"),
+    "an unknown nested key": ((*SEARCH, "-o", "limits.memory=5"), "did you mean limits.memory_mb?"),
+    "a key without a value": ((*SEARCH, "-o", "seed"), "KEY=VALUE"),
+    "a key of nothing": ((*SEARCH, "-o", "=3"), "KEY=VALUE"),
+    "a key twice, differently": ((*SEARCH, "-o", "limits=3", "-o", "limits.pids=9"), "value of its own"),
+    "a value out of range": ((*SEARCH, "-o", "limits.memory_mb=1"), "greater than or equal to 64"),
+    "no workers": ((*SEARCH, "--workers", "0"), "greater than or equal to 1"),
+    "a negative seed": ((*SEARCH, "--seed", "-1"), "greater than or equal to 0"),
+    "a missing configuration file": ((*SEARCH, "--config", "nowhere.toml"), "nowhere.toml"),
+    "an unknown policy": ((*SEARCH, "--policy", "luck"), "hgm, greedy, random"),
+    "an unknown option of a policy": ((*SEARCH, "-o", "policy.options.beta=2"), "alpha"),
+    "a bad option of a policy": ((*SEARCH, "-o", "policy.options.alpha=2"), "at most 1"),
+    "an unknown sandbox": ((*SEARCH, "--sandbox", "chroot"), "'auto' or 'bubblewrap'"),
+    "an unknown benchmark": ((*SEARCH, "--benchmark", "imagenet"), "builtin"),
+    "a missing folder of tasks": ((*SEARCH, "--benchmark", "./nowhere"), "nowhere"),
+    "a benchmark without its data": ((*SEARCH, "--benchmark", "quixbugs"), "--data"),
+    "missing data": ((*SEARCH, "--benchmark", "quixbugs", "--data", "nowhere.jsonl"), "nowhere.jsonl"),
+    "an unknown agent": ((*SEARCH, "--agent", "smith"), "RUN:best"),
+    "an agent of a missing run": ((*SEARCH, "--agent", "nowhere:best"), "hgm runs list"),
+    "an unknown editor": ((*SEARCH, "--editor", "smith"), "RUN:best"),
+    "a placebo with an editor": ((*SEARCH, "--placebo", "--editor", "seed"), "leave --editor out"),
+    "a missing calibration": ((*SEARCH, "--calibration", "nowhere.json"), "nowhere.json"),
+    "a run above its folder": ((*SEARCH, "--run", ".."), "--run first-try"),
+    "a run out of its folder": ((*SEARCH, "--run", "../x"), "--run first-try"),
+    "a run with a control character": ((*SEARCH, "--run", "a\x1b[31mb"), "--run first-try"),
+    "a run with a long name": ((*SEARCH, "--run", "a" * 25), "1 to 24"),
+    "a run without a name": ((*SEARCH, "--run", ""), "--run first-try"),
+    "a hidden run": ((*SEARCH, "--run", ".a"), "--run first-try"),
+    "a missing run, resumed": (("resume", "nowhere"), "hgm runs list"),
+    "a missing run, resumed by path": (("resume", "./no/where"), "hgm runs list"),
+    "a missing run, shown": (("runs", "show", "nowhere"), "hgm runs list"),
+    "a missing run, drawn": (("tree", "show", "nowhere"), "hgm runs list"),
+    "a missing run, exported": (("tree", "export", "nowhere"), "hgm runs list"),
+    "a missing run, forked": (("fork", "nowhere", "--at", "3"), "hgm runs list"),
+    "a fork from nowhere": (("fork", "nowhere"), "--at"),
+    "an unknown agent, evaluated": (("evaluate", "smith"), "RUN:best"),
+    "no repeats": (("evaluate", "seed", "--repeats", "0"), "at least 1"),
+    "no tasks": (("evaluate", "seed", "--limit", "0"), "at least 1"),
+    "an unknown split": (("evaluate", "seed", "--split", "train"), "search"),
+    "results in a missing folder": (("evaluate", "seed", "--json", "no/where.json"), "folder that exists"),
+    "one repeat for a calibration": (("benchmark", "calibrate", "builtin", "--repeats", "1"), "at least 2"),
+    "an unknown benchmark, shown": (("benchmark", "show", "imagenet"), "builtin"),
+    "an unknown task": (("benchmark", "show", "builtin", "--task", "nope"), "nope"),
+}
+
+
+@pytest.mark.parametrize(("words", "remedy"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_explained(hgm: Command, words: tuple[str, ...], remedy: str) -> None:
+    said = hgm(*words)
+    assert said.code == 2
+    assert remedy in said.err
+    assert "Traceback" not in said.err + said.out
+    assert "\x1b" not in said.err + said.out
+    assert not Path("runs").exists(), "a mistake leaves nothing behind"
+
+
+def test_a_file_that_is_not_toml(hgm: Command) -> None:
+    Path("search.toml").write_text("budget = [")
+    said = hgm("search", "--config", "search.toml")
+    assert (said.code, "not a TOML file" in said.err) == (2, True)
+
+
+def test_an_unknown_key_in_a_file(hgm: Command) -> None:
+    Path("search.toml").write_text("budget = 5\n[limits]\nmemory = 3\n")
+    said = hgm("search", "--config", "search.toml")
+    assert (said.code, "limits.memory_mb" in said.err) == (2, True)
+
+
+def test_a_run_that_exists(hgm: Command, finished: Path) -> None:
+    said = hgm(*SEARCH, "--run", "done")
+    assert (said.code, "hgm resume done" in said.err) == (2, True)
+
+
+def test_a_run_that_is_locked(hgm: Command, tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "busy"
+    create(path, created(), SEED_AGENT)
+    with locked(Folder(path)):
+        said = hgm("resume", "busy")
+    assert (said.code, f'"pid": {os.getpid()}' in said.err) == (2, True)
+
+
+def test_a_run_of_another_version(hgm: Command, tmp_path: Path) -> None:
+    create(tmp_path / "runs" / "old", {**created(), "versions": {"hgm": "0.0.1", "python": "3"}}, SEED_AGENT)
+    said = hgm("resume", "old")
+    assert (said.code, "install hgm 0.0.1" in said.err) == (2, True)
+
+
+def test_a_node_that_is_not_there(hgm: Command, finished: Path) -> None:
+    for words in (("tree", "diff", "done", "99"), ("tree", "diff", "done", "-1"), ("evaluate", "done:99")):
+        said = hgm(*words)
+        assert said.code == 2
+        assert "Traceback" not in said.err
+
+
+def test_the_seed_agent_has_no_parent(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "diff", "done", "0")
+    assert (said.code, "no parent" in said.err) == (2, True)
+
+
+def test_a_folder_that_is_no_agent(hgm: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    said = hgm(*SEARCH, "--agent", "./empty")
+    assert (said.code, "agent.toml" in said.err) == (2, True)
+
+
+def test_an_export_over_something(hgm: Command, finished: Path) -> None:
+    Path("mine").mkdir()
+    Path("mine/precious").write_text("")
+    said = hgm("tree", "best", "done", "--export", "mine")
+    assert (said.code, "new folder" in said.err) == (2, True)
+    assert os.listdir("mine") == ["precious"]
+
+
+@pytest.mark.parametrize("at", ["0", "-1", "100000"])
+def test_a_fork_at_no_event(hgm: Command, finished: Path, at: str) -> None:
+    said = hgm("fork", "done", "--at", at)
+    assert (said.code, "events 1 to" in said.err) == (2, True)
+
+
+def test_a_benchmark_without_tasks(hgm: Command, tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    for words in ((*SEARCH, "--benchmark", "./tasks"), ("evaluate", "seed", "--benchmark", "./tasks")):
+        said = hgm(*words)
+        assert said.code == 2, said
+        assert "no " in said.err
+        assert "Traceback" not in said.err
+
+
+def test_a_runs_dir_that_cannot_be_made(hgm: Command) -> None:
+    Path("file").write_text("")
+    said = hgm(*SEARCH, "--runs-dir", "file/runs", "--run", "new")
+    assert (said.code, "--runs-dir" in said.err) == (2, True)
+    assert hgm("runs", "list", "--runs-dir", "file").code == 2
+
+
+BROKEN = """\
+from hgm.cli.app import app, run
+
+@app.command()
+def broken():
+    raise RuntimeError("\\x1b[31mboo")
+
+run(["broken"])
+"""
+
+
+def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == 3
+    assert "Traceback" in ended.stderr
+    assert "RuntimeError" in ended.stderr
+    assert "defect of hgm" in ended.stderr.splitlines()[-1]
+    assert "\x1b" not in ended.stderr
