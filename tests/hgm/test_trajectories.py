@@ -95,7 +95,7 @@ def test_damage_before_the_end_is_an_error_and_not_silence(path):
 
 
 def test_a_missing_file_is_an_error(path):
-    with pytest.raises(GatewayError, match="job.jsonl.zst"):
+    with pytest.raises(GatewayError, match=r"job\.jsonl\.zst"):
         list(trajectories.read(path))
 
 
