@@ -18,6 +18,7 @@ from evaluators import bugs, families, guarded, visible
 from evaluators.base import Case, Compared, Split, Task
 from evaluators.families.draft import Draft
 from evaluators.harbor import HarborBenchmark
+from evaluators.program_text import Edit, Text, apply
 from hgm.errors import EvaluatorError
 from sandboxes.base import File
 
@@ -84,12 +85,12 @@ def _pool(draft: Draft, rng: Random) -> tuple[list[str], list[guarded.Run]]:
 
 def _candidates(draft: Draft, rng: Random) -> Iterator[bugs.Bug]:
     """Bugs in the order to try them: the kinds first, so that a kind with many places is not preferred."""
-    text = bugs.Text(draft.source)
+    text = Text(draft.source)
     single, wide = list(bugs.SINGLE), list(bugs.WIDE)
     rng.shuffle(single)
     rng.shuffle(wide)
     for kind in wide + single if rng.random() < WIDE_SHARE else single + wide:
-        found: list[tuple[bugs.Edit, ...]]
+        found: list[tuple[Edit, ...]]
         if kind == "two-bugs":
             first, second = (bugs.edits(text, each) for each in rng.sample(bugs.SINGLE, 2))
             both = [
@@ -104,9 +105,9 @@ def _candidates(draft: Draft, rng: Random) -> Iterator[bugs.Bug]:
             yield bugs.Bug(kind, edits)
 
 
-def _failing(draft: Draft, edits: Sequence[bugs.Edit], cases: list[str], right: list[guarded.Run]) -> list[int]:
+def _failing(draft: Draft, edits: Sequence[Edit], cases: list[str], right: list[guarded.Run]) -> list[int]:
     """Numbers of the cases that the program with these edits gets wrong; none if it does not even parse."""
-    source = bugs.apply(draft.source, edits)
+    source = apply(draft.source, edits)
     try:
         ast.parse(source)
     except SyntaxError:
@@ -177,7 +178,7 @@ def _attempt(family: str, rng: Random, task_id: str, split: Split) -> Generated 
     module = rng.choice([f"{draft.function}.py", f"{rng.choice(_MODULES)}.py"])
     blocks = [*_neighbours(draft, family, rng), ""]
     rng.shuffle(blocks)
-    broken = bugs.apply(draft.source, bug.edits)
+    broken = apply(draft.source, bug.edits)
     good, bad = ("\n\n".join(block or own for block in blocks).encode() for own in (draft.source, broken))
     shown, hidden = _split_cases(cases, right, failing, rng)
     check = visible.check_file(module, draft.function, shown, cpu_s=_CPU_S / 2)
@@ -206,7 +207,7 @@ def generate(family: str, seed: str, *, task_id: str, split: Split) -> Generated
 
 def _source_hash() -> str:
     here = Path(__file__).parent
-    paths = [here / name for name in ("builtin.py", "bugs.py", "guarded.py", "visible.py")]
+    paths = [here / name for name in ("builtin.py", "bugs.py", "guarded.py", "program_text.py", "visible.py")]
     paths += sorted((here / "families").glob("*.py"))
     digest = hashlib.sha256()
     for path in paths:

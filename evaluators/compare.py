@@ -17,5 +17,12 @@ def same(got: Json, expected: Json, *, tolerance: float = 0.0) -> bool:
             same(got[key], expected[key], tolerance=tolerance) for key in expected
         )
     if tolerance and type(got) in (int, float) and type(expected) in (int, float):
-        return bool(abs(got - expected) <= tolerance)
+        return _near(got, expected, tolerance)
     return type(got) is type(expected) and bool(got == expected)
+
+
+def _near(got: float, expected: float, tolerance: float) -> bool:
+    try:
+        return abs(got - expected) <= tolerance
+    except OverflowError:  # an integer beyond every float
+        return False

@@ -79,6 +79,7 @@ def {function}({graph}, start{parameter}):
 def build_order(rng: Random) -> Draft:
     needs, out, ready = names(rng, "needs requires depends", "order plan result", "ready free startable")
     function = rng.choice(["build_order", "schedule", "plan_steps"])
+    helper = rng.choice(["find_startable", "next_possible"])
     rounds = coin(rng)
     last_first = not rounds and coin(rng)
     if rounds:
@@ -102,8 +103,23 @@ def build_order(rng: Random) -> Draft:
         done.add(job)
 """
         returned = f"the jobs in an order in which every job stands after all that it needs; whenever several could come next, the alphabetically {'last' if last_first else 'first'} one does"
+    before = ""
+    if coin(rng):
+        before = f"""\
+def {helper}({needs}, done):
+    found = []
+    for job in sorted({needs}):
+        if job not in done and all(n in done for n in {needs}[job]):
+            found.append(job)
+    return found
+
+
+"""
+        listed = f"job for job in {needs} if job not in done and all(n in done for n in {needs}[job])"
+        body = body.replace(f"sorted({listed})", f"{helper}({needs}, done)")
+        body = body.replace(f"[{listed}]", f"{helper}({needs}, done)")
     source = f"""\
-def {function}({needs}):
+{before}def {function}({needs}):
     done = set()
     {out} = []
 {body}\
@@ -142,12 +158,20 @@ def groups(rng: Random) -> Draft:
         "joined": "    return useful\n",
     }[wants]
     count = "        useful += 1\n" if wants == "joined" else ""
-    source = f"""\
-def find({parent}, person):
+    loop = f"""\
     while {parent}[person] != person:
         person = {parent}[person]
     return person
-
+"""
+    recursion = f"""\
+    if {parent}[person] == person:
+        return person
+    return find({parent}, {parent}[person])
+"""
+    climb = loop if coin(rng) else recursion
+    source = f"""\
+def find({parent}, person):
+{climb}
 
 def {function}({pairs}):
     {parent} = {{}}
@@ -170,10 +194,7 @@ def {function}({pairs}):
     intent = f"`{function}({pairs})` gets pairs of people who know each other. People belong to one group if a chain of such pairs connects them. It returns {returned}."
     wrong = (
         step(f"        {parent}[first] = second\n", f"        {parent}[one] = two\n"),
-        step(
-            f"    while {parent}[person] != person:\n        person = {parent}[person]\n    return person\n",
-            f"    return {parent}[person]\n",
-        ),
+        step(climb, f"    return {parent}[person]\n"),
         structure(
             f"{out}.setdefault(find({parent}, person), []).append(person)", f"{out}[find({parent}, person)] = [person]"
         ),

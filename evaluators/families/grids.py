@@ -71,6 +71,17 @@ def {function}({grid}):
         source = source.replace(
             f"        {top} += 1\n        {left} += 1\n        bottom -= 1\n        right -= 1\n", ""
         )
+    if not ring and coin(rng):
+        first = f"[list(column) for column in zip(*{grid})]" if counter else f"[list(line) for line in {grid}]"
+        source = f"""\
+def {function}({grid}):
+    rows = {first}
+    {out} = []
+    while rows:
+        {out}.extend(rows.pop(0))
+        rows = [list(column) for column in zip(*rows)][::-1]
+    return {out}
+"""
     intent = (
         f"`{function}({grid})` lists the values of a rectangle of numbers in the order of a {'counter-clockwise' if counter else 'clockwise'} walk along "
         f"its border that starts in the upper left corner, going {'down' if counter else 'right'}"
@@ -80,6 +91,10 @@ def {function}({grid}):
         step(f"        {left} += 1\n        bottom -= 1\n", "        bottom -= 1\n"),
         step(back, back.replace("        if", "        if True or", 1)),
         step(up, ""),
+        step(
+            "        rows = [list(column) for column in zip(*rows)][::-1]\n",
+            "        rows = [line[::-1] for line in rows][::-1]\n",
+        ),
     )
     return Draft(
         function=function,

@@ -548,9 +548,23 @@ def {function}({text}, change):
 def change(rng: Random) -> Draft:
     coins, ways, amount = names(rng, "coins values pieces", "ways table best", "amount target price")
     function = rng.choice(["coin_change", "pay", "make_sum"])
-    kind = rng.choice(["ways", "fewest", "once"])
+    kind = rng.choice(["ways", "fewest", "once", "amounts"])
     wrong: tuple[Mistake, ...]
-    if kind == "fewest":
+    if kind == "amounts":
+        source = f"""\
+def {function}({coins}, {amount}):
+    {ways} = {{0}}
+    for coin in {coins}:
+        {ways} |= {{total + coin for total in {ways} if total + coin <= {amount}}}
+    return sorted({ways})
+"""
+        intent = f"`{function}({coins}, {amount})` returns, ascending, all amounts from 0 up to `{amount}` that can be made from coins of the given values, each usable at most once."
+        sums = f"{{total + coin for total in {ways} if total + coin <= {amount}}}"
+        wrong = (
+            step(sums, f"{{coin for total in {ways} if total + coin <= {amount}}}"),
+            structure(f"    {ways} = {{0}}\n", f"    {ways} = set({coins})\n"),
+        )
+    elif kind == "fewest":
         source = f"""\
 def {function}({coins}, {amount}):
     {ways} = [0] + [None] * {amount}

@@ -61,7 +61,19 @@ def free_gaps(rng: Random) -> Draft:
     busy, out, cursor = names(rng, "busy bookings taken", "free gaps slots", "cursor position now")
     function = rng.choice(["free_slots", "gaps_between", "open_times"])
     least = rng.choice([1, 1, 2, 3])
-    source = f"""\
+    sentinel = f"""\
+def {function}({busy}, opening, closing):
+    inside = [span for span in sorted({busy}) if span[1] > opening and span[0] < closing]
+    inside.append([closing, closing])
+    {out} = []
+    {cursor} = opening
+    for start, end in inside:
+        if start - {cursor} >= {least}:
+            {out}.append([{cursor}, start])
+        {cursor} = max({cursor}, end)
+    return {out}
+"""
+    direct = f"""\
 def {function}({busy}, opening, closing):
     {out} = []
     {cursor} = opening
@@ -76,6 +88,7 @@ def {function}({busy}, opening, closing):
         {out}.append([{cursor}, closing])
     return {out}
 """
+    source = sentinel if coin(rng) else direct
     intent = (
         f"`{function}({busy}, opening, closing)` returns, ascending, the free intervals `[from, to]` of at least {least} between "
         "`opening` and `closing` that none of the given intervals `[start, end]` (in any order, overlapping, possibly outside) covers."
@@ -84,6 +97,8 @@ def {function}({busy}, opening, closing):
         step(f"        if end > {cursor}:\n            {cursor} = end\n", f"        {cursor} = end\n"),
         step(f"    if closing - {cursor} >= {least}:\n        {out}.append([{cursor}, closing])\n", ""),
         step("        if end <= opening or start >= closing:\n            continue\n", ""),
+        step("    inside.append([closing, closing])\n", ""),
+        step(f"        {cursor} = max({cursor}, end)\n", f"        {cursor} = end\n"),
     )
 
     def draw(r: Random) -> Args:
