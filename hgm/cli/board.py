@@ -88,7 +88,7 @@ class Board:
         """A running job moved on; from any thread."""
         with self._lock:
             if job in self._works:
-                self._works[job] = self._works[job].moved(stage)
+                self._works[job] = self._works[job].moved(one_line(stage))
 
     def finished(self, job: Job, result: Result) -> str:
         """A result was taken in; the line that says so."""

@@ -1,0 +1,73 @@
+import json
+import os
+from pathlib import Path
+
+from hgm.agents_by_name import best_node, find_agent
+from hgm.contract import NOTE
+from hgm.run import Folder, read
+from tests.cli.command import Command
+from trees.archive import Archive
+from trees.export.json import schema
+
+
+def test_the_whole_tree_is_shown(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "show", "done")
+    state = read(finished)
+    assert said.code == 0
+    for node in state.nodes:
+        assert f" {node.id} " in f" {said.out}".replace("\n", " ").replace("─", " ")
+    assert said.out.count("best") == 1
+
+
+def test_a_large_tree_is_cut(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "show", "done", "--limit", "2")
+    assert f"{len(read(finished).nodes) - 2} younger agents are not shown" in said.out
+
+
+def test_the_diff_of_a_child(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "diff", "done", "1")
+    assert said.code == 0
+    assert "agent 0 → agent 1" in said.out
+    assert "main.py" in said.out
+    assert hgm("tree", "diff", "done", "1", "1").out.endswith("no difference\n")
+
+
+def test_the_best_agent_comes_back_as_it_was(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "best", "done", "--export", "mine")
+    assert said.code == 0
+    state = read(finished)
+    stored = Archive.open(Folder(finished).archive).files(state.nodes[best_node(state)].commit)
+    assert {path: tuple(file) for path, file in find_agent("./mine", Path("runs")).items()} == stored
+    assert "Run it in a sandbox" in (Path("mine") / NOTE.decode()).read_text()
+
+
+def test_an_empty_folder_takes_the_best_agent(hgm: Command, finished: Path) -> None:
+    Path("mine").mkdir()
+    assert hgm("tree", "best", "done", "--export", "mine").code == 0
+    assert "agent.toml" in os.listdir("mine")
+
+
+def test_the_export_follows_its_schema(hgm: Command, finished: Path) -> None:
+    assert hgm("tree", "export", "done", "--format", "json", "-o", "tree.json").code == 0
+    document = json.loads(Path("tree.json").read_text())
+    state = read(finished)
+    assert set(schema()["required"]) <= document.keys()
+    for node in document["nodes"]:
+        assert set(schema()["$defs"]["node"]["required"]) <= node.keys()
+    assert [node["parent"] for node in document["nodes"]] == [node.parent for node in state.nodes]
+    assert document["best"] == state.winner
+    assert sum(len(node["rejected"]) for node in document["nodes"]) == document["results"]["rejections"]["empty"]
+    assert all(item["commit"] for node in document["nodes"] for item in node["rejected"])
+
+
+def test_the_export_goes_to_the_screen(hgm: Command, finished: Path) -> None:
+    assert json.loads(hgm("tree", "export", "done").out)["run"] == "done"
+
+
+def test_the_export_of_a_run_that_has_only_begun(hgm: Command, tmp_path: Path) -> None:
+    from tests.hgm.simulated import make
+
+    make(tmp_path / "runs" / "new")
+    document = json.loads(hgm("tree", "export", "new").out)
+    assert [node["status"] for node in document["nodes"]] == ["unevaluated"]
+    assert document["results"]["winner"] is None
