@@ -29,7 +29,7 @@ def grade(grading: Compared, files: Files, room: GradingRoom) -> Verdict:
         "give_up": GIVE_UP,
         "cases": [list(case.args) for case in grading.cases],
     }
-    deadline_s = 10 + 4 * grading.cpu_s * len(grading.cases)
+    deadline_s = 5 + 4 * grading.cpu_s * len(grading.cases)
     command = [room.python, "-S", "-s", f"{INSIDE}/compared.py"]
     ended = room.see(files, command, deadline_s=deadline_s, stdin=repr(job).encode()).exit
     tests = judge(grading, ended.output)
