@@ -20,7 +20,7 @@ from hgm.run import DRAFT, Folder, is_locked
 from hgm.scratch import claimed, is_claimed, run_id, scratch_folders
 from sandboxes.leftovers import leftovers, remove
 
-_PATIENCE_S = 15.0
+_PATIENCE_S = 5.0
 _POLL_S = 0.02
 _NEWBORN_S = 60.0
 """A draft of a run that is younger may be just being made."""
@@ -98,6 +98,7 @@ def _outlive_children() -> None:
         for child in _children():
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 def _children() -> Iterator[int]:

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from hgm.config import known_settings, merge, resolve
+from hgm.errors import ConfigError
+
+
+def test_a_file_gives_way_to_flags(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("budget = 5\nseed = 3\n[limits]\npids = 9\nmemory_mb = 100\n")
+    found = resolve(tmp_path / "c.toml", budget=7, seed=None, limits={"pids": 10, "memory_mb": None})
+    assert (found.budget, found.seed, found.limits.pids, found.limits.memory_mb) == (7, 3, 10, 100)
+
+
+def test_none_says_nothing() -> None:
+    assert merge({"a": {"b": 1}, "c": 2}, {"a": {"b": None, "d": 3}, "c": None}) == {"a": {"b": 1, "d": 3}, "c": 2}
+
+
+def test_options_of_a_policy_keep_their_kind() -> None:
+    options = {"alpha": 0.5, "root_evaluations": 3, "temperature": False}
+    found = resolve(budget=5, policy={"options": options}).policy.options
+    assert [type(value) for value in found.values()] == [float, int, bool]
+
+
+@pytest.mark.parametrize("setting", known_settings())
+def test_every_misspelled_setting_is_told_its_name(setting: str) -> None:
+    *above, name = setting.split(".")
+    values: object = {f"{name[:-1]}{name[-1] * 2}": 1}
+    for part in reversed(above):
+        values = {part: values}
+    with pytest.raises(ConfigError, match=f"did you mean {setting}"):
+        resolve(**{"budget": 5, **values})
+
+
+def test_an_unreadable_file(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_bytes(b"\xff")
+    for file in (tmp_path, tmp_path / "nowhere", tmp_path / "c.toml"):
+        with pytest.raises(ConfigError):
+            resolve(file)
