@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hgm.backbones.builtin import habits
 from hgm.backbones.builtin.conversation import Sheet
 from hgm.backbones.builtin.source import Candidate, Source, parse, unique
-from hgm.backbones.builtin.statements import Function, blocks, lines, local_names
+from hgm.backbones.builtin.statements import Function, blocks, lines
 
 MOST_CALLS = 60
 MOST_COPIES = 60
@@ -180,7 +180,7 @@ def _calls(
     function: Function, known: list[tuple[str, int]], source: Source, rng: Random
 ) -> Iterator[tuple[int, int, str, str]]:
     """A call to an existing function before some statement, alone or as the new value of a name."""
-    names = local_names(function, source)
+    names = _local_names(function, source)
     places = [node for block in _blocks_inside(function, source) for node in block if not _is_text(node)]
     for _ in range(MOST_CALLS if names and places and known else 0):
         (called, count), place = rng.choice(known), rng.choice(places)
@@ -206,6 +206,15 @@ def _copies(function: Function, source: Source, rng: Random) -> Iterator[tuple[i
 def _blocks_inside(function: Function, source: Source) -> Iterator[list[ast.stmt]]:
     for node in source.inside(function):
         yield from blocks(node)
+
+
+def _local_names(function: Function, source: Source) -> list[str]:
+    arguments = function.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    stored = [
+        node.id for node in source.inside(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    return list(dict.fromkeys(names + stored))
 
 
 def _is_text(node: ast.stmt) -> bool:
