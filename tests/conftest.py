@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
@@ -44,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown = set(REQUIRED) - {*PARTS, "data"}
     if unknown:
         raise pytest.UsageError(f"HGM_REQUIRE: no such part: {', '.join(sorted(unknown))}")
+    # No time limit per example, since machines are shared; no folder of examples, since a checkout may be read-only.
+    settings.register_profile("hgm", deadline=None, database=None)
+    settings.load_profile("hgm")
     for name in [name for name in os.environ if SECRET.search(name)]:
         del os.environ[name]
 
