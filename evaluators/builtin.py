@@ -23,11 +23,11 @@ from hgm.errors import EvaluatorError
 from sandboxes.base import File
 
 NAME = "builtin"
-WIDE_SHARE = 0.48
+WIDE_SHARE = 0.3
 """How often a bug of more than one edit is tried first; some programs have none that shows."""
 _POOL = 30
 _REFERENCE_STEPS = 20_000
-_CPU_S = 0.5
+_CPU_S = 0.2
 """Per case: a thousand times what a correct program takes, and little lost on an endless loop."""
 _MODULES = (
     "work",
@@ -130,7 +130,7 @@ def _neighbours(target: Draft, family: str, rng: Random) -> list[str]:
     """Correct functions that share the module with the wrong one."""
     taken = _top_names(target.source)
     sources = []
-    for name in rng.sample(sorted(families.FAMILIES), rng.choice([0, 0, 0, 1, 1, 2, 3])):
+    for name in rng.sample(sorted(families.FAMILIES), rng.choice([0, 0, 0, 0, 1, 1, 2])):
         source = families.FAMILIES[name](rng).source
         if name != family and not taken & _top_names(source):
             taken |= _top_names(source)

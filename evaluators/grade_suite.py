@@ -155,12 +155,9 @@ def _parsed(line: bytes) -> Any:
 
 def _judge(grading: Suite, report: Report) -> str:
     """Empty for a pass. `tampering` is only a runner that claims success without its full report."""
-    names = [name for name, _ in report.rows]
-    if report.status != 0:
-        return "tests"
-    if sorted(names) != sorted(grading.expected):
+    if report.status == 0 and sorted(name for name, _ in report.rows) != sorted(grading.expected):
         return "tampering"
-    return "" if all(passed for _, passed in report.rows) else "tampering"
+    return "" if report.status == 0 and all(passed for _, passed in report.rows) else "tests"
 
 
 def _judge_canaries(canaries: Files, report: Report) -> str:

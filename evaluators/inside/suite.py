@@ -55,7 +55,7 @@ def child(job, channel, log):
     os.dup2(log, 1)
     os.dup2(log, 2)
     signal.signal(signal.SIGVTALRM, out_of_time)
-    whole = int(job["cpu_s"] * job["tests"]) + 10
+    whole = int(job["cpu_s"] * job["tests"]) + 5
     resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
