@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.resources import files as package_files
 from pathlib import Path
 
 from hgm.names import all_runs
@@ -20,6 +21,7 @@ from hgm.run import DRAFT, Folder, is_locked
 from hgm.scratch import claimed, is_claimed, run_id, scratch_folders
 from sandboxes.leftovers import leftovers, remove
 
+_BACKBONES = os.fsencode(str(package_files("hgm"))) + b"/backbones/"
 _PATIENCE_S = 5.0
 _POLL_S = 0.02
 _NEWBORN_S = 60.0
@@ -55,8 +57,30 @@ def clean(run: str) -> None:
         RunError: a live process holds it.
         SandboxError: something does not go.
     """
-    with claimed(run):
+    with claimed(run) as folder:
+        _outlive(folder)
         remove(leftovers(run))
+
+
+def _outlive(folder: Path) -> None:
+    """Wait until no process is about the folder: an orphaned gateway leaves by itself, or is killed."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while (orphans := list(_about(folder))) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    for orphan in orphans:
+        with suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+
+
+def _about(folder: Path) -> Iterator[int]:
+    """Processes of ours (never a shell or editor of the user's) with the folder, or what is in it, as an argument."""
+    name = os.fsencode(folder)
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            arguments = cmdline.read_bytes().split(b"\0")
+            ours = any(word == b"hgm.gateway" or word.startswith(_BACKBONES) for word in arguments)
+            if ours and any(word == name or word.startswith(name + b"/") for word in arguments):
+                yield int(cmdline.parent.name)
 
 
 def discard(leaving: Leaving) -> None:

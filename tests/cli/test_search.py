@@ -1,0 +1,169 @@
+"""The whole lab from the command line: real sandboxes, gateway, seed agent and the offline backbone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from hgm.agents_by_name import find_agent
+from hgm.plan import is_finished
+from hgm.run import Folder, is_locked, read, read_events
+from hgm.scratch import run_id
+from tests.cli.command import Command
+
+pytestmark = pytest.mark.needs("bubblewrap")
+
+SMALL = (
+    *("--workers", "2", "--sealed-tasks", "2", "-o", "confirmation.select_tasks=1", "-o", "confirmation.candidates=1"),
+    *("-o", "confirmation.sealed_repeats=1", "-o", "policy.options.root_evaluations=2"),
+    *("-o", "policy.options.initial_expansions=2"),
+)
+
+
+def test_a_search_grows_a_tree_and_everything_can_be_asked_about_it(hgm: Command, tmp_path: Path) -> None:
+    said = hgm("search", "--budget", "6", "--run", "first", *SMALL)
+    assert (said.code, said.err) == (0, "")
+    assert "not a language model" in said.out
+    assert "\x1b" not in said.out
+    run = tmp_path / "runs" / "first"
+    state = read(run)
+    assert is_finished(state)
+    assert said.out.count("[searching ") + said.out.count("[confirming ") >= 6
+    assert sum(1 for line in said.out.splitlines() if line.startswith("[")) == state.jobs
+    assert_nothing_is_left(run)
+
+    assert hgm("resume", "first").code == 0, "a finished run shows its result again"
+    assert read(run).jobs == state.jobs
+    assert hgm("tree", "show", "first").code == 0
+    assert hgm("runs", "list").out.count("finished") == 1
+    assert hgm("tree", "best", "first", "--export", "mine").code == 0
+
+    said = hgm("evaluate", "./mine", "--limit", "2", "--repeats", "2", "--json", "result.json")
+    assert said.code == 0
+    result = json.loads(Path("result.json").read_text())
+    assert result["measured"] + result["unmeasured"] == len(result["evaluations"]) == 4
+    assert [item["repeat"] for item in result["evaluations"]] == [0, 0, 1, 1]
+    assert find_agent("./mine", Path("runs")) == find_agent("first:best", Path("runs"))
+
+
+def test_a_placebo_says_so(hgm: Command, tmp_path: Path) -> None:
+    said = hgm("search", "--budget", "4", "--run", "placebo", "--placebo", *SMALL)
+    assert said.code == 0
+    assert "placebo" in said.out.partition("[searching")[0]
+    assert "This was a placebo" in said.out
+    assert len(read(tmp_path / "runs" / "placebo").nodes) > 1
+
+
+def test_a_backbone_that_is_not_there_leaves_no_run(hgm: Command, tmp_path: Path) -> None:
+    said = hgm("search", "--budget", "4", "--run", "none", "--backbone", "nobody/nothing", *SMALL)
+    assert (said.code, "unknown provider 'nobody'" in said.err) == (2, True)
+    assert os.listdir(tmp_path / "runs") == []
+
+
+def test_quiet_is_quiet(hgm: Command) -> None:
+    said = hgm("evaluate", "seed", "--limit", "1", "--quiet")
+    assert said.code == 0
+    assert len(said.out.splitlines()) == 2, "the result, and what builtin is"
+
+
+def test_calibration(hgm: Command) -> None:
+    said = hgm("benchmark", "calibrate", "builtin", "--limit", "2", "--repeats", "2", "--write", "c.json", "--quiet")
+    assert said.code == 0
+    assert "noise band" in said.out
+    assert json.loads(Path("c.json").read_text())["agent"] == "seed"
+
+
+def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
+    """A search in a process group of its own, when its first evaluation has ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hgm", "search", "--budget", "200", "--run", "r", *SMALL, *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("[searching"):
+            return process
+    raise AssertionError(process.stderr.read() if process.stderr else "")
+
+
+def test_the_first_interrupt_finishes_what_runs(hgm: Command, tmp_path: Path) -> None:
+    with started(tmp_path) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert "Ctrl-C again to stop at once; continue with hgm resume r" in err
+    assert "hgm resume r" in out
+    state = read(tmp_path / "runs" / "r")
+    assert not state.running, "what ran was finished"
+    assert read_events(tmp_path / "runs" / "r")[-1].payload == {"reason": "interrupted"}
+    assert_nothing_is_left(tmp_path / "runs" / "r")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_interrupt_stops_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path) as process:
+        process.send_signal(number)
+        assert process.stderr is not None
+        while "Ctrl-C again" not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+        process.communicate()
+    assert process.returncode == 130
+    assert not is_locked(Folder(tmp_path / "runs" / "r"))
+    assert_nothing_is_left(tmp_path / "runs" / "r")
+
+
+def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path) -> None:
+    with started(tmp_path) as process:
+        process.kill()
+    run = tmp_path / "runs" / "r"
+    done = [item.job for item in read(run).evaluations]
+    assert hgm("gc", "--dry-run").out.startswith("left: ")
+    assert hgm("gc").code == 0
+    assert_nothing_is_left(run)
+    assert hgm("gc").out == "nothing is left of dead runs\n"
+    with resumed(tmp_path) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate()
+    jobs = [item.job for item in read(run).evaluations]
+    assert len(jobs) > len(done)
+    assert len(jobs) == len(set(jobs)), "no evaluation is repeated"
+    assert set(done) <= set(jobs)
+
+
+def resumed(tmp_path: Path) -> subprocess.Popen[str]:
+    """The run, gone on with, when another evaluation has ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hgm", "resume", "r"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert "[searching" in process.stdout.readline()
+    return process
+
+
+def assert_nothing_is_left(run: Path) -> None:
+    """No folder, control group or process carries the run's name."""
+    name = run_id(run)
+    assert not (Path(tempfile.gettempdir()) / f"hgm-{os.getuid()}" / name).exists()
+    assert not list(Path("/sys/fs/cgroup").rglob(f"*{name}*"))
+    assert name not in "".join(map(cmdline, Path("/proc").glob("[0-9]*/cmdline")))
+
+
+def cmdline(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""  # it ended while we looked
