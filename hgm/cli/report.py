@@ -83,8 +83,10 @@ def _winner(state: RunState) -> Iterator[str]:
             f"  select     {score_text(score(state, node, Split.SELECT))}; "
             f"the seed agent {_short(state, Split.SELECT)}{rivals}"
         )
+    if state.winner is not None and state.candidates and state.candidates[0] != node:
+        yield f"             agent {state.candidates[0]} led on the search tasks, and did not when it was confirmed"
     if state.winner == ROOT:
-        yield "  [bold]The winner is the seed agent: no child was better on tasks it had not been chosen on.[/bold]"
+        yield "  [bold]The winner is the seed agent: no child did better when it was confirmed.[/bold]"
 
 
 def _sealed(state: RunState) -> Iterator[str]:
@@ -110,7 +112,10 @@ def _compared(found: Comparison) -> Iterator[str]:
     low, high = points(found.gain.low), points(found.gain.high)
     verdict = "a gain" if found.gain.low > 0 else "a loss" if found.gain.high < 0 else "no gain shown"
     yield f"  gain       [bold]{points(found.gain.mean)} points[/bold] (95 %: {low} to {high}): {verdict}"
-    yield f"             the smallest gain this sample would have shown: {100 * found.smallest:.1f} points"
+    if found.smallest < 1:
+        yield f"             the smallest gain this sample would have shown: {100 * found.smallest:.1f} points"
+    else:
+        yield "             a sample this small would have shown no gain, however large: see --sealed-tasks"
     yield f"  tokens     {found.winner_tokens:,.0f} per task for the winner, {found.seed_tokens:,.0f} for the seed"
     if found.unmeasured:
         yield f"  [yellow]{found.unmeasured} sealed evaluations could not be measured and count nowhere[/yellow]"
