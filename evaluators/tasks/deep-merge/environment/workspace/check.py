@@ -39,7 +39,7 @@ def same(got, want, tolerance):
     if type(got) is dict and type(want) is dict:
         return got.keys() == want.keys() and all(same(got[key], want[key], tolerance) for key in want)
     if tolerance and type(got) in (int, float) and type(want) in (int, float):
-        return abs(got - want) <= tolerance
+        return -tolerance <= got - want <= tolerance if abs(got) < 1e300 else False
     return type(got) is type(want) and got == want
 
 
