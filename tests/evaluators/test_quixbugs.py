@@ -31,7 +31,7 @@ CHAIN = {
     "buggy": "def chain(node):\n    return 0\n",
     "correct": "def chain(node):\n    return 1 + chain(node.successor) if node else 0\n",
     "files": {
-        "python_testcases/node.py": "class Node:\n    def __init__(self, after=None):\n        self.successor = after\n",
+        "python_testcases/node.py": "class Node:\n    def __init__(self, a=None):\n        self.successor = a\n",
         "python_testcases/test_chain.py": """\
 import pytest
 from node import Node
