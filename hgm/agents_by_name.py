@@ -1,5 +1,6 @@
 """AGENT on a command line: a folder, a bundled name, `RUN:best` or `RUN:<node>`; RUN is a name or a path with a `/`."""
 
+import os
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def find_run(name: str, runs_dir: Path) -> Path:
         RunError: there is none.
     """
     path = Path(name) if "/" in name else runs_dir / name
-    if not Folder(path).journal.is_file():
+    if not os.path.isfile(Folder(path).journal):
         raise RunError(f"{name}: no such run under {path.parent} (see `hgm runs list`)")
     return path
 
@@ -54,9 +55,9 @@ def find_agent(agent: str, runs_dir: Path) -> Files:
         AgentError: nothing of that name, or the folder is no agent.
         RunError: RUN or its node does not exist.
     """
-    if Path(agent).is_dir() and "/" in agent:
+    if os.path.isdir(agent) and "/" in agent:
         return read_agent(Path(agent))
-    if (BUNDLED / agent / "agent.toml").is_file():
+    if os.path.isfile(BUNDLED / agent / "agent.toml"):
         return read_agent(BUNDLED / agent)
     if ":" in agent:
         run, _, which = agent.rpartition(":")
@@ -64,7 +65,7 @@ def find_agent(agent: str, runs_dir: Path) -> Files:
         state = read(path)
         stored = Archive.open(Folder(path).archive).files(state.nodes[find_node(state, which)].commit)
         return {name: File(*file) for name, file in stored.items()}
-    if Path(agent).is_dir():
+    if os.path.isdir(agent):
         return read_agent(Path(agent))
     names = ", ".join(sorted(path.parent.name for path in BUNDLED.glob("*/agent.toml")))
     raise AgentError(f"{agent}: neither a folder, a bundled agent ({names}), nor RUN:best or RUN:<node>")

@@ -123,7 +123,7 @@ def _memory() -> Check:
 
 
 def _disk(folder: Path, what: str) -> Check:
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.absolute().parent
     free = shutil.disk_usage(folder).free >> 20
     found = _room(f"disk for {what}", free, FREE_DISK_MB, _COMFORTABLE_DISK_MB, f"make room on the disk of {folder}")

@@ -68,6 +68,8 @@ def read_agent(folder: Path) -> Files:
         found = _read(folder)
     except WorkspaceRejected as error:
         raise AgentError(f"{folder}: {error}") from error
+    except OSError as error:
+        raise AgentError(f"{folder}: cannot be read ({error.strerror})") from error
     files = {path: file for path, file in found.items() if not IGNORED & set(path.split(b"/"))}
     read_manifest(files)
     return files

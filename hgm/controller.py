@@ -1,5 +1,6 @@
 """One search from a configuration to its end: what `hgm search` and `hgm resume` share, without any display."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -146,8 +147,8 @@ def _anywhere(config: SearchConfig) -> SearchConfig:
 
 
 def _absolute_agent(agent: str) -> str:
-    bundled = agent == "self" or (BUNDLED / agent / "agent.toml").is_file()
-    if not bundled and Path(agent).is_dir():
+    bundled = agent == "self" or os.path.isfile(BUNDLED / agent / "agent.toml")
+    if not bundled and os.path.isdir(agent):
         return str(Path(agent).absolute())
     run, colon, node = agent.rpartition(":")
     return f"{Path(run).absolute()}:{node}" if colon and "/" in run else agent

@@ -1,5 +1,6 @@
 """Names of runs: which ones are taken, and which may be given."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ def new_run(name: str, runs_dir: Path) -> Path:
             f"{name!r} cannot name a run: use 1 to {LONGEST} letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit, e.g. --run first-try"
         )
-    if path.exists():
+    if os.path.exists(path):
         raise RunError(f"{path} exists already: continue it with `hgm resume {name}`, or choose another --run")
     return path
 
@@ -39,7 +40,7 @@ def default_run(benchmark: str, runs_dir: Path) -> str:
 
 def all_runs(runs_dir: Path) -> list[Path]:
     """Every run's directory below `runs_dir`, by name."""
-    return sorted(path for path in _entries(runs_dir) if Folder(path).journal.is_file())
+    return sorted(path for path in _entries(runs_dir) if os.path.isfile(Folder(path).journal))
 
 
 def _entries(runs_dir: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def drafted(path: Path) -> Iterator[Folder]:
     Raises:
         RunError: the run exists already, or the folder above cannot be written.
     """
-    if path.exists():
+    if os.path.exists(path):
         raise RunError(f"{path} exists already: continue it with `hgm resume {path.name}` or choose another --run")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def read_events(path: Path) -> list[Event]:
         RunError: there is no run.
     """
     folder = Folder(path)
-    if not folder.journal.is_file():
+    if not os.path.isfile(folder.journal):
         raise RunError(f"{path}: no such run (see `hgm runs list`)")
     with Journal.open(folder.journal, readonly=True) as journal:
         return list(journal.events())
@@ -154,7 +154,7 @@ def opened(path: Path) -> Iterator["Run"]:
         RunError: there is no such run, or a live controller holds it.
     """
     folder = Folder(path)
-    if not folder.journal.is_file():
+    if not os.path.isfile(folder.journal):
         raise RunError(f"{path}: no such run (see `hgm runs list`)")
     with locked(folder):
         journal = Journal.open(folder.journal)
@@ -171,12 +171,19 @@ def locked(folder: Folder) -> Iterator[None]:
     Raises:
         RunError: somebody else does, with who.
     """
-    with open(folder.lock, "a+") as handle:
+    try:
+        descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise RunError(
+            f"{folder.path} cannot be written ({error.strerror}): go on with a run of yours, or with a copy of this one"
+        ) from error
+    with os.fdopen(descriptor, "r+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             handle.seek(0)
-            raise RunError(f"{folder.path} is in use by {handle.read().strip() or 'another process'}") from error
+            holder = handle.read().strip() or "another process"
+            raise RunError(f"{folder.path} is in use by {holder}: wait until that ends, or stop it") from error
         handle.seek(0)
         handle.truncate()
         handle.write(json.dumps({"host": os.uname().nodename, "boot": _boot_id(), "pid": os.getpid()}))
@@ -185,12 +192,13 @@ def locked(folder: Folder) -> Iterator[None]:
 
 
 def is_locked(folder: Folder) -> bool:
-    """Whether a live controller holds the run."""
-    try:
-        with locked(folder):
-            return False
-    except RunError:
-        return True
+    """Whether a live controller holds the run. Writes nothing."""
+    with suppress(FileNotFoundError), open(folder.lock, "rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _boot_id() -> str:

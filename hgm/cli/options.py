@@ -101,5 +101,5 @@ def writable(file: Path, flag: str) -> None:
         ConfigError: its folder is not there or not writable, or it is a folder itself.
     """
     folder = file.absolute().parent
-    if file.is_dir() or not os.access(folder, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
+    if os.path.isdir(file) or not os.access(folder, os.W_OK) or (os.path.exists(file) and not os.access(file, os.W_OK)):
         raise ConfigError(f"{flag} {file}: cannot be written: name a file in a folder that exists and is yours")
