@@ -87,10 +87,6 @@ def changes(one: Generated) -> list[tuple[str, int, int, int, int]]:
     return [opcode for opcode in opcodes if opcode[0] != "equal"]
 
 
-def changed_lines(one: Generated) -> int:
-    return sum(max(last - first, end - start) for _, first, last, start, end in changes(one))
-
-
 def changed_places(one: Generated) -> int:
     return len(changes(one))
 
