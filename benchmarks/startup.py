@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-COMMANDS = (["--help"], ["search", "--help"], ["--version"])
+COMMANDS = (["--help"], ["search", "--help"], ["tree", "--help"])
 BAR_S = 0.3
 _LINE = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \|\s*(\S+)")
 
