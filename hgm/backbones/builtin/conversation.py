@@ -178,9 +178,13 @@ def _ran(known: Knowledge, command: str, text: str) -> None:
 
 
 def _sheet(text: str, before: Sheet | None) -> Sheet:
-    parts = tuple(part.strip("\n") + "\n" for part in _CUT.split(text) if part.strip())
-    complete = len(parts) == 1 and not _CUT.search(text)
-    return Sheet((*before.parts, *parts) if before else parts, complete)
+    """Where a text is cut, the lines at the cut are not whole: they are left out."""
+    pieces = _CUT.split(text)
+    for place in range(len(pieces) - 1):
+        pieces[place] = pieces[place].rpartition("\n")[0]
+        pieces[place + 1] = pieces[place + 1].lstrip("\n").partition("\n")[2]
+    parts = tuple(piece.strip("\n") + "\n" for piece in pieces if piece.strip())
+    return Sheet((*before.parts, *parts) if before else parts, complete=len(pieces) == 1)
 
 
 def _report(known: Knowledge, text: str) -> None:

@@ -1,7 +1,7 @@
-"""The diagnosis role: quoted evidence about an agent's runs in, a brief of at most 120 words out.
+"""A brief about an agent that failed: what the quoted evidence shows about the way it works, in plain words.
 
-It counts what the evidence shows (cuts, repeated edits, errors, tests, how it ended) and names a few of the things that
-it saw, drawn by the seed. It does not know which of them matters, or what in an agent's code causes them.
+Each observation is a pattern that could be seen in any agent's trajectory; it says what was observed and where in the
+agent to look, not what to change it to.
 """
 
 import re
@@ -9,52 +9,77 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
-from hgm.backbones.builtin.wire import Message, Reply
+from hgm.backbones.builtin.wire import Request
 
-MAX_TEXT = 120_000
+MAX_WORDS = 120
 MOST = 3
-_ASKED = re.compile(r"\bdiagnos|\bbrief\b", re.IGNORECASE)
-_CUT = re.compile(r"\[cut|truncated|omitted|more characters", re.IGNORECASE)
-_EDIT = re.compile(r"^\| (?:edit|str_replace\w*|replace\w*) (\{.*\})$", re.MULTILINE)
-_UNDO = re.compile(r"^\| (?:undo|revert\w*) ", re.MULTILINE)
-_TEST = re.compile(r"^\| \w+ \{.*\b(?:check|pytest|unittest|tests?)\b", re.MULTILINE)
-_ERROR = re.compile(r"^\| error\b", re.MULTILINE | re.IGNORECASE)
-_CALLS = re.compile(r"^Model calls: (\d+)", re.MULTILINE)
-_LONG = 12
+NOTHING = "Nothing stands out in the evidence. Improve the way the agent works on any task."
+_CALL = re.compile(r'^\|?\s*(?:\w+) (\{".*\})\s*$', re.MULTILINE)
+_EDIT = re.compile(r'"(?:old|new|old_str|new_str|search|replace|path)\w*"')
+_RED = re.compile(r"\bFAIL\b|\b[1-9]\d* failed\b|FAILED|(\d+) of (?!\1\b)\d+ passed")
+_ASSISTANT = re.compile(r"^assistant:\n((?:\|.*\n?)*)", re.MULTILINE)
 
 
-def is_asked(messages: tuple[Message, ...]) -> bool:
-    """Whether the instructions ask for a diagnosis."""
-    return any(message.role == "system" and _ASKED.search(message.text[:4_000]) for message in messages)
+def wanted(request: Request) -> bool:
+    """Whether the request asks for a diagnosis."""
+    system = " ".join(message.text for message in request.messages if message.role in ("system", "developer")).lower()
+    return not request.tools and "diagnos" in system and "brief" in system
 
 
-def answer(messages: tuple[Message, ...], rng: Random) -> Reply:
-    """The brief."""
-    evidence = "\n".join(message.text for message in messages if message.role == "user")[:MAX_TEXT]
-    seen = list(_observations(evidence))
-    named = rng.sample(seen, min(len(seen), rng.randint(1, MOST)))
-    return Reply(" ".join(named))
+def write(request: Request) -> str:
+    """The brief: at most three observations, the draw among those that hold."""
+    rng = Random(f"diagnosis/{request.seed}")
+    evidence = "\n".join(message.text for message in request.messages if message.role == "user")[:200_000]
+    parts = [part for part in re.split(r"^(?=Outcome: )", evidence, flags=re.MULTILINE) if part.strip()]
+    found = Counter[str]()
+    for part in parts:
+        found.update(set(observations(part)))
+    if not found:
+        return NOTHING
+    chosen: list[str] = []
+    while found and len(chosen) < MOST:
+        text = rng.choices(list(found), list(found.values()))[0]
+        chosen.append(text)
+        del found[text]
+    return " ".join(" ".join(chosen).split()[:MAX_WORDS])
 
 
-def _observations(evidence: str) -> Iterator[str]:
-    edits = Counter(_EDIT.findall(evidence))
-    calls = [int(count) for count in _CALLS.findall(evidence)]
-    yield "Look at how the prompt tells the model to work."
-    if calls and max(calls) >= _LONG:
-        yield f"The agent was still at work when its steps ran out ({max(calls)} model calls)."
-    if calls and min(calls) < _LONG:
-        yield f"The agent stopped early, after {min(calls)} model calls."
-    if _CUT.search(evidence):
-        yield "The output of commands was cut, so the model saw only a part of the text; it was too long to show."
-    if edits and max(edits.values()) > 1:
-        yield "The same edit was tried again: the model no longer saw its latest messages, or the history it is given."
-    if len(edits) > 1 and not _UNDO.search(evidence):
-        yield "Edits that did not help stayed in the file; the last edit was never taken back with undo."
-    if not _TEST.search(evidence):
-        yield "The tests were not run by the model, so their report was missing when it chose what to edit."
-    elif edits:
-        yield "The tests still failed after the edits; the report did not lead to another edit."
-    if _ERROR.search(evidence):
-        yield "Tools answered with an error to their arguments."
-    if not edits:
-        yield "No file was changed at all: the reply came without a call of a tool."
+def observations(part: str) -> Iterator[str]:
+    """What one evaluation shows."""
+    passed = part.startswith("Outcome: passed")
+    turns = [turn[1] for turn in _ASSISTANT.finditer(part)]
+    calls = _CALL.findall(part)
+    edits = [call for call in calls if _EDIT.search(call)]
+    red = bool(_RED.search(part))
+    asked = re.search(r"Model calls: (\d+)", part)
+    count = int(asked[1]) if asked else len(turns)
+    if turns and _CALL.search(turns[-1]) and not passed:
+        yield (
+            f"It ran out of steps: the model was asked {count} times and was still at work when the loop ended. Look at "
+            "what limits the steps and at what each step is used for."
+        )
+    if turns and not _CALL.search(turns[-1]) and not passed:
+        yield (
+            "The model stopped and gave an answer without a tool call although the work was not done. Look at what the "
+            "loop does when the model stops, and at the reminders it sends."
+        )
+    if re.search(r"\b(?:cut|truncated|more characters|omitted)\b", part):
+        yield (
+            "The output of a tool is cut: the model does not get to see the rest of it. Look at how many characters of "
+            "an output are shown and which part."
+        )
+    if not red and not re.search(r"\bpassed\b", part.partition("\n")[2]):
+        yield "The tests were not run, so nothing told the model what fails. Look at when the tests are run."
+    if len(edits) > len(set(edits)):
+        yield "The same edit is tried again later. Look at how much of the messages so far the model gets to see."
+    if red and len(edits) > 1 and not re.search(r"\bund(?:o|one)\b|revert", part):
+        yield (
+            "Edits that did not help stay in place: the tests still fail after an edit and nothing takes it back. Look "
+            "at what happens to the last edit when the tests fail."
+        )
+    if len(re.findall(r"^\| error:", part, re.MULTILINE)) > 0:
+        yield "A tool answered with an error. Look at what the tools accept and what they tell the model."
+    if count > len(turns) + 2:
+        yield "Early messages are no longer in sight at the end. Look at which messages are kept and sent."
+    if re.search(r"stopped after|timed out", part):
+        yield "A command was stopped for its time. Look at the time limit of commands."

@@ -1,145 +1,162 @@
-"""Self-modification: an agent's own files are in sight, and something about them is to be changed.
+"""What to do next about an agent's own repository: look at some of its files, change one to three things, stop.
 
-It looks around, reads a few files as far as the agent shows them, and proposes one small edit at a time from the
-grammar in `rewrites`. Half of the proposals fall anywhere; the other half where the words of the brief occur. It does
-not know what is good: no line, constant or function is labelled.
+At least half of all proposals are drawn from the grammar with every place alike; the others prefer places whose code,
+comments and names share words with the brief. Nothing here knows which change helps.
 """
 
 import re
-import shlex
-from collections.abc import Iterator
+from random import Random
 
-from hgm.backbones.builtin import conversation, rewrites, toolbox
+from hgm.backbones.builtin import conversation, selfedit, solver, toolbox
 from hgm.backbones.builtin.conversation import Knowledge, Sheet
 from hgm.backbones.builtin.habits import Act
-from hgm.backbones.builtin.rewrites import Rewrite
-from hgm.backbones.builtin.solver import Turn, test_command
+from hgm.backbones.builtin.solver import Turn
+from hgm.backbones.builtin.source import Candidate, Source, tree_after, unique
+from hgm.backbones.builtin.toolbox import Edit
 from hgm.backbones.builtin.wire import Reply
 
-READ_ON = 0.45
-READ_REST = 0.4
-GO_ON = 0.3
-TEST = 0.5
-UNDO = 0.6
-GUIDED = 0.5
-TRIES = 12
-NEARBY = 160
-"""Characters on both sides of a place in which words of the brief count for it."""
-_LIST = "find . -type f -not -path '*/.*'"
-_CODE = re.compile(r"\.(?:py|md|txt|j2|jinja|ya?ml)$")
-_ASIDE = re.compile(r"(?:^|/)(?:tests?/|test_|README|CHANGELOG|LICENSE|docs?/|agent\.toml)|_test\.py$")
-_RED = re.compile(r"\[exit status [1-9]|Traceback \(most recent|^FAILED|Error:", re.MULTILINE)
-_WORD = re.compile(r"[a-z]{4,}")
-_COMMON = frozenset(
-    {
-        "this", "that", "with", "from", "have", "been", "what", "when", "which",
-        "agent", "code", "change", "tasks", "task", "work", "works", "must", "more",
-        "than", "they", "their", "them", "same", "into", "only", "every", "also",
-        "does", "itself", "about", "keep", "source", "complete", "repository", "workspace", "programming",
-        "python", "pass", "passed", "failed", "observed", "self", "test", "main", "stay",
-    }
-)  # fmt: skip
+GENERIC = 0.55
+"""Share of proposals for which the brief plays no part."""
+MORE = 0.35
+"""Chance of a further change after one."""
+MOST = 3
+FILES = 3
+"""So many files it looks at, where the agent lets it, before it changes anything."""
+TEST = 0.4
+UNDO = 0.8
+ATTEMPTS = 40
+LIST = "find . -type f -not -path './.git/*' | sort | head -80"
+_CODE = re.compile(r"\.py$")
+_PROMPT = re.compile(r"\.(?:md|txt|prompt|j2|jinja)$")
+_LEFT_ALONE = re.compile(r"(?:^|/)(?:tests?/|test_|docs?/|README|CHANGELOG|LICENSE|CONTRIBUTING|\.)|_test\.py$", re.I)
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "the and that this with for from are was were its it not but all any has have had will would can could should may "
+        "agent code change file source more than then them they when what which into only some your you how one two of "
+        "to in is be by on at an as or if no so do",
+    )
+)
 
 
 def act(turn: Turn) -> Reply:
-    """The next step towards a changed agent."""
-    known = turn.known
-    if not known.looked and not known.files:
-        return toolbox.shell(turn.box, _LIST, "I look at what there is.")
-    if known.last == "edit" and known.refused:
-        return _read(turn, known.tried[-1].path) if turn.rng.random() < 0.5 else _edit(turn)
-    if known.applied:
-        return _after_edit(turn)
+    """The next step."""
+    known, rng = turn.known, turn.rng
+    changes = len(known.applied)
+    if changes and _broken(turn) and turn.chance(Act.UNDO, UNDO):
+        return toolbox.undo(turn.box, known.applied[-1], "That breaks something; I take it back.")
+    if known.refused and known.last == "edit":
+        known.files.pop(known.tried[-1].path, None)
+    if changes and not known.refused and (changes >= MOST or rng.random() > MORE):
+        return _close(turn)
     unread = _unread(known)
-    if unread and (not known.files or turn.rng.random() < READ_ON):
-        return _read(turn, _pick(turn, unread))
-    cut = [path for path, sheet in known.files.items() if not sheet.complete and len(sheet.parts) < 4]
-    if cut and turn.rng.random() < READ_REST:
-        return _read_rest(turn, turn.rng.choice(cut))
-    return _edit(turn)
+    if not known.looked and not known.listed and not known.files:
+        return toolbox.shell(turn.box, LIST, "I look at my files.")
+    seen = [path for path in known.files if _editable(path)]
+    if unread and len(seen) < FILES and not (seen and rng.random() < 0.15):
+        path = _pick(unread, turn)
+        return toolbox.shell(turn.box, toolbox.show_command(path), f"I look at {path}.")
+    cut = [path for path in seen if not known.files[path].complete]
+    if cut and rng.random() < 0.5 and len(known.commands) < 8:
+        path = rng.choice(cut)
+        first = sum(part.count("\n") for part in known.files[path].parts) + 1
+        return toolbox.shell(turn.box, f"sed -n '{first},{first + 60}p' {path}", f"I look at the rest of {path}.")
+    change = propose(turn)
+    if change is None:
+        return toolbox.finish(turn.box, "I find nothing to change.")
+    return toolbox.edit(turn.box, change, f"I change {change.path}.")
 
 
-def _after_edit(turn: Turn) -> Reply:
-    """An edit stands: test it, take it back, make another one, or stop."""
-    known = turn.known
-    if known.last == "edit" and turn.chance(Act.TEST, TEST):
-        command = test_command(turn)
-        if command:
-            return toolbox.shell(turn.box, command, "I test the changed agent.")
-    if known.last in ("test", "run") and _broken(turn) and turn.chance(Act.UNDO, UNDO):
-        return toolbox.undo(turn.box, known.applied[-1], "That broke it; I take it back.")
-    if turn.rng.random() < GO_ON:
-        return _edit(turn)
+def propose(turn: Turn) -> Edit | None:
+    """One change to the files in sight."""
+    rng = turn.rng
+    brief = "" if rng.random() < GENERIC else conversation.statement(turn.request.messages)
+    return draw({path: sheet for path, sheet in turn.known.files.items() if _editable(path)}, brief, rng)
+
+
+def draw(files: dict[str, Sheet], brief: str, rng: Random) -> Edit | None:
+    """One change of the grammar; an empty brief weighs all places alike."""
+    wanted = words(brief) - _STOP_WORDS
+    pool: dict[str, list[tuple[str, Source | None, str, Candidate]]] = {}
+    elsewhere = tuple(
+        (path.rpartition("/")[2].removesuffix(".py"), selfedit.functions(part))
+        for path, sheet in files.items()
+        if _CODE.search(path)
+        for part in sheet.parts
+    )
+    for path, sheet in files.items():
+        for part in sheet.parts:
+            if _CODE.search(path):
+                changes = selfedit.code_changes(part, elsewhere)
+                source, groups = changes if changes else (None, {})
+                text = source.text if source else part
+            else:
+                source, groups, text = None, selfedit.line_changes(part, rng), part
+            for group, candidates in groups.items():
+                pool.setdefault(group, []).extend((path, source, text, candidate) for candidate in candidates)
+    present = [group for group in selfedit.GROUPS if pool.get(group)]
+    for _ in range(ATTEMPTS if present else 0):
+        group = rng.choices(present, [selfedit.GROUPS[group] for group in present])[0]
+        chances = [_weight(entry, wanted) for entry in pool[group]] if wanted else None
+        path, source, text, candidate = rng.choices(pool[group], chances)[0]
+        if source is not None and tree_after(source, candidate) is None:
+            continue
+        texts = unique(files[path].parts, text, candidate)
+        if texts is not None and texts[0] != texts[1]:
+            return Edit(path, *texts)
+    return None
+
+
+def words(text: str) -> set[str]:
+    """The words of a text, names taken apart, endings dropped."""
+    parts = re.findall(r"[a-z]{3,}", re.sub(r"([a-z])([A-Z])", r"\1 \2", text).replace("_", " ").lower())
+    return {re.sub(r"(?:ing|ed|es|s)$", "", part) if len(part) > 4 else part for part in parts}
+
+
+def _weight(entry: tuple[str, Source | None, str, Candidate], wanted: set[str]) -> float:
+    """How much a place shares with the brief: its own lines, the new text, and the heading of its function."""
+    _, source, text, candidate = entry
+    start = text.rfind("\n", 0, candidate.start) + 1
+    end = text.find("\n", candidate.end)
+    near = text[start : end if end >= 0 else None] + candidate.text
+    if source is not None:
+        near += _heading(source, candidate.line)
+    return float((0.1 + len(words(near) & wanted)) ** 2)
+
+
+def _heading(source: Source, line: int) -> str:
+    for node in source.tree.body:
+        end = getattr(node, "end_lineno", None) or 0
+        if node.lineno <= line <= end and hasattr(node, "name"):
+            rows = source.text.splitlines()[node.lineno - 1 : node.lineno + 1]
+            return "\n".join(rows)
+    return ""
+
+
+def _close(turn: Turn) -> Reply:
+    """After the changes: perhaps test, then stop."""
+    command = solver.test_command(turn)
+    if command and turn.known.last == "edit" and turn.chance(Act.TEST, TEST):
+        return toolbox.shell(turn.box, command, "I run the tests.")
     return toolbox.finish(turn.box, "I have changed how I work.")
 
 
 def _broken(turn: Turn) -> bool:
-    latest = next((message.text for message in reversed(turn.request.messages) if message.role != "assistant"), "")
-    return bool(_RED.search(latest[:20_000]))
+    """Whether the latest message is about tests that fail."""
+    last = turn.request.messages[-1]
+    told = last.role == "user" and len(turn.request.messages) > 2
+    ran = last.role == "tool" and solver.test_command(turn) in turn.known.commands[-1:]
+    return (told or ran) and bool(re.search(r"FAILED|Traceback|\w+Error\b|exit status [1-9]|tests? fail", last.text))
+
+
+def _editable(path: str) -> bool:
+    return bool(_CODE.search(path) or _PROMPT.search(path)) and not _LEFT_ALONE.search(path)
 
 
 def _unread(known: Knowledge) -> list[str]:
-    return [
-        path
-        for path in known.listed
-        if _CODE.search(path) and not _ASIDE.search(path) and path not in known.files and path not in known.missing
-    ]
+    return [path for path in known.listed if _editable(path) and path not in known.files and path not in known.missing]
 
 
-def _pick(turn: Turn, paths: list[str]) -> str:
-    words = _brief(turn)
-    weights = [1.0 + 2.0 * len(words & set(_WORD.findall(path.lower()))) for path in paths]
-    return turn.rng.choices(paths, weights)[0]
-
-
-def _read(turn: Turn, path: str) -> Reply:
-    return toolbox.shell(turn.box, toolbox.show_command(path), f"I read {path}.")
-
-
-def _read_rest(turn: Turn, path: str) -> Reply:
-    start = turn.rng.choice((20, 40, 60, 80))
-    command = f"sed -n '{start},{start + 40}p' {shlex.quote(path)}"
-    return toolbox.shell(turn.box, command, f"I read more of {path}.")
-
-
-def _edit(turn: Turn) -> Reply:
-    for path, rewrite, old, new in _proposals(turn):
-        change = toolbox.Edit(path, old, new)
-        if change not in turn.known.tried and old != new:
-            return toolbox.edit(turn.box, change, f"I change {path}: {rewrite.kind}.")
-    unread = _unread(turn.known)
-    if unread:
-        return _read(turn, turn.rng.choice(unread))
-    return toolbox.finish(turn.box, "I see nothing to change.")
-
-
-def _proposals(turn: Turn) -> Iterator[tuple[str, Rewrite, str, str]]:
-    """Edits in the order in which they occur to it."""
-    known, rng = turn.known, turn.rng
-    files = {path: sheet for path, sheet in known.files.items() if _CODE.search(path) and not _ASIDE.search(path)}
-    words = _brief(turn) if rng.random() < GUIDED else set[str]()
-    found = [
-        (path, sheet, rewrite) for path, sheet in files.items() for rewrite in rewrites.of(path, sheet, files, rng)
-    ]
-    for _ in range(TRIES if found else 0):
-        family = rng.choice(sorted({rewrite.family for _, _, rewrite in found}))
-        members = [item for item in found if item[2].family == family]
-        weights = [_weight(item, words) for item in members]
-        path, sheet, rewrite = rng.choices(members, weights)[0]
-        edit = rewrites.as_edit(sheet, rewrite)
-        if edit is not None:
-            yield path, rewrite, *edit
-
-
-def _weight(item: tuple[str, Sheet, Rewrite], words: set[str]) -> float:
-    """1 anywhere; more where words of the brief stand around."""
-    if not words:
-        return 1.0
-    path, _, rewrite = item
-    around = rewrite.part[max(0, rewrite.start - NEARBY) : rewrite.end + NEARBY].lower()
-    near = set(_WORD.findall(f"{path} {rewrite.text} {around}".lower()))
-    return 1.0 + 3.0 * len(words & near)
-
-
-def _brief(turn: Turn) -> set[str]:
-    return set(_WORD.findall(conversation.statement(turn.request.messages).lower())) - _COMMON
+def _pick(paths: list[str], turn: Turn) -> str:
+    wanted = words(conversation.statement(turn.request.messages)) - _STOP_WORDS
+    return turn.rng.choices(paths, [1.0 + len(words(path) & wanted) for path in paths])[0]

@@ -7,14 +7,16 @@ from hgm.backbones.builtin import conversation, diagnosis, editor, habits, solve
 from hgm.backbones.builtin.wire import Reply, Request
 
 _OWN_CODE = re.compile(
-    r"\b(?:your own (?:source )?(?:code|repository)|improve (?:yourself|itself|this agent|the agent)|agent's (?:own )?"
-    r"(?:code|source|repository)|self-(?:modification|improvement))\b",
+    r"\b(?:your own (?:source )?(?:code|repository)|improve (?:yourself|itself|(?:this|the)(?: coding)? agent)|"
+    r"agent's (?:own )?(?:code|source|repository)|its own repository|self-(?:modification|improvement))\b",
     re.IGNORECASE,
 )
 
 
 def answer(request: Request) -> Reply:
     """The reply; its draw is a function of the request's seed alone."""
+    if diagnosis.wanted(request):
+        return Reply(diagnosis.write(request))
     rng = Random(f"builtin/{request.seed}")
     box = toolbox.recognise(request)
     told = conversation.instructions(request.messages)

@@ -9,20 +9,20 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from hgm.backbones.builtin.source import Candidate, Source, walk
+from hgm.backbones.builtin.source import Candidate, Source
 
 Change: TypeAlias = tuple[int, int, str, str]
 
 PRIORS = {
-    "cmp.strict": 5.0, "cmp.flip": 3.0, "cmp.eq": 2.0, "cmp.in": 1.5, "cmp.is": 0.3, "cmp.operand": 1.5,
-    "arith.op": 3.0, "arith.swap": 1.5, "arith.drop": 1.0,
-    "const.step": 4.0, "const.zero": 1.0, "const.sign": 1.0, "const.flip": 3.0, "const.text": 0.5, "const.seen": 1.0,
-    "bound.step": 5.0, "bound.shift": 2.5, "bound.slice": 2.0,
-    "name.swap": 3.0, "name.target": 1.0,
-    "call.name": 3.0, "call.swap": 2.5, "call.drop": 1.0, "call.wrap": 0.8, "call.unwrap": 1.5, "call.key": 1.5,
-    "bool.op": 3.0, "bool.drop": 2.0, "bool.more": 0.6, "negate": 2.0, "order.reverse": 1.0, "else.swap": 1.0,
-    "stmt.delete": 1.2, "stmt.swap": 2.0, "stmt.move": 2.5, "stmt.jump": 1.5, "stmt.update": 2.5, "stmt.insert": 0.8,
-    "init.value": 3.0, "init.missing": 3.0, "branch.guard": 1.0, "branch.kind": 1.0, "ret.value": 1.5,
+    "cmp.strict": 3.0, "cmp.flip": 3.0, "cmp.eq": 1.5, "cmp.in": 1.5, "cmp.is": 0.3, "cmp.operand": 0.8,
+    "arith.op": 5.0, "arith.swap": 3.5, "arith.drop": 0.7,
+    "const.step": 5.0, "const.zero": 0.6, "const.sign": 0.7, "const.flip": 1.5, "const.text": 0.3, "const.seen": 2.5,
+    "bound.step": 3.5, "bound.shift": 1.3, "bound.slice": 1.2,
+    "name.swap": 9.0, "name.other": 1.5, "name.target": 1.0,
+    "call.name": 5.0, "call.swap": 4.5, "call.drop": 0.5, "call.wrap": 0.8, "call.unwrap": 0.9, "call.key": 1.0,
+    "bool.op": 3.0, "bool.drop": 1.2, "bool.more": 0.4, "negate": 3.5, "order.reverse": 0.8, "else.swap": 1.0,
+    "stmt.delete": 0.9, "stmt.swap": 5.0, "stmt.move": 6.0, "stmt.jump": 1.2, "stmt.update": 4.0, "stmt.insert": 2.5,
+    "init.value": 2.0, "init.missing": 9.0, "branch.guard": 0.7, "branch.kind": 0.7, "ret.value": 0.8,
 }  # fmt: skip
 
 STRICT = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
@@ -51,17 +51,17 @@ SYMBOLS = {
 }  # fmt: skip
 
 
-def expressions(source: Source, names: dict[int, tuple[str, ...]], numbers: tuple[int, ...]) -> list[Candidate]:
-    """Every candidate inside expressions. `names`: line -> names in scope there; `numbers`: seen in the statement."""
+def expressions(source: Source, names: dict[int, dict[str, str]], seen: tuple[int | str, ...]) -> list[Candidate]:
+    """Every candidate inside expressions. `names`: line -> variables there and their kind; `seen`: in the statement."""
     found: list[Candidate] = []
-    for node in walk(source.tree):
+    for node in source.nodes:
         line = getattr(node, "lineno", 0)
         rule = _RULES.get(type(node))
         changes = list(rule(node, source)) if rule else []
         if isinstance(node, ast.Name):
-            changes += _names(node, source, names.get(line, ()))
+            changes += _names(node, source, names.get(line, {}))
         elif isinstance(node, ast.Constant):
-            changes += _seen(node, source, numbers)
+            changes += _seen(node, source, seen)
         found += [Candidate(*change, line) for change in changes]
     return found
 
@@ -131,21 +131,23 @@ def _constant(node: ast.Constant, source: Source) -> Iterator[Change]:
             yield start, end, text, "const.flip"
 
 
-def _seen(node: ast.Constant, source: Source, numbers: tuple[int, ...]) -> Iterator[Change]:
-    if isinstance(node.value, int) and not isinstance(node.value, bool):
-        start, end = source.span(node)
-        for number in numbers:
-            if abs(number - node.value) > 1:
-                yield start, end, str(number), "const.seen"
+def _seen(node: ast.Constant, source: Source, seen: tuple[int | str, ...]) -> Iterator[Change]:
+    """A value that the statement mentions."""
+    start, end = source.span(node)
+    for value in seen:
+        if type(value) is type(node.value) and value != node.value:
+            if isinstance(value, str) or abs(value - node.value) > 1:  # type: ignore[operator]
+                yield start, end, repr(value), "const.seen"
 
 
-def _names(node: ast.Name, source: Source, names: tuple[str, ...]) -> Iterator[Change]:
+def _names(node: ast.Name, source: Source, names: dict[str, str]) -> Iterator[Change]:
     if node.id in names:
         start, end = source.span(node)
-        kind = "name.swap" if isinstance(node.ctx, ast.Load) else "name.target"
-        for name in names:
+        for name, kind in names.items():
             if name != node.id:
-                yield start, end, name, kind
+                alike = not kind or not names[node.id] or kind == names[node.id]
+                rule = "name.target" if isinstance(node.ctx, ast.Store) else "name.swap" if alike else "name.other"
+                yield start, end, name, rule
 
 
 def _call(node: ast.Call, source: Source) -> Iterator[Change]:
@@ -244,6 +246,8 @@ def _unary(node: ast.UnaryOp, source: Source) -> Iterator[Change]:
 
 
 def _tuple(node: ast.Tuple | ast.List, source: Source) -> Iterator[Change]:
+    if isinstance(node, ast.List) and len(node.elts) <= 1:
+        yield *source.span(node), "[0]" if not node.elts else "[]", "init.value"
     if isinstance(node.ctx, ast.Load):
         for first, second in zip(node.elts, node.elts[1:4], strict=False):
             (a, b), (c, d) = source.span(first), source.span(second)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hgm.backbones.builtin.source import Candidate, Source, walk
+from hgm.backbones.builtin.source import Candidate, Source
 
 LARGE = re.compile(r"max|best|larg|long|high|great|late|most|top|peak|record|big")
 SMALL = re.compile(r"min|small|cheap|low|short|least|earl|few|near|close")
@@ -40,14 +40,14 @@ class Scope:
 def smells(source: Source) -> list[Smell]:
     """Everything odd about a source."""
     found: list[Smell] = []
-    outer = {n.id for n in walk(source.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    outer = {n.id for n in source.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     outer |= {n.name for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     for node in source.tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             outer |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.FunctionDef):
             found += _names(scope(node, source), outer, source)
-    for inner in walk(source.tree):
+    for inner in source.nodes:
         found += _equal_operands(inner, source)
         found += _extremum(inner, source)
         found += _loop(inner, source)
@@ -61,20 +61,26 @@ def smells(source: Source) -> list[Smell]:
 
 def unbound(source: Source) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef, str]]:
     """Names that a function reads and nothing gives a value."""
-    known = {n.id for n in walk(source.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    known |= {n.name for n in walk(source.tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    known |= {n.arg for n in walk(source.tree) if isinstance(n, ast.arg)}
-    for node in walk(source.tree):
+    known = {n.id for n in source.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    known |= {n.name for n in source.nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    known |= {n.arg for n in source.nodes if isinstance(n, ast.arg)}
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             known |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     found = []
     for node in source.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            read = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-            grown = {n.target.id for n in walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
-            plain = {n.id for n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - grown
+            read = {n.id for n in source.inside(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+            grown = {
+                n.target.id
+                for n in source.inside(node)
+                if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
+            }
+            plain = {
+                n.id for n in source.inside(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            } - grown
             found += [(node, name) for name in sorted(read - known - _BUILTINS)]
-            found += [(node, name) for name in sorted(grown - _assigned(node))] if grown - plain else []
+            found += [(node, name) for name in sorted(grown - _assigned(node, source))] if grown - plain else []
     return found
 
 
@@ -93,8 +99,8 @@ def factor(smells: list[Smell], candidate: Candidate) -> float:
 
 def scope(node: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Scope:
     """The names of a function, nested functions included."""
-    found = Scope(node, {n.arg for n in walk(node) if isinstance(n, ast.arg)})
-    for inner in walk(node):
+    found = Scope(node, {n.arg for n in source.inside(node) if isinstance(n, ast.arg)})
+    for inner in source.inside(node):
         if isinstance(inner, ast.Name):
             if isinstance(inner.ctx, ast.Load):
                 found.loads.setdefault(inner.id, []).append(inner)
@@ -103,11 +109,11 @@ def scope(node: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Scope
     return found
 
 
-def _assigned(node: ast.AST) -> set[str]:
+def _assigned(node: ast.AST, source: Source) -> set[str]:
     """Names that get a value other than by an update of themselves."""
-    found = {n.arg for n in walk(node) if isinstance(n, ast.arg)}
-    updates = {id(n.target) for n in walk(node) if isinstance(n, ast.AugAssign)}
-    for inner in walk(node):
+    found = {n.arg for n in source.inside(node) if isinstance(n, ast.arg)}
+    updates = {id(n.target) for n in source.inside(node) if isinstance(n, ast.AugAssign)}
+    for inner in source.inside(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and id(inner) not in updates:
             found.add(inner.id)
     return found
@@ -116,8 +122,8 @@ def _assigned(node: ast.AST) -> set[str]:
 def _names(names: Scope, outer: set[str], source: Source) -> Iterator[Smell]:
     bound = names.parameters | set(names.stores) | outer | _BUILTINS
     inside_comprehension = {
-        id(n) for c in walk(names.node) if isinstance(c, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp))
-        for n in ast.walk(c)
+        id(n) for c in source.inside(names.node) if isinstance(c, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp))
+        for n in source.inside(c)
     }  # fmt: skip
     for name, loads in names.loads.items():
         for load in loads:
@@ -137,7 +143,7 @@ def _names(names: Scope, outer: set[str], source: Source) -> Iterator[Smell]:
 def _statement_around(function: ast.AST, node: ast.AST, source: Source) -> tuple[int, int]:
     best = source.span(function)
     start, end = source.span(node)
-    for inner in walk(function):
+    for inner in source.inside(function):
         if isinstance(inner, ast.stmt):
             a, b = source.span(inner)
             if a <= start and end <= b:
@@ -179,13 +185,13 @@ def _extremum(node: ast.AST, source: Source) -> Iterator[Smell]:
 
 def _loop(node: ast.AST, source: Source) -> Iterator[Smell]:
     if isinstance(node, ast.While):
-        tested = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
-        changed = {n.id for s in node.body for n in walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        tested = {n.id for n in source.inside(node.test) if isinstance(n, ast.Name)}
+        changed = {n.id for n in source.inside(*node.body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         called = {
-            n.func.value.id for s in node.body for n in walk(s)
+            n.func.value.id for n in source.inside(*node.body)
             if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)
         }  # fmt: skip
-        leaves = any(isinstance(n, (ast.Return, ast.Break)) for s in node.body for n in walk(s))
+        leaves = any(isinstance(n, (ast.Return, ast.Break)) for n in source.inside(*node.body))
         if tested and not tested & (changed | called):
             strength = 3.0 if leaves else 8.0
             yield Smell(*source.span(node), {"stmt.insert": strength, "name.target": strength, "branch.kind": 2.0})
@@ -197,7 +203,7 @@ def _loop(node: ast.AST, source: Source) -> Iterator[Smell]:
                 name = inner.targets[0].id
                 used = any(
                     isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
-                    for s in node.body for n in walk(s)
+                    for n in source.inside(*node.body)
                 )  # fmt: skip
                 if not used:
                     yield Smell(*source.span(inner), {"stmt.update": 6.0, "name.target": 2.0, "stmt.move": 2.0})
@@ -214,7 +220,8 @@ def _block(block: list[ast.stmt], source: Source) -> Iterator[Smell]:
             same = ast.dump(node.targets[0]) == ast.dump(following.targets[0])
             name = node.targets[0].id if isinstance(node.targets[0], ast.Name) else ""
             read = any(
-                isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(following)
+                isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+                for n in source.inside(following)
             )
             if same and not read:
                 yield Smell(source.span(node)[0], source.span(following)[1], {"name.target": 6.0, "stmt": 3.0})

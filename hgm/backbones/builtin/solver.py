@@ -16,7 +16,7 @@ from hgm.backbones.builtin.wire import Reply, Request
 TEST_FIRST = 0.35
 TEST_AFTER = 0.55
 UNDO = 0.3
-ACT = 0.9
+ACT = 0.95
 """Without a line about changing files, it sometimes only talks."""
 STOP_UNTESTED = 0.3
 GIVE_UP = 0.025
@@ -61,7 +61,7 @@ class Turn:
         """Whether it does an act: as it was asked to, else by tendency."""
         asked = self.asked(act)
         drawn = self.rng.random()
-        return drawn < (tendency if asked is None else 0.97 if asked else 0.03)
+        return drawn < (tendency if asked is None else 0.99 if asked else 0.02)
 
 
 def act(turn: Turn) -> Reply:
@@ -147,8 +147,11 @@ def _edit(turn: Turn) -> Reply:
     known, rng = turn.known, turn.rng
     paths = _sources(known)
     rng.shuffle(paths)
-    focus = 1.25 if turn.asked(Act.FOCUS) else 1.0 if turn.asked(Act.FOCUS) is None else 0.6
-    care = 1.5 if turn.asked(Act.CARE) else 1.0 if turn.asked(Act.CARE) is None else 0.5
+    mind = repair.Mind(
+        focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
+        care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
+        imagined={True: 14, None: 10, False: 5}[turn.asked(Act.FOCUS)],
+    )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:
         change = repair.propose(
@@ -158,8 +161,7 @@ def _edit(turn: Turn) -> Reply:
             rng,
             statement=conversation.statement(turn.request.messages),
             tried=[] if again else known.tried,
-            focus=focus,
-            care=care,
+            mind=mind,
         )
         if change is not None:
             return toolbox.edit(turn.box, change, f"I change one thing in {path}.")

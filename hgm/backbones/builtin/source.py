@@ -4,14 +4,15 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 MAX_SOURCE = 40_000
 MAX_LINE = 600
 MAX_NODES = 6_000
+_PLAIN = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Put `text` in place of the characters from `start` to `end`."""
 
     start: int
@@ -31,6 +32,16 @@ class Source:
     starts: tuple[int, ...]
     """Offset of the first character of each line."""
     ascii: bool
+    nodes: tuple[ast.AST, ...]
+    """All of the tree but operators and contexts, outer before inner, in the order of the text."""
+    places: dict[int, tuple[int, int]]
+    """id of a node -> where it and what is inside it stand in `nodes`."""
+
+    def inside(self, *parts: ast.AST) -> Iterator[ast.AST]:
+        """The nodes of subtrees, their tops included."""
+        for part in parts:
+            start, end = self.places[id(part)]
+            yield from self.nodes[start:end]
 
     def offset(self, line: int, column: int) -> int:
         """The offset of a position as `ast` gives it (columns count UTF-8 bytes)."""
@@ -68,8 +79,7 @@ def parse(text: str) -> Source | None:
     for _ in range(12):
         tree, trouble = _tree(text)
         if tree is not None:
-            starts = tuple(accumulate((len(line) for line in text.splitlines(keepends=True)), initial=0))
-            return Source(text, tree, starts, text.isascii()) if tree.body else None
+            return _source(text, tree)
         lines = text.splitlines(keepends=True)
         keep = min(trouble, len(lines)) - 1 if trouble else len(lines) - 1
         while keep > 0 and not lines[keep - 1].strip():
@@ -80,9 +90,26 @@ def parse(text: str) -> Source | None:
     return None
 
 
-def parses(text: str) -> bool:
-    """Whether it is Python."""
-    return len(text) <= MAX_SOURCE * 2 and _tree(text)[0] is not None
+def _source(text: str, tree: ast.Module) -> Source | None:
+    nodes, places = list[ast.AST](), dict[int, tuple[int, int]]()
+    try:
+        _order(tree, nodes, places)
+    except RecursionError:
+        return None
+    starts = tuple(accumulate((len(line) for line in text.splitlines(keepends=True)), initial=0))
+    return Source(text, tree, starts, text.isascii(), tuple(nodes), places) if tree.body else None
+
+
+def tree_after(source: Source, candidate: Candidate) -> ast.Module | None:
+    """The tree after a change; only the outermost statement around it is parsed again. None if it does not parse."""
+    for place, node in enumerate(source.tree.body):
+        start, end = source.span(node)
+        if start <= candidate.start and candidate.end <= end:
+            text = source.text[start : candidate.start] + candidate.text + source.text[candidate.end : end]
+            part = _tree(text)[0]
+            body = [*source.tree.body[:place], *part.body, *source.tree.body[place + 1 :]] if part else []
+            return ast.Module(body=body, type_ignores=[]) if part else None
+    return _tree(source.text[: candidate.start] + candidate.text + source.text[candidate.end :])[0]
 
 
 def _tree(text: str) -> tuple[ast.Module | None, int]:
@@ -113,11 +140,17 @@ def unique(parts: tuple[str, ...], text: str, candidate: Candidate) -> tuple[str
     return None
 
 
-def walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node, outer before inner, in the order of the text; bounded."""
-    stack, seen = [tree], 0
-    while stack and seen < MAX_NODES:
-        node = stack.pop()
-        seen += 1
-        yield node
-        stack.extend(reversed(list(ast.iter_child_nodes(node))))
+def _order(node: ast.AST, nodes: list[ast.AST], places: dict[int, tuple[int, int]]) -> None:
+    start = len(nodes)
+    if start >= MAX_NODES:
+        raise RecursionError
+    nodes.append(node)
+    for name in node._fields:
+        part = getattr(node, name, None)
+        if type(part) is list:
+            for item in part:
+                if isinstance(item, ast.AST) and not isinstance(item, _PLAIN):
+                    _order(item, nodes, places)
+        elif isinstance(part, ast.AST) and not isinstance(part, _PLAIN):
+            _order(part, nodes, places)
+    places[id(node)] = start, len(nodes)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from hgm.backbones.builtin.mutations import Change, negated
 from hgm.backbones.builtin.smells import unbound
-from hgm.backbones.builtin.source import Candidate, Source, walk
+from hgm.backbones.builtin.source import Candidate, Source
 
 MAX_NAMES = 12
 MAX_GUARDS = 40
@@ -19,7 +19,7 @@ def statements(source: Source) -> list[Candidate]:
     found: list[Candidate] = []
     for function, name in unbound(source)[:3]:
         found += _made(_first_value(function, name, source), function.lineno + 1)
-    for node in walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found += _made(_guards(node, source), node.lineno + 1)
             found += _made(_inserts(node, source), node.end_lineno or node.lineno)
@@ -30,23 +30,49 @@ def statements(source: Source) -> list[Candidate]:
     return found
 
 
-def scopes(source: Source) -> dict[int, tuple[str, ...]]:
-    """Line -> names that are variables of the function around it."""
-    found: dict[int, tuple[str, ...]] = {}
-    for node in walk(source.tree):
+def scopes(source: Source) -> dict[int, dict[str, str]]:
+    """Line -> the variables of the function around it, each with its kind as far as assignments tell, else ""."""
+    found: dict[int, dict[str, str]] = {}
+    for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            names = tuple(local_names(node)[:MAX_NAMES])
+            names = variables(node, source)
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 found[line] = names
     return found
 
 
-def local_names(function: Function) -> list[str]:
+def variables(function: Function, source: Source) -> dict[str, str]:
     """Parameters and assigned names, in the order of the text."""
     arguments = function.args
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    names += [n.id for n in walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    return list(dict.fromkeys(names))
+    found = {a.arg: "" for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    for node in source.inside(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.setdefault(node.id, "")
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = found.get(node.targets[0].id) or _kind(node.value)
+        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call):
+            if isinstance(node.iter.func, ast.Name) and node.iter.func.id == "range":
+                found[node.target.id] = "number"
+    return dict(list(found.items())[:MAX_NAMES])
+
+
+def _kind(value: ast.expr) -> str:
+    if isinstance(value, ast.Constant):
+        return {int: "number", float: "number", str: "text", bool: "truth"}.get(type(value.value), "")
+    if isinstance(value, (ast.List, ast.ListComp)):
+        return "list"
+    if isinstance(value, (ast.Dict, ast.DictComp)):
+        return "dict"
+    if isinstance(value, (ast.Set, ast.SetComp)):
+        return "set"
+    if isinstance(value, ast.UnaryOp) or (isinstance(value, ast.BinOp) and not isinstance(value.op, ast.Add)):
+        return "number"
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        name = value.func.id
+        return {"len": "number", "int": "number", "abs": "number", "ord": "number", "sum": "number"}.get(
+            name, {"sorted": "list", "set": "set", "list": "list", "dict": "dict", "str": "text"}.get(name, "")
+        )
+    return ""
 
 
 def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -71,7 +97,10 @@ def _made(changes: Iterable[Change], line: int) -> list[Candidate]:
 
 
 def _statement(node: ast.stmt, source: Source) -> Iterator[Change]:
-    if isinstance(node, ast.AugAssign):
+    if isinstance(node, ast.Pass):
+        for jump in ("continue", "break", "return None"):
+            yield *source.span(node), jump, "stmt.jump"
+    elif isinstance(node, ast.AugAssign):
         yield from _update(node, source)
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         yield from _assign(node, source)
@@ -212,8 +241,13 @@ def _guards(function: Function, source: Source) -> Iterator[Change]:
 
 def _inserts(function: Function, source: Source) -> Iterator[Change]:
     """A forgotten update at the end of a loop."""
-    numbers, lists, sets = _kinds(function)
-    for node in walk(function):
+    names = variables(function, source)
+    numbers, lists, sets = ([name for name, kind in names.items() if kind == k][:4] for k in ("number", "list", "set"))
+    for node in source.inside(function):
+        if isinstance(node, ast.If) and not isinstance(node.body[-1], (ast.Return, ast.Continue, ast.Break)):
+            end, margin = source.span(node.body[-1])[1], " " * node.body[0].col_offset
+            for step in ("continue", "break", *(f"{name} {sign} 1" for name in numbers for sign in ("+=", "-="))):
+                yield end, end, f"\n{margin}{step}", "stmt.insert"
         if not isinstance(node, (ast.For, ast.While)):
             continue
         last = node.body[-1]
@@ -224,21 +258,6 @@ def _inserts(function: Function, source: Source) -> Iterator[Change]:
             steps += [f"{name}.add({node.target.id})" for name in sets]
         for step in steps[:16]:
             yield end, end, f"\n{margin}{step}", "stmt.insert"
-
-
-def _kinds(function: Function) -> tuple[list[str], list[str], list[str]]:
-    """Names that start as a number, as a list, as a set."""
-    found: tuple[list[str], list[str], list[str]] = ([], [], [])
-    for node in walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, value = node.targets[0].id, node.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, int):
-                found[0].append(name)
-            elif isinstance(value, ast.List):
-                found[1].append(name)
-            elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "set":
-                found[2].append(name)
-    return tuple(list(dict.fromkeys(names))[:4] for names in found)  # type: ignore[return-value]
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -72,7 +72,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"case", r"lower|upper"),
     (r"negative", r"< 0|-"),
 )
-_HINTS = tuple((re.compile(words), re.compile(text)) for words, text in _WORDS)
+_HINTS = tuple((re.compile(words), text) for words, text in _WORDS)
 
 
 @dataclass(frozen=True)
@@ -82,27 +82,33 @@ class Weights:
     kinds: Mapping[str, float] = field(default_factory=dict)
     """Kind or family -> factor."""
     lines: Mapping[int, float] = field(default_factory=dict)
-    hints: tuple[re.Pattern[str], ...] = ()
+    hint: re.Pattern[str] | None = None
+    """What the statement's words suggest to find in the new text."""
     focus: float = 1.0
     """Exponent on kinds and lines."""
     care: float = 1.0
     """Exponent on hints."""
 
-    def of(self, candidate: Candidate) -> float:
-        """How much more likely a candidate is."""
-        family = candidate.kind.partition(".")[0]
-        factor = self.kinds.get(candidate.kind, 1.0) * self.kinds.get(family, 1.0)
-        factor = min(factor, MAX_BOOST) * self.lines.get(candidate.line, 1.0 if not self.lines else 0.6)
-        hinted = 2.2**self.care if self.hints and any(hint.search(candidate.text) for hint in self.hints) else 1.0
-        return float(factor**self.focus) * hinted
+    def of_kind(self, kind: str) -> float:
+        """How much more likely a kind is."""
+        factor = self.kinds.get(kind, 1.0) * self.kinds.get(kind.partition(".")[0], 1.0)
+        return float(min(factor, MAX_BOOST) ** self.focus)
+
+    def of_place(self, candidate: Candidate) -> float:
+        """How much more likely a line and a text are."""
+        factor = self.lines.get(candidate.line, 0.6) ** self.focus if self.lines else 1.0
+        if self.hint is not None and self.hint.search(candidate.text):
+            factor *= 2.2**self.care
+        return float(factor)
 
 
 def weigh(report: Report | None, statement: str, file: str, *, focus: float = 1.0, care: float = 1.0) -> Weights:
     """Weights from the latest report (None: no localisation) and the statement."""
     text = statement.lower()
-    hints = tuple(pattern for words, pattern in _HINTS if words.search(text))
+    found = "|".join(f"(?:{pattern})" for words, pattern in _HINTS if words.search(text))
+    hint = re.compile(found) if found else None  # `re` keeps the few hundred that it has seen
     if report is None or not report.failures:
-        return Weights(hints=hints, care=care)
+        return Weights(hint=hint, care=care)
     features: dict[str, float] = {}
     for failure in report.failures:
         for name in set(_features(failure)):
@@ -113,7 +119,7 @@ def weigh(report: Report | None, statement: str, file: str, *, focus: float = 1.
     for name, share in features.items():
         for kind, factor in FAVOURS.get(name, {}).items():
             kinds[kind] = kinds.get(kind, 1.0) * factor**share
-    return Weights(kinds, _lines(report, file), hints, focus, care)
+    return Weights(kinds, _lines(report, file), hint, focus, care)
 
 
 def _lines(report: Report, file: str) -> dict[int, float]:
@@ -193,7 +199,8 @@ def _sequence(expected: Any, got: Any) -> list[str]:
     return _difference(*pairs[0])[:3] if pairs and not isinstance(expected, str) else []
 
 
-def numbers(statement: str) -> tuple[int, ...]:
-    """Small whole numbers that the statement mentions."""
-    found = re.findall(r"(?<![\w.])(\d{1,4})(?![\w.]\w)", statement[:4000])
-    return tuple(dict.fromkeys(int(number) for number in found))[:6]
+def mentioned(statement: str) -> tuple[int | str, ...]:
+    """Small whole numbers and short quoted texts in the statement."""
+    numbers = [int(number) for number in re.findall(r"(?<![\w.])(\d{1,4})(?![\w.]\w)", statement[:4000])]
+    texts = re.findall(r"(?<!\w)[\"']([^\"'`\n]{1,8})[\"']", statement[:4000])
+    return (*dict.fromkeys(numbers[:6]), *dict.fromkeys(texts[:8]))
