@@ -24,8 +24,7 @@ from hgm.errors import SandboxError, boundary
 from sandboxes.base import End, Exit, File, Files, Limits, SandboxSpec
 from sandboxes.discovery import Tools, find_tools
 from sandboxes.limits import Events
-from sandboxes.names import new_name
-from sandboxes.rooms import SLOTS, Room, open_rooted, open_rootless, scope_command, slot_uid
+from sandboxes.rooms import SLOTS, Room, open_rooted, open_rootless, slot_uid
 from sandboxes.snapshot import Bounds, read_folder, write_files
 from sandboxes.view import View, arguments
 from sandboxes.watch import Capped, Deadline, drain, follow
@@ -65,7 +64,7 @@ class Bubblewrap:
             user = slot_uid(spec.slot)
             options = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--")
             return open_rooted(spec, tools.hierarchy, (tools.drop_to_user, *options), stack)
-        before = scope_command(tools.scope, new_name(spec.run, spec.job), spec.limits) if tools.scope else ()
+        before = tools.scopes.command(spec.run, spec.job, spec.limits) if tools.scopes else ()
         return open_rootless(spec, before, stack)
 
     def healthy(self) -> bool:
@@ -109,6 +108,8 @@ class BubblewrapSandbox:
 
     def take(self) -> Files:
         """See `Sandbox`."""
+        if self._room.launch.in_use.locked():
+            raise SandboxError("the command still runs: its workspace cannot be read")
         with boundary(SandboxError, "cannot read the workspace"):
             found = read_folder(self._room.workspace, Bounds.of(self._spec.limits))
         self.skipped = found.skipped
@@ -139,9 +140,8 @@ class BubblewrapSandbox:
         write_files(room.folder, files, uid=os.geteuid(), gid=os.getegid())
         source = f"{room.path}/stdin" if stdin else "/dev/null"
         inputs = f"<{source} {_ARGUMENTS}<{room.path}/arguments {_SECCOMP}<{room.path}/seccomp"
-        room.launch.become(
-            [*room.become, self._bwrap, "--args", str(_ARGUMENTS), "--", *command], f"{inputs} {_STATUS}>&2 2>&1"
-        )
+        words = [*room.become, self._bwrap, "--args", str(_ARGUMENTS), "--", *command]
+        room.launch.become(words, f"{inputs} {_STATUS}>&2 2>&1", hold=room.holds)
 
     def _follow(self, output: Capped) -> bool:
         launch, deadline = self._room.launch, self._deadline
@@ -164,7 +164,8 @@ class BubblewrapSandbox:
         code = launch.report.exit_code
         if code is None:
             if not events.out_of_memory_kills:
-                raise SandboxError(f"the command was never started: {launch.message(output.kept)}")
+                reason = "its deadline came first" if was_late else launch.message(output.kept)
+                raise SandboxError(f"the command was never started: {reason}")
             code = _KILLED  # bubblewrap itself was the kernel's choice
         end = End.EXITED
         if code == _KILLED:

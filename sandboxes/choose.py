@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from hgm.errors import ConfigError, SandboxError
@@ -11,6 +12,12 @@ from sandboxes.discovery import find_bubblewrap, find_python, find_tools
 from sandboxes.seccomp import program
 
 NAMES = ("auto", "bubblewrap")
+_SETTINGS = (
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),  # Ubuntu
+    ("kernel/unprivileged_userns_clone", "0", "1"),  # Debian
+    ("user/max_user_namespaces", "0", "10000"),
+)
+"""Name, the value that forbids, the value that does not."""
 
 
 class Part(NamedTuple):
@@ -35,8 +42,17 @@ def choose(name: str) -> SandboxProvider:
         provider = Bubblewrap()
         provider.check()
     except SandboxError as cause:
-        raise ConfigError(f"no sandbox can be started here: {cause}") from cause
+        raise ConfigError("; ".join([f"no sandbox can be started here: {cause}", *switched_off()])) from cause
     return provider
+
+
+def switched_off(settings: Path = Path("/proc/sys")) -> list[str]:
+    """Settings of this machine that forbid what bubblewrap needs, each with the line to run."""
+    return [
+        f"user namespaces are switched off: sysctl -w {name.replace('/', '.')}={wanted}"
+        for name, forbids, wanted in _SETTINGS
+        if (settings / name).is_file() and (settings / name).read_text().strip() == forbids
+    ]
 
 
 def available() -> tuple[Part, ...]:
@@ -55,12 +71,12 @@ def _parts() -> Iterator[Part]:
 def _needed(name: str, find: Callable[[], str]) -> Part:
     try:
         return Part(name, find(), "")
-    except SandboxError as error:
+    except (SandboxError, ConfigError) as error:
         return Part(name, "", str(error))
 
 
 def _canary() -> str:
-    Bubblewrap().check()
+    choose("bubblewrap")
     return "runs"
 
 
@@ -70,9 +86,8 @@ def _limits() -> tuple[str, str]:
     except SandboxError:
         return "", "unknown without the parts above"
     if tools.hierarchy:
-        swap = "" if "cpu" in tools.hierarchy.parents else ", no share of processor time"
-        return f"control groups, version {tools.hierarchy.version}{swap}", ""
-    if tools.scope:
+        return f"control groups, version {tools.hierarchy.version}", ""
+    if tools.scopes:
         return "the user's service manager (systemd-run --user --scope)", ""
     cost = "memory is limited per process only (not per sandbox) and running out of it is an ordinary failure"
     reason = (

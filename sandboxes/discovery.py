@@ -10,10 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from hgm.errors import SandboxError
-from sandboxes.base import Limits
 from sandboxes.limits import Hierarchy, find_hierarchy
-from sandboxes.names import PREFIX
-from sandboxes.rooms import TOOLS_PATH, scope_command
+from sandboxes.rooms import TOOLS_PATH
+from sandboxes.scopes import Scopes, find_scopes
 
 OLDEST_BUBBLEWRAP = (0, 8)
 OLDEST_PYTHON = (3, 9)
@@ -32,8 +31,8 @@ class Tools:
     """setpriv, for root; None for a user."""
     hierarchy: Hierarchy | None
     """Where root makes control groups; None for a user, and for a root that may not."""
-    scope: str | None = None
-    """systemd-run, for a user whose manager really limits what it starts."""
+    scopes: Scopes | None = None
+    """For a user whose service manager really limits what it starts."""
 
 
 @cache
@@ -51,7 +50,7 @@ def find_tools() -> Tools:
         python=find_python(),
         drop_to_user=_program("setpriv") if is_root else None,
         hierarchy=find_hierarchy() if is_root else None,
-        scope=None if is_root else find_scope(),
+        scopes=None if is_root else find_scopes(_output, path=TOOLS_PATH),
     )
 
 
@@ -88,17 +87,6 @@ def _pythons() -> Iterator[str]:
     for folder in ("/usr/bin", "/usr/local/bin"):
         yield f"{folder}/python3"
         yield from sorted(map(str, Path(folder).glob("python3.[0-9]*[0-9]")), reverse=True)
-
-
-def find_scope() -> str | None:
-    """systemd-run, if this user's manager starts scopes whose limits the kernel really has."""
-    path = shutil.which("systemd-run", path=TOOLS_PATH)
-    if path is None or "XDG_RUNTIME_DIR" not in os.environ:
-        return None
-    probe = Limits(memory_mb=64, pids=64)
-    show = "cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"
-    found = _output(*scope_command(path, f"{PREFIX}.probe.probe.{os.getpid():x}", probe), "/bin/sh", "-c", show)
-    return path if found.strip() == str(probe.memory_mb << 20) else None
 
 
 def _program(name: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from hgm.errors import SandboxError
+
 T = TypeVar("T")
 
 
@@ -27,8 +29,16 @@ class Keeper:
             raise
 
     def do(self, work: Callable[[], T]) -> T:
-        """Run `work` in the keeper's thread; its result and exceptions are the caller's."""
-        return self._pool.submit(work).result()
+        """Run `work` in the keeper's thread; its result and exceptions are the caller's.
+
+        Raises:
+            SandboxError: this process is about to end.
+        """
+        try:
+            done = self._pool.submit(work)
+        except RuntimeError as cause:
+            raise SandboxError(f"no sandboxes any more: {cause}") from cause
+        return done.result()
 
 
 _keepers: dict[Callable[[], None], Keeper] = {}

@@ -39,13 +39,19 @@ class Report:
         """Take the next piece of the status stream."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            try:
-                found = json.loads(line)
-            except ValueError:
-                self.errors += line[:_MESSAGE_BYTES] + b"\n"
-            else:
+            found = _json(line)
+            if isinstance(found, dict):
                 self.first_process = found.get("child-pid", self.first_process)
                 self.exit_code = found.get("exit-code", self.exit_code)
+            else:
+                self.errors += line[:_MESSAGE_BYTES] + b"\n"
+
+
+def _json(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 class Launch:
@@ -94,9 +100,17 @@ class Launch:
             drain(self.status, self.report.feed)
             raise SandboxError(f"cannot prepare a sandbox: {self.message(b'')}")
 
-    def become(self, command: Sequence[str], redirections: str) -> None:
-        """Replace the shell by a command."""
-        self.order(f"exec {shlex.join(command)} {redirections}\n")
+    def become(self, command: Sequence[str], redirections: str, *, hold: bool = False) -> None:
+        """Replace the shell by a command.
+
+        With `hold` a process stays behind until `close`, in the same control group, whose events would else be gone
+        together with its last process before anybody has read them.
+        """
+        words = f"exec {shlex.join(command)} {redirections}"
+        if hold:
+            # It waits for the end of our orders; the braces make the shell read all of them before it starts.
+            words = f"exec 3<&0\n{{ (trap '' TERM; exec cat <&3 3<&- >/dev/null 2>&1) & {words}; }}"
+        self.order(words + "\n")
 
     def limit(self, kind: int, value: int) -> None:
         """Set a resource limit that the command inherits and cannot raise."""

@@ -59,6 +59,8 @@ class Room(NamedTuple):
     become: tuple[str, ...]
     """What stands before bubblewrap on the launcher's last command line."""
     group: Group | None
+    holds: bool = False
+    """Whether the group is somebody else's, who removes it as soon as it is empty."""
 
 
 def base_folder() -> Path:
@@ -96,7 +98,7 @@ def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy | None, become: tuple[st
     if group:
         launch.limit(resource.RLIMIT_CORE, _NO_DUMP)
     else:
-        become = (*become, *_resource_limits(spec.limits))
+        become = (*become, *_resource_limits(spec.limits, group))
     return _finish(Room(path, folder, workspace, uid, mounts, launch, become, group))
 
 
@@ -112,24 +114,15 @@ def open_rootless(spec: SandboxSpec, before: tuple[str, ...], stack: ExitStack) 
     launch.await_line(_READY_S)
     folder, workspace = _opened(stack, os.open(f"/proc/{launch.pid}/root{path}", _FOLDER))
     mounts = tuple((mount.source.resolve(strict=True), mount.target) for mount in spec.mounts)
-    become = (*_resource_limits(spec.limits), "env", "-i")
-    return _finish(Room(path, folder, workspace, os.geteuid(), mounts, launch, become, group_of(launch.pid)))
+    group = group_of(launch.pid)
+    become = (*_resource_limits(spec.limits, group), "env", "-i")
+    holds = group is not None
+    return _finish(Room(path, folder, workspace, os.geteuid(), mounts, launch, become, group, holds))
 
 
-def _resource_limits(limits: Limits) -> tuple[str, ...]:
-    processes, memory = limits.pids + OWN_PROCESSES, limits.memory_mb * MIB
-    return ("prlimit", f"--nproc={processes}", f"--as={memory}", f"--core={_NO_DUMP}", "--")
-
-
-def scope_command(systemd_run: str, name: str, limits: Limits) -> tuple[str, ...]:
-    """What stands before a command so that the user's service manager limits it."""
-    properties = (
-        f"MemoryMax={limits.memory_mb << 20}",
-        "MemorySwapMax=0",
-        f"TasksMax={limits.pids + OWN_PROCESSES}",
-    )
-    options = (word for setting in properties for word in ("--property", setting))
-    return (systemd_run, "--user", "--scope", "--quiet", "--collect", f"--unit={name}.scope", *options, "--")
+def _resource_limits(limits: Limits, group: Group | None) -> tuple[str, ...]:
+    counted = () if group else (f"--nproc={limits.pids + OWN_PROCESSES}", f"--as={limits.memory_mb * MIB}")
+    return ("prlimit", *counted, f"--core={_NO_DUMP}", "--")
 
 
 def _opened(stack: ExitStack, folder: int) -> tuple[int, int]:

@@ -595,6 +595,19 @@ while True:
         assert (found.end, found.output) == (End.EXITED, b"finished\n")
         assert found.wall_s > 1.0
 
+    def test_a_workspace_is_not_read_while_it_changes(self, provider, lifeline) -> None:
+        with ThreadPoolExecutor(1) as pool, provider.open(spec(mounts=(lifeline.mount,))) as box:
+            box.put({})
+            running = pool.submit(box.run, [provider.python, "-c", Lifeline.connect + "line.recv(1)"])
+            with lifeline.accept(), pytest.raises(SandboxError):
+                box.take()
+            assert running.result().status == 0
+            assert box.take() == {}
+
+    def test_a_deadline_before_the_start_is_the_hosts_trouble(self, provider) -> None:
+        with provider.open(spec()) as box, pytest.raises(SandboxError, match="deadline"):
+            box.run(["true"], deadline_s=0.0)
+
     def test_the_deadline_is_the_specs_unless_given(self, provider) -> None:
         with provider.open(spec(deadline_s=0.5)) as box:
             box.put({})

@@ -7,8 +7,8 @@ import pytest
 from hgm.errors import ConfigError, SandboxError
 from sandboxes import discovery
 from sandboxes.base import SandboxProvider
-from sandboxes.choose import available, choose
-from sandboxes.discovery import find_bubblewrap, find_python, find_scope, find_tools
+from sandboxes.choose import available, choose, switched_off
+from sandboxes.discovery import find_bubblewrap, find_python, find_tools
 from sandboxes.limits import find_hierarchy
 
 
@@ -67,22 +67,6 @@ def test_a_bubblewrap_that_fails_is_told_with_its_own_words(programs) -> None:
         choose("auto")
 
 
-def test_a_service_manager_that_limits_nothing_is_not_used(programs, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-    programs("systemd-run", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
-    assert find_scope() is None
-    programs("systemd-run", "echo Failed to connect to bus >&2; exit 1")
-    assert find_scope() is None
-    programs("systemd-run", "echo 67108864")
-    assert find_scope() is not None
-
-
-def test_without_a_session_there_is_no_service_manager(programs, monkeypatch) -> None:
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    programs("systemd-run", "echo 67108864")
-    assert find_scope() is None
-
-
 def test_the_python_for_inside_lies_below_usr() -> None:
     path = find_python()
     assert os.path.isabs(path)
@@ -98,6 +82,14 @@ def test_the_doctor_hears_of_every_part() -> None:
     assert bool(limits.found) != bool(limits.otherwise)
     if os.geteuid() == 0 and find_hierarchy():
         assert limits.found.startswith("control groups, version")
+
+
+def test_a_machine_that_forbids_namespaces_is_told_what_to_run(tmp_path) -> None:
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel" / "apparmor_restrict_unprivileged_userns").write_text("1\n")
+    (tmp_path / "kernel" / "unprivileged_userns_clone").write_text("1\n")
+    (line,) = switched_off(tmp_path)
+    assert line.endswith("sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
 
 
 def test_the_doctor_hears_what_is_missing(programs) -> None:
