@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hgm.contract import PROTOCOL, Manifest
+from hgm.errors import GatewayError
 from hgm.gateway.client import Lease
 from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxSpec
 
@@ -139,7 +140,10 @@ def _deadline_follows(
     def follow() -> None:
         given = told = 0.0
         while not over.wait(_WATCH_S):
-            waited = lease.usage().waited_s
+            try:
+                waited = lease.usage().waited_s
+            except GatewayError:
+                continue  # it is being started again
             if waited > told:
                 waiting(waited)
                 told = waited

@@ -52,8 +52,8 @@ class Confirmation(_Record):
 
     candidates: int = Field(3, ge=1)
     """How many nodes, beside the root, are confirmed on select tasks."""
-    select_tasks: int = Field(20, ge=0)
-    sealed_tasks: int = Field(40, ge=0)
+    select_tasks: int = Field(12, ge=0)
+    sealed_tasks: int = Field(24, ge=0)
     """0 leaves the sealed tasks closed: then no gain is claimed."""
     sealed_repeats: int = Field(3, ge=1)
 

@@ -56,7 +56,7 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
     ended, files, cause, usage = _solve(job, task, lab, slot)
     if cause:
-        lab.must_be_well(usage, lab.backbones.solver)
+        lab.must_be_well(lab.backbones.solver)
         verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
     elif files == task.workspace:
         verdict = Verdict(outcome=Outcome.FAILED, cause="unchanged")
@@ -122,6 +122,7 @@ def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files
             "log": printable(ended.output.decode(errors="replace"), _LOG_CHARS) if ended else "",
             "patch": "" if base == result else lab.patches.diff(base, result).decode(errors="replace"),
         },
+        redact=lab.gateway.redact,
     )
     hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
     (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))

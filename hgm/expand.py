@@ -72,7 +72,7 @@ def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files,
 
 def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) -> Rejection | None:
     if turn.cause:
-        lab.must_be_well(turn.usage, lab.backbones.editor)
+        lab.must_be_well(lab.backbones.editor)
         return Rejection(reason=turn.cause, message="The editor did not finish.", repairable=False)
     lab.progress(job.id, "checking the child")
     candidate = Candidate(job=job.id, seed=derive_seed(job.seed, "handshake"), parent=parent, files=turn.files)

@@ -11,7 +11,6 @@ from hgm.config import AgentLimits, Backbones
 from hgm.contract import Manifest
 from hgm.errors import BackboneError, SandboxError
 from hgm.gateway.client import Gateway
-from hgm.gateway.records import Usage
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
 from sandboxes.base import File, Files, Limits, SandboxProvider
@@ -68,14 +67,14 @@ class Lab:
         """An agent's files."""
         return {path: File(*stored) for path, stored in self.archive.files(commit).items()}
 
-    def must_be_well(self, usage: Usage, backbone: str) -> None:
+    def must_be_well(self, backbone: str) -> None:
         """Return when the host can prove, right now, that it is not to blame for what an agent did.
 
         Raises:
-            BackboneError: the backbone failed the agent and fails the gateway's own probe too.
+            BackboneError: the backbone fails the gateway's own probe.
             SandboxError: the host is short of disk or memory, or a canary sandbox does not start.
         """
-        if usage.backbone_failed and not self.gateway.probe(backbone):
+        if not self.gateway.probe(backbone):
             raise BackboneError(f"{backbone} does not answer the gateway's own probe")
         if not (_disk_is_free(self.scratch.root) and _memory_is_free() and self.provider.healthy()):
             raise SandboxError("the host is short of disk or memory, or its sandboxes do not start")
