@@ -84,7 +84,7 @@ def null_agent(benchmark: BuiltinBenchmark, tasks: list[str]) -> Files:
         b'protocol = 1\nname = "null"\ncommand = ["python3", "-S", "-E", "-s", "/hgm/agent/main.py"]\nrelay = false\n'
     )
     return {
-        b"agent.toml": File(b'protocol = 1\nname = "null"\nrelay = false\ncommand = [' + command + b"]\n"),
+        b"agent.toml": File(manifest),
         b"main.py": File(NULL_MAIN),
         b"solutions.json": File(json.dumps(solutions).encode()),
     }
