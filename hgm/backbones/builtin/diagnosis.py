@@ -33,7 +33,7 @@ def write(request: Request) -> str:
     parts = [part for part in re.split(r"^(?=Outcome: )", evidence, flags=re.MULTILINE) if part.strip()]
     found = Counter[str]()
     for part in parts:
-        found.update(set(observations(part)))
+        found.update(list(dict.fromkeys(observations(part))))  # in their order: that of a set differs by process
     if not found:
         return NOTHING
     chosen: list[str] = []
