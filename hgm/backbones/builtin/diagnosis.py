@@ -55,8 +55,8 @@ def observations(part: str) -> Iterator[str]:
     count = int(asked[1]) if asked else len(turns)
     if turns and _CALL.search(turns[-1]) and not passed:
         yield (
-            f"It ran out of steps: the model was asked {count} times and was still at work when the loop ended. Look at "
-            "what limits the steps and at what each step is used for."
+            f"It ran out of steps: the model was asked {count} times and was still at work when the loop ended. Look "
+            "at what limits the steps and at what each step is used for."
         )
     if turns and not _CALL.search(turns[-1]) and not passed:
         yield (

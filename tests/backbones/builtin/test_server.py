@@ -182,9 +182,7 @@ HOSTILE = {
 }
 
 
-WITHOUT_TOOLS = {
-    "an unknown role", "content of every type", "a seed of 4000 digits", "half a character", "a diagnosis of noise"
-}  # fmt: skip
+WITHOUT_TOOLS = {"an unknown role", "content of every type", "a seed of 4000 digits", "half a character"}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +249,6 @@ def conversations():
         yield request(system("Diagnose. Write a brief."), user("| edit {}\n[cut 3]"), seed=seed, tools=[])
 
 
-@HALF_REPLACED
 def test_a_request_gets_the_same_bytes_in_another_process_in_another_order():
     answers = []
     for number in ("1", "2"):
@@ -285,7 +282,6 @@ print([event for event in seen if event[0] not in ("compile", "builtins.id") and
 """
 
 
-@HALF_REPLACED
 def test_answering_opens_no_file_starts_no_process_and_runs_no_code():
     lines = "".join(f"{json.dumps(item)}\n" for item in conversations())
     root = str(Path(module.__file__).parents[3])
