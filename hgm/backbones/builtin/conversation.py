@@ -23,7 +23,6 @@ _SHOW = re.compile(r"^\s*(?:cat|head|nl)\s+(?:-\S+\s+(?:\d+\s+)?)?'?([\w./-]+)'?
 _PART = re.compile(r"^\s*sed -n '?(\d+),(\d+)p'?\s+'?([\w./-]+)'?\s*$")
 _LIST = re.compile(r"^\s*(?:ls|find|git ls-files|tree)\b")
 _PATH_LINE = re.compile(r"^[\s#=>*`<-]{0,8}(?:[Ff]ile:? )?`?([\w./-]{1,120}\.\w{1,5})`?[\s=<*`:-]{0,8}$")
-_WRAPPED = re.compile(r"<output>\n?(.*?)\n?</output>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Knowledge:
     """Everything that the messages show, in the order in which they show it."""
 
     files: dict[str, Sheet] = field(default_factory=dict)
-    listed: list[str] = field(default_factory=list)
+    listed: dict[str, None] = field(default_factory=dict)
     looked: bool = False
     """Whether the files were listed."""
     applied: list[toolbox.Edit] = field(default_factory=list)
@@ -174,7 +173,7 @@ def _ran(known: Knowledge, command: str, text: str) -> None:
     elif _LIST.match(command):
         known.last, known.looked = "list", True
         paths = (line.strip().removeprefix("./") for line in text.splitlines()[:400])
-        known.listed += [path for path in paths if re.fullmatch(r"[\w./-]{1,120}", path) and path not in known.listed]
+        known.listed.update((path, None) for path in paths if re.fullmatch(r"[\w./-]{1,120}", path))
 
 
 def _sheet(text: str, before: Sheet | None) -> Sheet:
@@ -211,8 +210,8 @@ def _attached(known: Knowledge, text: str) -> None:
         if heading or line is None:
             if path and any(line.strip() for line in lines):
                 known.files[path] = _sheet("\n".join(lines), None)
-            elif path and path not in known.listed:
-                known.listed.append(path)
+            elif path:
+                known.listed[path] = None
             path, lines = heading[1].removeprefix("./") if heading else "", []
         elif path and line.startswith("```"):
             if fenced:
@@ -225,9 +224,10 @@ def _attached(known: Knowledge, text: str) -> None:
 
 def _plain(text: str) -> str:
     """A tool's output without the wrapping that some agents put around it."""
-    wrapped = _WRAPPED.search(text)
-    if wrapped:
-        return wrapped[1]
+    _, opened, rest = text.partition("<output>")
+    inside, closed, _ = rest.partition("</output>")
+    if opened and closed:
+        return inside.strip("\n")
     if text.startswith("{"):
         try:
             data = json.loads(text)

@@ -147,8 +147,11 @@ def write_line(rng: Random) -> str:
 
 
 def _rule(line: str) -> Rule | None:
-    when = next((when for when, pattern in _WHEN if pattern.search(line)), When.ALWAYS)
-    found = [(match.start(), act) for act, pattern in _VERBS.items() if (match := pattern.search(line))]
+    said = next(((when, match) for when, pattern in _WHEN if (match := pattern.search(line))), None)
+    when, match = said or (When.ALWAYS, None)
+    if match and match.start() == 0:
+        line = line[match.end() :]
+    found = [(verb.start(), act) for act, pattern in _VERBS.items() if (verb := pattern.search(line))]
     for start, act in sorted(found):
         wanted = not _NOT.search(line[:start])
         if act is Act.EDIT and not wanted:

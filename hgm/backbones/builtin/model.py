@@ -20,8 +20,6 @@ def answer(request: Request) -> Reply:
     rng = Random(f"builtin/{request.seed}")
     box = toolbox.recognise(request)
     told = conversation.instructions(request.messages)
-    if not request.tools and diagnosis.is_asked(request.messages):
-        return diagnosis.answer(request.messages, rng)
     if not box.usable:
         return Reply("I can do nothing here without tools.")
     rules, lines = habits.read_rules(told)

@@ -21,7 +21,7 @@ SHARPNESS = 1.2
 """How firmly the likelier is preferred."""
 NOT_PASSED = 0.08
 """For lines that the failing case does not reach."""
-STEPS = 2500
+STEPS = 1500
 """How far a case is followed."""
 
 

@@ -18,7 +18,8 @@ _PYTEST = re.compile(r"^E\s+(?:AssertionError: )?assert (.{1,300}?) == (.{1,300}
 _UNITTEST = re.compile(r"^AssertionError: (.{1,300}?) != (.{1,300})$")
 _RAISED = re.compile(r"^(?:E\s+)?([A-Z]\w*(?:Error|Exception|Iteration))\b(?::|$)")
 _OF = re.compile(r"^(\d{1,6}) of (\d{1,6}) passed\b")
-_PYTEST_SUM = re.compile(r"(?:^|[ =])(?:(\d{1,6}) failed)?(?:, )?(?:(\d{1,6}) passed)?[^\n]{0,80} in [\d.]+s")
+_PYTEST_SUM = re.compile(r"(\d{1,6}) (failed|passed)\b")
+_PYTEST_END = re.compile(r" in [\d.]{1,12}s\b")
 _RAN = re.compile(r"^Ran (\d{1,6}) tests? in ")
 _FAILED = re.compile(r"^FAILED \((?:failures=(\d+))?(?:, )?(?:errors=(\d+))?")
 
@@ -87,8 +88,8 @@ def read_report(text: str) -> Report | None:
 def _line(line: str, reading: _Reading) -> None:
     if place := _PLACE.match(line) or _PYTEST_PLACE.match(line):
         reading.places.append((place[1].rpartition("/")[2], int(place[2])))
-        if place.re is _PYTEST_PLACE and place[3]:
-            reading.fail(raised=place[3] if place[3] != "AssertionError" else "")
+        if place.re is _PYTEST_PLACE and place[3] not in ("", "AssertionError"):
+            reading.fail(raised=place[3])
     elif line.startswith("FAIL ") and ": expected " in line:
         call, _, rest = line[5:].partition(": expected ")
         end = max(rest.rfind(mark) for mark in _ENDS)
@@ -113,9 +114,9 @@ def _summary(line: str, reading: _Reading) -> None:
         reading.passed = reading.total = int(ran[1])
     elif (failed := _FAILED.match(line)) and reading.total is not None:
         reading.passed = max(0, reading.total - int(failed[1] or 0) - int(failed[2] or 0))
-    elif (done := _PYTEST_SUM.search(line)) and (done[1] or done[2]):
-        reading.passed = int(done[2] or 0)
-        reading.total = reading.passed + int(done[1] or 0)
+    elif _PYTEST_END.search(line) and (done := dict((word, int(count)) for count, word in _PYTEST_SUM.findall(line))):
+        reading.passed = done.get("passed", 0)
+        reading.total = reading.passed + done.get("failed", 0)
 
 
 def _outcome(text: str) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from hgm.backbones.builtin.conversation import Knowledge
 from hgm.backbones.builtin.habits import Act, Rule, When
 from hgm.backbones.builtin.wire import Reply, Request
 
-TEST_FIRST = 0.35
-TEST_AFTER = 0.55
-UNDO = 0.3
-ACT = 0.95
+TEST_FIRST = 0.5
+TEST_AFTER = 0.6
+UNDO = 0.5
+ACT = 0.97
 """Without a line about changing files, it sometimes only talks."""
-STOP_UNTESTED = 0.3
+STOP_UNTESTED = 0.25
 GIVE_UP = 0.025
 """Per edit that it sees behind it."""
 _TEST_COMMAND = re.compile(
@@ -150,7 +150,7 @@ def _edit(turn: Turn) -> Reply:
     mind = repair.Mind(
         focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
         care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
-        imagined={True: 14, None: 10, False: 5}[turn.asked(Act.FOCUS)],
+        imagined={True: 22, None: 16, False: 8}[turn.asked(Act.FOCUS)],
     )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:

@@ -16,8 +16,9 @@ _COMMAND = ("command", "cmd", "script", "code", "input")
 _PATH = ("path", "file", "filename", "file_path", "filepath", "target_file")
 _OLD = ("old", "old_str", "old_string", "old_text", "search", "find", "before", "original")
 _NEW = ("new", "new_str", "new_string", "new_text", "replace", "replacement", "after", "updated")
-_FENCE = re.compile(r"```(\w*(?:bash|sh|shell)\w*)\b")
-_FENCED = re.compile(r"```\w*(?:bash|sh|shell)\w*\n(.*?)\n?```", re.DOTALL)
+_FENCE = re.compile(r"```(\w{0,12}sh\w{0,12})\b")
+_FENCED = re.compile(r"```\w{0,12}sh\w{0,12}\n(.*?)\n?```", re.DOTALL)
+MAX_TEXT = 20_000
 _FINISH = re.compile(r"(?:submit|finish|complete|done)[^`\n]{0,80}`([^`\n]{3,120})`", re.IGNORECASE)
 _EDIT_SCRIPT = re.compile(r"^python3 - <<'END'\npath, old, new = (\[.*\])\n", re.MULTILINE)
 
@@ -142,7 +143,7 @@ def read(call: Call) -> Edit | Undo | Shell | None:
 
 def read_text(message: Message) -> Edit | Shell | None:
     """What a fenced command in an assistant's text was meant to do."""
-    found = _FENCED.search(message.text)
+    found = _FENCED.search(message.text[:MAX_TEXT])
     return read_command(found[1]) if found else None
 
 
