@@ -114,7 +114,7 @@ def _summary(line: str, reading: _Reading) -> None:
         reading.passed = reading.total = int(ran[1])
     elif (failed := _FAILED.match(line)) and reading.total is not None:
         reading.passed = max(0, reading.total - int(failed[1] or 0) - int(failed[2] or 0))
-    elif _PYTEST_END.search(line) and (done := dict((word, int(count)) for count, word in _PYTEST_SUM.findall(line))):
+    elif _PYTEST_END.search(line) and (done := {word: int(count) for count, word in _PYTEST_SUM.findall(line)}):
         reading.passed = done.get("passed", 0)
         reading.total = reading.passed + done.get("failed", 0)
 

@@ -114,7 +114,7 @@ def test_wrapped_output_is_unwrapped(form):
 
 def test_listed_files_are_known_by_name():
     found = known(system("x"), user("x"), did("bash", "./a.py\nb/c.py\ntotal 3 files\n", command="find . -type f"))
-    assert (found.listed, found.looked) == (["a.py", "b/c.py"], True)
+    assert (list(found.listed), found.looked) == (["a.py", "b/c.py"], True)
 
 
 def test_commands_in_fences_are_followed_too():

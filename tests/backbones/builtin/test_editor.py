@@ -7,8 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from hgm.backbones.builtin import model
-from tests.backbones.builtin.talk import SEED, TOOLS, ask, did, improving, known, parsed, system, user
-from tests.backbones.builtin.test_rewrites import FOREIGN
+from tests.backbones.builtin.talk import FOREIGN, SEED, TOOLS, ask, did, improving, known, parsed, system, user
 
 OWN = system("The current folder is your own source code.")
 

@@ -49,15 +49,11 @@ def test_green(text):
     assert (report.green, report.red, report.total) == (True, 0, 3)
 
 
-RULED = pytest.mark.xfail(strict=True, reason="the sum of pytest is read without the rule of equals signs alone")
-
-
-@RULED
 def test_green_between_rules():
     assert read_report("===== 3 passed in 0.10s =====").green
 
 
-@pytest.mark.parametrize("text", [UNITTEST, pytest.param(PYTEST, marks=RULED)])
+@pytest.mark.parametrize("text", [UNITTEST, PYTEST])
 def test_unittest_and_pytest(text):
     report = read_report(text)
     assert (report.green, report.red, report.passed, report.total) == (False, 1, 3, 4)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.backbones.builtin.talk import BASH, BUGGY, HALF_REPLACED, REPORT, ask, did, solving, system, user
+from tests.backbones.builtin.talk import BASH, BUGGY, REPORT, ask, did, solving, system, user
 
 CHANGE = {"path": "program.py", "old": "        if value < best:", "new": "        if value > best:"}
 
@@ -21,7 +21,6 @@ def mends(edit):
         return False
 
 
-@HALF_REPLACED
 def test_without_tools_it_says_so():
     reply = ask(*solving(), tools=[])
     assert "tools" in reply.text

@@ -15,20 +15,9 @@ TALKS = {
     "many words of instructions": ([system("do not " * 8_000)], TOOLS),
     "many places of a traceback": (did("bash", '  File "a.py", line 3\n' * 2_000, command="python3 check.py"), TOOLS),
 }
-QUADRATIC = {
-    "wrappings without an end": "conversation._WRAPPED looks for its end from every beginning",
-    "a fence of one long word": "toolbox._FENCED tries every split of a word, on text of any length",
-    "many paths in a message": "Knowledge.listed is a list that is searched for every path",
-}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=QUADRATIC[name])) if name in QUADRATIC else name
-        for name in TALKS
-    ],
-)
+@pytest.mark.parametrize("name", TALKS)
 def test_a_message_of_50_kilobytes_takes_no_time(name):
     messages, tools = TALKS[name]
     start = monotonic()
