@@ -32,9 +32,9 @@ _LEFT_ALONE = re.compile(r"(?:^|/)(?:tests?/|test_|docs?/|README|CHANGELOG|LICEN
 _STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "the and that this with for from are was were its it not but all any has have had will would can could should may "
-        "agent code change file source more than then them they when what which into only some your you how one two of "
-        "to in is be by on at an as or if no so do",
+        "the and that this with for from are was were its it not but all any has have had will would can could should "
+        "may agent code change file source more than then them they when what which into only some your you how one "
+        "two of to in is be by on at an as or if no so do",
     )
 )
 

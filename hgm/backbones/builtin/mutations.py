@@ -135,9 +135,10 @@ def _seen(node: ast.Constant, source: Source, seen: tuple[int | str, ...]) -> It
     """A value that the statement mentions."""
     start, end = source.span(node)
     for value in seen:
-        if type(value) is type(node.value) and value != node.value:
-            if isinstance(value, str) or abs(value - node.value) > 1:  # type: ignore[operator]
-                yield start, end, repr(value), "const.seen"
+        if type(value) is not type(node.value) or value == node.value:
+            continue
+        if isinstance(value, str) or abs(value - node.value) > 1:  # type: ignore[operator]
+            yield start, end, repr(value), "const.seen"
 
 
 def _names(node: ast.Name, source: Source, names: dict[str, str]) -> Iterator[Change]:

@@ -144,7 +144,7 @@ def look_at(text: str, mentioned: tuple[int | str, ...]) -> Study | None:
 
 
 def likelihoods(study: Study, weights: symptoms.Weights, passed: frozenset[int]) -> list[float]:
-    """How likely each candidate is the repair, given the tests, the statement and the lines that a failing case passes."""
+    """How likely each candidate is the repair, given tests, statement and the lines that a failing case passes."""
     kinds = {kind: weights.of_kind(kind) for kind in mutations.PRIORS}
     return [
         (

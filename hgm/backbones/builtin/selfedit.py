@@ -153,13 +153,15 @@ def _calls(source: Source, known: tuple[Function, ...]) -> Iterator[mutations.Ch
 
 
 def _imported(source: Source, elsewhere: tuple[tuple[str, tuple[Function, ...]], ...]) -> Iterator[Function]:
-    """Functions of modules that the file imports: those it calls already, and those that other files in sight define."""
+    """Functions of modules that the file imports: those it calls, and those that other files in sight define."""
     modules = {a.asname or a.name for node in source.tree.body if isinstance(node, ast.Import) for a in node.names}
     found: dict[str, int] = {}
     for node in source.nodes:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if isinstance(node.func.value, ast.Name) and node.func.value.id in modules:
-                found.setdefault(source.of(node.func), len(node.args))
+        called = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
+            continue
+        if isinstance(node, ast.Call) and called.value.id in modules:
+            found.setdefault(source.of(called), len(node.args))
     for module, defined in elsewhere:
         if module in modules:
             found.update((f"{module}.{function.name}", function.arity) for function in defined)

@@ -122,7 +122,9 @@ def _assigned(node: ast.AST, source: Source) -> set[str]:
 def _names(names: Scope, outer: set[str], source: Source) -> Iterator[Smell]:
     bound = names.parameters | set(names.stores) | outer | _BUILTINS
     inside_comprehension = {
-        id(n) for c in source.inside(names.node) if isinstance(c, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp))
+        id(n)
+        for c in source.inside(names.node)
+        if isinstance(c, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp))
         for n in source.inside(c)
     }  # fmt: skip
     for name, loads in names.loads.items():

@@ -41,6 +41,10 @@ def scopes(source: Source) -> dict[int, dict[str, str]]:
     return found
 
 
+def _is_range(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"
+
+
 def variables(function: Function, source: Source) -> dict[str, str]:
     """Parameters and assigned names, in the order of the text."""
     arguments = function.args
@@ -50,9 +54,8 @@ def variables(function: Function, source: Source) -> dict[str, str]:
             found.setdefault(node.id, "")
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = found.get(node.targets[0].id) or _kind(node.value)
-        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call):
-            if isinstance(node.iter.func, ast.Name) and node.iter.func.id == "range":
-                found[node.target.id] = "number"
+        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and _is_range(node.iter):
+            found[node.target.id] = "number"
     return dict(list(found.items())[:MAX_NAMES])
 
 

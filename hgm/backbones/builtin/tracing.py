@@ -111,7 +111,9 @@ class _Machine:
             if self.steps < 0:
                 raise _OutOfSteps
             self.lines.add(node.lineno)
-            rule = _RUN.get(type(node), _unknown)
+            rule = _RUN.get(type(node))
+            if rule is None:
+                raise Unsupported
             signal = rule(self, node, local)
             if signal:
                 return signal

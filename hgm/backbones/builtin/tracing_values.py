@@ -290,11 +290,40 @@ METHODS: dict[type, frozenset[str]] = {
     dict: frozenset(["get", "keys", "values", "items", "setdefault", "pop", "update", "copy"]),
     set: frozenset(["add", "discard", "remove", "union", "intersection", "difference", "update", "copy"]),
     str: frozenset(
-        (
-            "lower upper strip lstrip rstrip split join replace startswith endswith find rfind index count isalpha "
-            "isdigit isalnum isspace isupper islower title capitalize swapcase zfill ljust rjust center removeprefix "
-            "removesuffix splitlines partition rpartition"
-        ).split(" ")
+        {
+            "lower",
+            "upper",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "split",
+            "join",
+            "replace",
+            "startswith",
+            "endswith",
+            "find",
+            "rfind",
+            "index",
+            "count",
+            "isalpha",
+            "isdigit",
+            "isalnum",
+            "isspace",
+            "isupper",
+            "islower",
+            "title",
+            "capitalize",
+            "swapcase",
+            "zfill",
+            "ljust",
+            "rjust",
+            "center",
+            "removeprefix",
+            "removesuffix",
+            "splitlines",
+            "partition",
+            "rpartition",
+        }
     ),
     tuple: frozenset(("index", "count")),
 }
