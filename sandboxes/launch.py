@@ -109,7 +109,9 @@ class Launch:
         words = f"exec {shlex.join(command)} {redirections}"
         if hold:
             # It waits for the end of our orders; the braces make the shell read all of them before it starts.
-            words = f"exec 3<&0\n{{ (trap '' TERM; exec cat <&3 3<&- >/dev/null 2>&1) & {words}; }}"
+            # It ignores TERM from before it exists: the command may send that to its group at once.
+            holder = "trap '' TERM; cat <&3 3<&- >/dev/null 2>&1 & trap - TERM;"
+            words = f"exec 3<&0\n{{ {holder} {words}; }}"
         self.order(words + "\n")
 
     def limit(self, kind: int, value: int) -> None:
