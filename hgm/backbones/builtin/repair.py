@@ -42,7 +42,7 @@ def follow_cases(source: Source, report: Report, most: int) -> Cases | None:
     """The failing cases for which following the source gives what the report says."""
     known = [failure for failure in report.failures if failure.expected is not UNKNOWN]
     found, lines = list[Failure](), frozenset[int]()
-    for failure in sorted(known, key=lambda failure: len(failure.call))[: most + 2]:
+    for failure in sorted(known, key=lambda failure: len(failure.call))[: most + 1]:
         trace = follow(source.tree, failure.call, STEPS)
         if trace is None or len(found) >= most:
             continue

@@ -123,7 +123,12 @@ class _Machine:
         self.steps -= 1
         if self.steps < 0:
             raise _OutOfSteps
-        return _VALUE.get(type(node), _unknown)(self, node, local)
+        kind = type(node)
+        if kind is ast.Constant:
+            return node.value
+        if kind is ast.Name and node.id in local:
+            return local[node.id]
+        return _VALUE.get(kind, _unknown)(self, node, local)
 
     def assign(self, target: Any, value: Any, local: dict[str, Any]) -> None:
         if isinstance(target, ast.Name):
@@ -253,28 +258,16 @@ def _compare(machine: _Machine, node: ast.Compare, local: dict[str, Any]) -> Any
 
 
 def _holds(operator: ast.cmpop, left: Any, right: Any) -> bool:
-    match operator:
-        case ast.Eq():
-            return same(left, right)
-        case ast.NotEq():
-            return not same(left, right)
-        case ast.Is():
-            return left is right
-        case ast.IsNot():
-            return left is not right
-        case ast.In():
-            return _within(left, right)
-        case ast.NotIn():
-            return not _within(left, right)
-    flat(left), flat(right)
-    match operator:
-        case ast.Lt():
-            return bool(left < right)
-        case ast.LtE():
-            return bool(left <= right)
-        case ast.Gt():
-            return bool(left > right)
-    return bool(left >= right)
+    kind = type(operator)
+    if kind in _ORDER:
+        if type(left) is not int or type(right) is not int:
+            flat(left), flat(right)
+        return bool(_ORDER[kind](left, right))
+    if kind in (ast.Eq, ast.NotEq):
+        return same(left, right) is (kind is ast.Eq)
+    if kind in (ast.Is, ast.IsNot):
+        return (left is right) is (kind is ast.Is)
+    return _within(left, right) is (kind is ast.In)
 
 
 def _within(item: Any, holder: Any) -> bool:
@@ -319,6 +312,9 @@ def _shift_left(left: Any, right: Any) -> Any:
     return left << right
 
 
+_ORDER: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Lt: lambda a, b: a < b, ast.LtE: lambda a, b: a <= b, ast.Gt: lambda a, b: a > b, ast.GtE: lambda a, b: a >= b,
+}  # fmt: skip
 _OPERATE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: _add, ast.Sub: lambda a, b: a - b, ast.Mult: _multiply, ast.Div: lambda a, b: a / b,
     ast.FloorDiv: lambda a, b: a // b, ast.Mod: _modulo, ast.Pow: _power, ast.LShift: _shift_left,
