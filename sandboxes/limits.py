@@ -184,6 +184,12 @@ class Group:
         for folder in dict.fromkeys(self.folders.values()):
             _remove(folder, time.monotonic() + _PATIENCE_S)
 
+    def await_removal(self) -> None:
+        """Wait until somebody else, whose group it is, has removed it; in vain for a while is no trouble."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while any(folder.exists() for folder in self.folders.values()) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
     def _processes(self) -> set[int]:
         # 0 stands for a process of a foreign pid namespace, and would mean our own process group to kill().
         return {int(word) for file in self.joins for word in _words(file) if word != "0"}

@@ -109,15 +109,17 @@ def open_rootless(spec: SandboxSpec, before: tuple[str, ...], stack: ExitStack) 
     """
     path = base_folder()
     command = [*before, "unshare", "--user", "--map-root-user", "--mount", "/bin/sh"]
-    launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=_launcher_environment())
-    _later(stack, launch.close)
-    launch.await_line(_READY_S)
+    with ExitStack() as started:
+        launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=_launcher_environment())
+        _later(started, launch.close)
+        launch.await_line(_READY_S)
+        if group := group_of(launch.pid):
+            _later(stack, group.await_removal)
+        stack.push(started.pop_all())  # so that the launcher is closed first
     folder, workspace = _opened(stack, os.open(f"/proc/{launch.pid}/root{path}", _FOLDER))
     mounts = tuple((mount.source.resolve(strict=True), mount.target) for mount in spec.mounts)
-    group = group_of(launch.pid)
     become = (*_resource_limits(spec.limits, group), "env", "-i")
-    holds = group is not None
-    return _finish(Room(path, folder, workspace, os.geteuid(), mounts, launch, become, group, holds))
+    return _finish(Room(path, folder, workspace, os.geteuid(), mounts, launch, become, group, group is not None))
 
 
 def _resource_limits(limits: Limits, group: Group | None) -> tuple[str, ...]:
