@@ -145,7 +145,7 @@ def test_many_files_are_rejected_before_they_are_all_listed(folder, tmp_path) ->
     began = time.process_time()
     with pytest.raises(WorkspaceRejected, match="more than 1000"):
         read_folder(folder, BOUNDS)
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 1.0
 
 
 def test_a_tree_deeper_than_pythons_stack_is_rejected(folder, tmp_path, monkeypatch, request) -> None:

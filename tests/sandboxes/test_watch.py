@@ -52,7 +52,7 @@ def test_follow_goes_on_after_the_output_is_closed(started) -> None:
     began = time.process_time()
     assert not follow(ended, {process.stdout.fileno(): lambda _: None}, deadline=Deadline(30), at_deadline=process.kill)
     assert process.wait() == 3
-    assert time.process_time() - began < 0.05  # it did not spin on the closed pipe
+    assert time.process_time() - began < 0.2  # it did not spin on the closed pipe
 
 
 def test_follow_calls_once_at_the_deadline(started) -> None:
