@@ -142,7 +142,7 @@ class RunState:
         return {
             "nodes": [(node.parent, node.tree) for node in self.nodes],
             "evaluations": [(e.job, e.node, e.split, e.task, e.repeat, e.outcome, e.cause) for e in self.evaluations],
-            "failed_expansions": [(e.job, e.node, e.kind, e.reason) for e in self.failed_expansions],
+            "failed_expansions": [(e.job, e.node, e.kind, e.reason.partition(":")[0]) for e in self.failed_expansions],
             "candidates": self.candidates,
             "winner": self.winner,
         }

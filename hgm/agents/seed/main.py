@@ -29,7 +29,13 @@ def self_test():
 
     here = os.path.dirname(os.path.abspath(__file__))
     suite = unittest.defaultTestLoader.discover(os.path.join(here, "tests"))
-    return 0 if unittest.TextTestRunner(verbosity=0).run(suite).wasSuccessful() else 1
+    result = unittest.TestResult()
+    suite.run(result)
+    bad = result.errors + result.failures
+    for test, trouble in bad:
+        print("%s\n%s" % (test.id(), trouble))
+    print("%d of %d tests passed" % (result.testsRun - len(bad), result.testsRun))
+    return 0 if result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":
