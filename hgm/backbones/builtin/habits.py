@@ -7,6 +7,7 @@ good: a line makes the model do, or not do, one thing on one occasion. The edito
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from random import Random
 
 MAX_LINES = 80
@@ -114,7 +115,8 @@ class Rule:
     """False for "do not"."""
 
 
-def read_rules(text: str) -> tuple[list[Rule], int]:
+@lru_cache(maxsize=64)
+def read_rules(text: str) -> tuple[tuple[Rule, ...], int]:
     """The rules that a text contains, in its order, and how many lines it asks the reader to heed."""
     lines = [line.strip(" -*#>\t").lower() for line in _SPLIT.split(text)]
     lines = [line[:300] for line in lines if len(line) > 3][:MAX_LINES]
@@ -125,10 +127,10 @@ def read_rules(text: str) -> tuple[list[Rule], int]:
             rules.append(rule)
         if rest and (other := _rule(rest)):
             rules.append(Rule(other.act, other.when, wanted=False))
-    return rules, len(lines)
+    return tuple(rules), len(lines)
 
 
-def heeded(rules: list[Rule], lines: int, rng: Random) -> list[Rule]:
+def heeded(rules: tuple[Rule, ...], lines: int, rng: Random) -> list[Rule]:
     """Those that are followed this time."""
     chance = 0.95 / (1.0 + (lines / HALF) ** 2)
     return [rule for rule in rules if rng.random() < chance]

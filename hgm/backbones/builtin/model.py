@@ -24,7 +24,7 @@ def answer(request: Request) -> Reply:
         return Reply("I can do nothing here without tools.")
     rules, lines = habits.read_rules(told)
     known = conversation.read(request)
-    turn = solver.Turn(request, known, box, habits.heeded(rules, lines, rng), rng)
+    turn = solver.Turn(request, known, box, habits.heeded(rules, lines, rng), rng, told=lines > 0)
     if _OWN_CODE.search(told + conversation.statement(request.messages)):
         return editor.act(turn)
     return solver.act(turn)

@@ -4,6 +4,7 @@ and unittest."""
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 MAX_FAILURES = 30
@@ -72,8 +73,9 @@ class _Reading:
         self.places, self.raised = [], ""
 
 
+@lru_cache(maxsize=512)
 def read_report(text: str) -> Report | None:
-    """The report that a text contains, if it contains one."""
+    """The report that a text contains, if it contains one. A conversation shows the same ones in every request."""
     if not re.search(r"^FAIL|passed\b|failed\b|^Ran \d|^E  |^OK$|Error", text, re.MULTILINE):
         return None
     reading = _Reading()

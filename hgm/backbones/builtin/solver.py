@@ -18,6 +18,8 @@ TEST_AFTER = 0.6
 UNDO = 0.5
 ACT = 0.97
 """Without a line about changing files, it sometimes only talks."""
+ACT_UNTOLD = 0.7
+"""Told nothing about how to work, it talks a lot."""
 STOP_UNTESTED = 0.25
 GIVE_UP = 0.025
 """Per edit that it sees behind it."""
@@ -37,6 +39,8 @@ class Turn:
     box: toolbox.Toolbox
     rules: list[Rule]
     rng: Random
+    told: bool = True
+    """Whether anything is said about how to work."""
 
     def occasion(self, when: When) -> bool:
         """Whether an occasion of a line is now."""
@@ -67,7 +71,7 @@ class Turn:
 def act(turn: Turn) -> Reply:
     """The next step."""
     known = turn.known
-    if not turn.chance(Act.EDIT, ACT):
+    if not turn.chance(Act.EDIT, ACT if turn.told else ACT_UNTOLD):
         return Reply("I would look for the mistake in the condition or in the bounds.")
     if known.fresh and known.report is not None and known.report.green and known.applied:
         return toolbox.finish(turn.box, "All tests pass.")
@@ -150,7 +154,7 @@ def _edit(turn: Turn) -> Reply:
     mind = repair.Mind(
         focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
         care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
-        imagined={True: 130, None: 90, False: 30}[turn.asked(Act.FOCUS)],
+        imagined={True: 60, None: 40, False: 15}[turn.asked(Act.FOCUS)],
     )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:

@@ -26,12 +26,12 @@ from hgm.backbones.builtin.habits import Act, Rule, When, heeded, read_rules, wr
     ],
 )
 def test_a_line_is_an_act_an_occasion_and_a_wish(line, rule):
-    assert read_rules(line) == ([rule] if rule else [], 1)
+    assert read_rules(line) == ((rule,) if rule else (), 1)
 
 
 def test_an_occasion_may_come_first():
     rules, _ = read_rules("If a test still fails, revert your last change.")
-    assert rules == [Rule(Act.UNDO, When.TEST_FAILED, True)]
+    assert rules == (Rule(Act.UNDO, When.TEST_FAILED, True),)
 
 
 def test_instead_of_forbids_what_follows():
