@@ -61,9 +61,8 @@ class Bubblewrap:
     def _room(self, spec: SandboxSpec, stack: ExitStack) -> Room:
         tools = self.tools
         if tools.drop_to_user:
-            user = slot_uid(spec.slot)
-            options = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--")
-            return open_rooted(spec, tools.hierarchy, (tools.drop_to_user, *options), stack)
+            become = tuple(word.format(uid=slot_uid(spec.slot)) for word in tools.drop_to_user)
+            return open_rooted(spec, tools.hierarchy, become, stack)
         before = tools.scopes.command(spec.run, spec.job, spec.limits) if tools.scopes else ()
         return open_rootless(spec, before, stack)
 

@@ -1,6 +1,7 @@
 """Control groups: how many processes and how much memory one sandbox may use, and what the kernel did about it.
 
-Stops: fork bombs, memory bombs (tmpfs pages included), and any process of a sandbox outliving it.
+Stops: fork bombs, memory bombs (tmpfs pages included), any process of a sandbox outliving it, and (where there is a
+cpu controller) a sandbox of many processes taking more processor time than one of few.
 Does not stop: a machine that is too small for all its sandboxes together.
 
 Both kinds of hierarchy work: v1 (one tree per controller) and v2 (one tree, in which a group that hands controllers
@@ -27,8 +28,6 @@ OWN_PROCESSES = 2
 """bubblewrap's own, inside the group: the monitor and the first process of the pid namespace."""
 SMALLEST_MEMORY_MB = 16
 _NEEDED = frozenset({"pids", "memory"})
-_CPU_WEIGHT = 25
-"""Percent of an ordinary group's share: a busy sandbox must not starve the controller and the gateway."""
 _PATIENCE_S = 5.0
 
 
@@ -145,8 +144,10 @@ class Group:
 
     @property
     def joins(self) -> tuple[Path, ...]:
-        """Files that a process writes its own id to, in order to come under every limit."""
-        return tuple(dict.fromkeys(folder / "cgroup.procs" for folder in self.folders.values()))
+        """Files that a process of one thread writes a 0 to, in order to come under every limit."""
+        # Moving one thread, where that is possible, spares the kernel 10 ms of waiting for all processors.
+        file = "tasks" if self.version == 1 else "cgroup.procs"
+        return tuple(dict.fromkeys(folder / file for folder in self.folders.values()))
 
     def events(self) -> Events:
         """What the kernel did to this group so far; zeros once it is gone."""
@@ -192,7 +193,8 @@ class Group:
 
     def _processes(self) -> set[int]:
         # 0 stands for a process of a foreign pid namespace, and would mean our own process group to kill().
-        return {int(word) for file in self.joins for word in _words(file) if word != "0"}
+        files = {folder / "cgroup.procs" for folder in self.folders.values()}
+        return {int(word) for file in files for word in _words(file) if word != "0"}
 
 
 def make_group(hierarchy: Hierarchy, run: str, job: str, limits: Limits) -> Group:
@@ -238,9 +240,6 @@ def _settings(group: Group, limits: Limits) -> Iterator[tuple[Path, str]]:
     else:
         yield memory / "memory.max", limit
         yield memory / "memory.swap.max", "0"
-    if cpu := group.folders.get("cpu"):
-        yield cpu / "cpu.shares", str(1024 * _CPU_WEIGHT // 100)
-        yield cpu / "cpu.weight", str(_CPU_WEIGHT)
 
 
 def _entry(file: Path, key: str) -> int:

@@ -91,14 +91,15 @@ def open_rooted(spec: SandboxSpec, hierarchy: Hierarchy | None, become: tuple[st
     folder, workspace = _opened(stack, host.do(lambda: _furnish(path, spec, uid)))
     if group:
         _later(stack, group.kill)
-    joins = "".join(f"echo $$ > {shlex.quote(str(file))} || exit\n" for file in (group.joins if group else ()))
+    joins = "".join(f"echo 0 > {shlex.quote(str(file))} || exit\n" for file in (group.joins if group else ()))
     launch = Launch(host, ["/bin/sh"], joins, env={})
     _later(stack, launch.close)
     mounts = tuple((path / str(number), mount.target) for number, mount in enumerate(spec.mounts))
     if group:
         launch.limit(resource.RLIMIT_CORE, _NO_DUMP)
     else:
-        become = (*become, *_resource_limits(spec.limits, group))
+        # In a user namespace of its own the number of processes is counted for this sandbox alone.
+        become = (*become, "unshare", "--user", "--map-current-user", *_resource_limits(spec.limits, group))
     return _finish(Room(path, folder, workspace, uid, mounts, launch, become, group))
 
 

@@ -505,7 +505,7 @@ for _ in range(4):
     def test_a_childs_death_by_memory_is_not_the_commands(self, provider) -> None:
         found = run(
             provider,
-            *("/bin/sh", "-c", f"{provider.python} -c 'data = b\"x\" * (400 << 20)'; echo went on; exit 5"),
+            *("/bin/sh", "-c", f"{provider.python} -c 'data = b\"x\" * (400 << 20)'; echo went on; sleep 0.5; exit 5"),
             memory_mb=100,
         )
         assert (found.end, found.status) == (End.EXITED, 5)

@@ -1,6 +1,8 @@
 import os
+import shutil
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -8,23 +10,26 @@ from hgm.errors import ConfigError, SandboxError
 from sandboxes import discovery
 from sandboxes.base import SandboxProvider
 from sandboxes.choose import available, choose, switched_off
-from sandboxes.discovery import find_bubblewrap, find_python, find_tools
+from sandboxes.discovery import find_bubblewrap, find_python, find_tools, find_way_down
 from sandboxes.limits import find_hierarchy
 
 
 @pytest.fixture
-def programs(tmp_path, monkeypatch):
+def programs(monkeypatch):
     """Puts programs of ours in place of the machine's."""
-    monkeypatch.setattr(discovery, "TOOLS_PATH", str(tmp_path))
-    find_tools.cache_clear()
+    with TemporaryDirectory(prefix="hgm-test-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(discovery, "TOOLS_PATH", folder)
+        find_tools.cache_clear()
 
-    def install(name: str, script: str) -> Path:
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
-        return tmp_path / name
+        def install(name: str, script: str) -> Path:
+            path = Path(folder, name)
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+            return path
 
-    yield install
-    find_tools.cache_clear()
+        yield install
+        find_tools.cache_clear()
 
 
 @pytest.mark.needs("bubblewrap")
@@ -62,9 +67,26 @@ def test_a_bubblewrap_that_fails_is_told_with_its_own_words(programs) -> None:
     programs(
         "bwrap", '[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit; echo "setting up uid map: no" >&2; exit 1'
     )
-    programs("setpriv", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
+    programs("chroot", f'exec {shutil.which("chroot", path="/usr/bin:/usr/sbin:/bin:/sbin")} "$@"')
     with pytest.raises(ConfigError, match=r"never started.*setting up uid map: no"):
         choose("auto")
+
+
+@pytest.mark.needs("root")
+@pytest.mark.parametrize("script", ["exit 1", 'while [ "${1#-}" != "$1" ]; do shift; done; shift; exec "$@"'])
+def test_a_way_down_that_leaves_rights_is_not_taken(programs, script) -> None:
+    programs("chroot", script)
+    with pytest.raises(SandboxError, match="gives up root"):
+        find_way_down()
+
+
+@pytest.mark.needs("root")
+def test_the_other_way_down_is_taken(programs) -> None:
+    real = shutil.which("setpriv")
+    if real is None:
+        pytest.skip("setpriv is not installed (apt-get install util-linux)")
+    programs("setpriv", f'exec {real} "$@"')
+    assert find_way_down()[0].endswith("/setpriv")
 
 
 def test_the_python_for_inside_lies_below_usr() -> None:
