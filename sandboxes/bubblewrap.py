@@ -8,7 +8,8 @@ Stops:
 - using more memory, processes, disk or files than allowed; printing more than is kept
 - outliving the command, the deadline or the host process, also as a daemon and after its kill -9
 Does not stop:
-- as a user without systemd's user manager: memory is limited per process only (`available()` tells)
+- without control groups (a user whose systemd does not limit, a container's root): memory is limited per process, and
+  a death by it looks like any other; `sandboxes.choose.available` tells which it is
 - using all the processor time there is, until the deadline
 - a hole in the kernel: all sandboxes share the host's
 - reading what every process may know: kernel version, processor, load, names of mounted folders
