@@ -5,15 +5,15 @@ import shlex
 
 import tools
 
-MAX_STEPS = 20  # how many times the model is asked
-KEEP = 12  # how many of the latest messages it gets to see, beside the first two
+MAX_STEPS = 16  # how many times the model is asked
+KEEP = 10  # how many of the latest messages it gets to see, beside the first two
 MAX_REMINDERS = 2  # how many times it is sent back to work when the tests fail
 
 
 def work(task, model):
     """Talk with the model until it stops calling tools or the steps run out."""
+    tools.TEST_COMMAND = task.get("test_command", [])
     messages = opening(task)
-    test_command = shlex.join(task.get("test_command", []))
     reminders = 0
     for _step in range(MAX_STEPS):
         reply = model.chat(recent(messages), tools.SCHEMAS)
@@ -22,8 +22,8 @@ def work(task, model):
         for call in calls:
             messages.append(answer(call))
         if not calls:
-            report, failed = tools.run_tests(test_command)
-            if not failed or reminders >= MAX_REMINDERS:
+            report = tools.run_tests()
+            if not report or reminders >= MAX_REMINDERS:
                 break
             reminders += 1
             messages.append({"role": "user", "content": "The tests fail:\n" + report})
@@ -33,8 +33,8 @@ def work(task, model):
 def opening(task):
     """The first two messages: how to work, and what to do."""
     statement = task["statement"]
-    if task.get("test_command"):
-        statement += "\n\nCommand for the tests: " + shlex.join(task["test_command"])
+    if tools.TEST_COMMAND:
+        statement += "\n\nCommand for the tests: " + shlex.join(tools.TEST_COMMAND)
     return [
         {"role": "system", "content": prompt(task.get("kind", "solve"))},
         {"role": "user", "content": statement},
@@ -42,10 +42,13 @@ def opening(task):
 
 
 def prompt(kind):
-    """The text of prompts/<kind>.md."""
+    """The text of prompts/<kind>.md, then the rules for all kinds of work."""
     here = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(here, "prompts", kind + ".md"), encoding="utf-8") as file:
-        return file.read()
+    text = ""
+    for name in (kind, "rules"):
+        with open(os.path.join(here, "prompts", name + ".md"), encoding="utf-8") as file:
+            text += file.read() + "\n"
+    return text
 
 
 def recent(messages):

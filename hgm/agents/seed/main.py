@@ -16,26 +16,14 @@ TASK = "/hgm/task.json"
 
 def main(arguments):
     if "--self-test" in arguments:
-        return self_test()
+        from tests import run
+
+        return run.all_tests()
     with open(TASK, encoding="utf-8") as file:
         task = json.load(file)
     model = client.Client(os.environ["HGM_SOCKET"], os.environ["HGM_TOKEN"])
     loop.work(task, model)
     return 0
-
-
-def self_test():
-    import unittest
-
-    here = os.path.dirname(os.path.abspath(__file__))
-    suite = unittest.defaultTestLoader.discover(os.path.join(here, "tests"))
-    result = unittest.TestResult()
-    suite.run(result)
-    bad = result.errors + result.failures
-    for test, trouble in bad:
-        print("%s\n%s" % (test.id(), trouble))
-    print("%d of %d tests passed" % (result.testsRun - len(bad), result.testsRun))
-    return 0 if result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":

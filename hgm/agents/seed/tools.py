@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 
 MAX_OUTPUT = 1500  # characters of a tool's output that the model gets to see
 TIMEOUT = 10  # seconds for one command
 
+TEST_COMMAND = []  # of the task, if it has tests
 UNDO = []  # (path, text before the edit), the latest edit last
 
 
@@ -56,10 +58,10 @@ def write(path, text):
         file.write(text)
 
 
-def run_tests(command):
-    """Run the tests: the report, and whether they failed."""
-    output, status = run(command)
-    return shorten(output), status != 0
+def run_tests():
+    """Run the tests of the task; the report if they fail, else nothing."""
+    output, status = run(shlex.join(TEST_COMMAND))
+    return shorten(output) if status != 0 else ""
 
 
 def run(command):

@@ -17,7 +17,7 @@ from hgm.backbones.builtin.wire import Reply
 
 GENERIC = 0.55
 """Share of proposals for which the brief plays no part."""
-MORE = 0.35
+MORE = 0.5
 """Chance of a further change after one."""
 MOST = 3
 FILES = 3
@@ -71,19 +71,19 @@ def propose(turn: Turn) -> Edit | None:
     """One change to the files in sight."""
     rng = turn.rng
     brief = "" if rng.random() < GENERIC else conversation.statement(turn.request.messages)
-    return draw({path: sheet for path, sheet in turn.known.files.items() if _editable(path)}, brief, rng)
+    files = {path: sheet for path, sheet in turn.known.files.items() if _editable(path)}
+    return draw(files, brief, rng, others=tuple(turn.known.listed))
 
 
-def draw(files: dict[str, Sheet], brief: str, rng: Random) -> Edit | None:
-    """One change of the grammar; an empty brief weighs all places alike."""
-    wanted = words(brief) - _STOP_WORDS
+def draw(files: dict[str, Sheet], brief: str, rng: Random, others: tuple[str, ...] = ()) -> Edit | None:
+    """One change of the grammar; an empty brief weighs all places alike. `others`: paths of files not in sight."""
+    wanted = words(_observed(brief)) - _STOP_WORDS
     pool: dict[str, list[tuple[str, Source | None, str, Candidate]]] = {}
-    elsewhere = tuple(
-        (path.rpartition("/")[2].removesuffix(".py"), selfedit.functions(part))
-        for path, sheet in files.items()
-        if _CODE.search(path)
-        for part in sheet.parts
-    )
+    defined: dict[str, tuple[selfedit.Function, ...]] = {_module(path): () for path in others if _CODE.search(path)}
+    for path, sheet in files.items():
+        for part in sheet.parts if _CODE.search(path) else ():
+            defined[_module(path)] = (*defined.get(_module(path), ()), *selfedit.functions(part))
+    elsewhere = tuple(sorted(defined.items()))
     for path, sheet in files.items():
         for part in sheet.parts:
             if _CODE.search(path):
@@ -101,10 +101,22 @@ def draw(files: dict[str, Sheet], brief: str, rng: Random) -> Edit | None:
         path, source, text, candidate = rng.choices(pool[group], chances)[0]
         if source is not None and tree_after(source, candidate) is None:
             continue
+        if not files[path].complete and candidate.end >= len(text.rstrip()):
+            continue  # what is changed may go on where the file is not in sight
         texts = unique(files[path].parts, text, candidate)
         if texts is not None and texts[0] != texts[1]:
             return Edit(path, *texts)
     return None
+
+
+def _module(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".py")
+
+
+def _observed(brief: str) -> str:
+    """What a brief says about the agent: its quoted lines, if it quotes."""
+    quoted = [line for line in brief.splitlines() if line.startswith(("|", ">"))]
+    return "\n".join(quoted) or brief
 
 
 def words(text: str) -> set[str]:

@@ -16,8 +16,9 @@ from hgm.backbones.builtin import habits, mutations, statements
 from hgm.backbones.builtin.source import Candidate, Source, parse
 
 GROUPS = {
-    "constants": 3.0, "conditions": 2.0, "order": 1.0, "deletion": 1.0, "repetition": 0.5, "calls": 2.0,
-    "expressions": 1.5, "line.insert": 3.0, "line.delete": 1.0, "line.swap": 0.5, "line.double": 0.5,
+    "constants": 3.0, "conditions": 2.0, "order": 1.0, "deletion": 1.0, "repetition": 0.5, "call.add": 1.0,
+    "call.join": 1.5, "call.other": 1.0, "expressions": 1.0, "line.insert": 3.0, "line.delete": 1.0, "line.swap": 0.5,
+    "line.double": 0.5,
 }  # fmt: skip
 """How often each group is drawn."""
 
@@ -27,7 +28,7 @@ _OF_KIND = {
     "cmp.in": "conditions", "branch.kind": "conditions", "stmt.swap": "order", "stmt.move": "order",
     "stmt.delete": "deletion", "stmt.jump": "order", "bound.slice": "expressions", "bound.step": "expressions",
     "name.swap": "expressions", "arith.op": "expressions", "call.swap": "expressions", "call.drop": "expressions",
-    "call.unwrap": "calls", "stmt.update": "expressions",
+    "call.unwrap": "call.other", "stmt.update": "expressions",
 }  # fmt: skip
 MAX_FUNCTIONS = 12
 MAX_CALLS = 600
@@ -37,15 +38,15 @@ class Function(NamedTuple):
     """A function that code may call."""
 
     name: str
-    arity: int
-    """How many arguments it needs."""
+    needs: tuple[str, ...]
+    """The parameters that have no default."""
 
 
 def functions(text: str) -> tuple[Function, ...]:
     """What a text defines at its top."""
     source = parse(text)
     return tuple(
-        Function(node.name, len(node.args.args) - len(node.args.defaults))
+        Function(node.name, tuple(a.arg for a in node.args.args[: len(node.args.args) - len(node.args.defaults)]))
         for node in (source.tree.body if source else ())
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("__")
     )[:MAX_FUNCTIONS]
@@ -55,7 +56,10 @@ def functions(text: str) -> tuple[Function, ...]:
 def code_changes(
     text: str, elsewhere: tuple[tuple[str, tuple[Function, ...]], ...] = ()
 ) -> tuple[Source, dict[str, list[Candidate]]] | None:
-    """Group -> changes, for a text that is Python at least at its beginning; `elsewhere`: other modules' functions."""
+    """Group -> changes, for a text that is Python at least at its beginning.
+
+    `elsewhere`: the agent's other modules, and those of their functions that are in sight.
+    """
     source = parse(text)
     if source is None:
         return None
@@ -122,7 +126,7 @@ def _doubled(source: Source) -> Iterator[mutations.Change]:
 
 
 def _calls(source: Source, known: tuple[Function, ...]) -> Iterator[mutations.Change]:
-    """Calls to functions that exist, with names in scope where they are put."""
+    """Calls to functions of the agent, with names in scope where they are put."""
     made = 0
     for function in source.nodes:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -131,46 +135,51 @@ def _calls(source: Source, known: tuple[Function, ...]) -> Iterator[mutations.Ch
         for node in source.inside(*function.body):
             if not isinstance(node, (ast.Expr, ast.Assign, ast.AugAssign)) or made > MAX_CALLS:
                 continue
-            start, end = statements.lines(node, node, source)
-            margin = " " * node.col_offset
-            for name, arity in known:
-                for arguments in _arguments(names, arity):
-                    made += 1
-                    yield end, end, f"\n{margin}{name}({arguments})", "calls"
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                target = node.targets[0].id
-                for name, arity in known:
-                    if arity == 1:
-                        yield end, end, f"\n{margin}{target} = {name}({target})", "calls"
-                    for arguments in _arguments(names, arity)[:3]:
-                        yield end, end, f"\n{margin}{target} += {name}({arguments})", "calls"
+            end = statements.lines(node, node, source)[1]
+            margin = "\n" + " " * node.col_offset
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            for callee in known:
+                call = _call(callee, names)
+                if call is None:
+                    continue
+                made += 1
+                yield end, end, f"{margin}{call}", "call.add"
+                if isinstance(target, ast.Name):
+                    yield end, end, f"{margin}{target.id} += {call}", "call.join"
+                    if len(callee.needs) == 1:
+                        yield end, end, f"{margin}{target.id} = {callee.name}({target.id})", "call.join"
     for node in source.nodes:
         if isinstance(node, ast.Call) and (text := source.of(node.func)) in dict(known):
             start, _ = source.span(node.func)
-            for name, arity in known:
-                if name != text and arity == len(node.args):
-                    yield start, start + len(text), name, "calls"
+            for callee in known:
+                if callee.name != text and len(callee.needs) == len(node.args):
+                    yield start, start + len(text), callee.name, "call.other"
 
 
 def _imported(source: Source, elsewhere: tuple[tuple[str, tuple[Function, ...]], ...]) -> Iterator[Function]:
-    """Functions of modules that the file imports: those it calls, and those that other files in sight define."""
+    """Functions of the agent's modules that the file imports: those in sight, and those that it calls already."""
     modules = {a.asname or a.name for node in source.tree.body if isinstance(node, ast.Import) for a in node.names}
-    found: dict[str, int] = {}
+    own = dict(elsewhere)
+    found: dict[str, tuple[str, ...]] = {}
     for node in source.nodes:
         called = node.func if isinstance(node, ast.Call) else None
-        if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
-            continue
-        if isinstance(node, ast.Call) and called.value.id in modules:
-            found.setdefault(source.of(called), len(node.args))
-    for module, defined in elsewhere:
-        if module in modules:
-            found.update((f"{module}.{function.name}", function.arity) for function in defined)
-    return (Function(name, arity) for name, arity in found.items())
+        holder = called.value if isinstance(called, ast.Attribute) else None
+        if isinstance(holder, ast.Name) and holder.id in modules & own.keys() and isinstance(node, ast.Call):
+            found[source.of(node.func)] = ("",) * len(node.args)
+    for module in modules & own.keys():
+        found.update((f"{module}.{function.name}", function.needs) for function in own[module])
+    return (Function(name, needs) for name, needs in sorted(found.items()))
 
 
-def _arguments(names: list[str], arity: int) -> list[str]:
-    if arity == 0:
-        return [""]
-    if arity == 1:
-        return names[:6]
-    return [", ".join(names[place : place + arity]) for place in range(min(4, len(names) - arity + 1))]
+def _call(callee: Function, names: list[str]) -> str | None:
+    """A call with a name in scope for each parameter: of the same name, else any other; None if there are too few."""
+    rest = [name for name in names if name not in callee.needs]
+    chosen = []
+    for need in callee.needs:
+        if need in names:
+            chosen.append(need)
+        elif rest:
+            chosen.append(rest.pop(0))
+        else:
+            return None
+    return f"{callee.name}({', '.join(chosen)})"

@@ -21,7 +21,7 @@ ACT = 0.97
 ACT_UNTOLD = 0.7
 """Told nothing about how to work, it talks a lot."""
 STOP_UNTESTED = 0.25
-GIVE_UP = 0.025
+GIVE_UP = 0.01
 """Per edit that it sees behind it."""
 _TEST_COMMAND = re.compile(
     r"(?:^|[\s`:])((?:python3?|pytest|make|node|npm|go|cargo)\b[^`\n]{0,80}\b(?:check|test|tests|unittest|pytest)\b[^`\n]{0,60})",

@@ -57,6 +57,7 @@ class LoopTest(unittest.TestCase):
         model = Script(*[say("bash", command="true") for _ in range(40)])
         loop.work({"kind": "solve", "statement": "Wait."}, model)
         for messages in model.asked:
-            for before, message in zip(messages, messages[1:]):
+            for place, message in enumerate(messages):
                 if message["role"] == "tool":
+                    before = messages[place - 1]
                     self.assertTrue(before.get("tool_calls") or before["role"] == "tool")
