@@ -154,7 +154,7 @@ def _edit(turn: Turn) -> Reply:
     mind = repair.Mind(
         focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
         care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
-        imagined={True: 60, None: 40, False: 15}[turn.asked(Act.FOCUS)],
+        imagined={True: 200, None: 40, False: 8}[turn.asked(Act.FOCUS)],
     )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:
