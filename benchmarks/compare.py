@@ -32,11 +32,11 @@ ARMS = ("hgm", "greedy", "random", "flat_children", "placebo")
 def main() -> None:
     args = arguments()
     if not args.report:
-        for seed in range(args.seeds):
-            for arm in ARMS:
-                search(args, arm, seed)
-                if args.quixbugs:
-                    quixbugs(args, arm, seed)
+        pairs = [(arm, seed) for seed in range(args.seeds) for arm in ARMS]
+        for arm, seed in pairs:
+            search(args, arm, seed)
+        for arm, seed in pairs if args.quixbugs else []:
+            quixbugs(args, arm, seed)
     rows = [
         row(args.runs_dir, arm, seed) for arm in ARMS for seed in range(args.seeds) if there(args.runs_dir, arm, seed)
     ]

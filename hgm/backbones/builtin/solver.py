@@ -18,7 +18,7 @@ TEST_AFTER = 0.6
 UNDO = 0.5
 ACT = 0.97
 """Without a line about changing files, it sometimes only talks."""
-ACT_UNTOLD = 0.7
+ACT_UNTOLD = 0.6
 """Told nothing about how to work, it talks a lot."""
 STOP_UNTESTED = 0.25
 GIVE_UP = 0.01
@@ -154,7 +154,7 @@ def _edit(turn: Turn) -> Reply:
     mind = repair.Mind(
         focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
         care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
-        imagined={True: 200, None: 40, False: 8}[turn.asked(Act.FOCUS)],
+        imagined={True: 250, None: 70, False: 10}[turn.asked(Act.FOCUS)],
     )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:
