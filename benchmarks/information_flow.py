@@ -1,10 +1,10 @@
 """What the builtin backbone lives on: the seed agent with one source of information taken away at a time.
 
-usage: python benchmarks/information_flow.py [--tasks 60] [--split dev] [--seed 0] [--save FILE]
+usage: python benchmarks/information_flow.py [--tasks 60] [--repeats 6] [--split dev] [--seed 0] [--save FILE]
 
 Each row is a copy of the seed agent with a few lines added: its tools answer with noise, the visible tests are gone,
 prompt and statement are empty, or the model sees one message of the history. Each must lower the solve rate; all four
-together must make it 0. Same tasks, same model seeds, real sandboxes.
+together must make it 0. Same tasks, same model seeds, real sandboxes; gains against the seed agent are paired by task.
 """
 
 import argparse
@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import mean
 
 from hgm.agents_by_name import BUNDLED
+from trees.statistics import paired_gain_interval
 
 NOISE = """
 import random
@@ -56,34 +58,47 @@ ROWS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--split", default="dev")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path)
     args = parser.parse_args()
-    found = {}
-    print(f"| {args.tasks} {args.split} tasks | solved | 95 % |\n|---|---|---|")
+    found: dict[str, dict[str, object]] = {}
+    rates: dict[str, dict[str, float]] = {}
+    print(
+        f"| {args.tasks} {args.split} tasks, {args.repeats} repeats | solved | against the seed agent, points [95 %] |"
+    )
+    print("|---|---|---|")
     for name, lines in ROWS.items():
-        found[name] = measured(lines, args)
-        low, high = found[name]["interval"]
-        print(
-            f"| {name} | {100 * found[name]['pass_rate']:.0f} % | {100 * low:.0f} to {100 * high:.0f} % |", flush=True
-        )
+        rates[name] = solve_rates(lines, args)
+        gain = paired_gain_interval(*([list(rates[arm].values()) for arm in ("seed agent", name)]))
+        found[name] = {"pass_rate": mean(rates[name].values()), "gain": gain.mean, "interval": [gain.low, gain.high]}
+        against = "" if not lines else f"{100 * gain.mean:+.0f} [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
+        print(f"| {name} | {100 * mean(rates[name].values()):.0f} % | {against} |", flush=True)
     if args.save:
-        args.save.write_text(json.dumps(found, indent=1) + "\n")
+        args.save.write_text(
+            json.dumps({"tasks": args.tasks, "repeats": args.repeats, "split": args.split, "rows": found}, indent=1)
+            + "\n"
+        )
 
 
-def measured(lines: str, args: argparse.Namespace) -> dict[str, object]:
-    """The result of one altered seed agent."""
+def solve_rates(lines: str, args: argparse.Namespace) -> dict[str, float]:
+    """Task -> pass rate of one altered seed agent, in one order for all agents."""
     with tempfile.TemporaryDirectory(prefix="hgm-flow-") as place:
         agent, out = Path(place) / "agent", Path(place) / "result.json"
         shutil.copytree(BUNDLED / "seed", agent, ignore=shutil.ignore_patterns("__pycache__"))
         with (agent / "loop.py").open("a") as code:
             code.write(lines)
         command = [sys.executable, "-m", "hgm", "evaluate", str(agent), "--quiet", "--json", str(out)]
-        command += ["--split", args.split, "--limit", str(args.tasks), "--seed", str(args.seed)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        result = json.loads(out.read_text())
-        return {key: result[key] for key in ("passed", "measured", "pass_rate", "interval")}
+        command += ["--split", args.split, "--limit", str(args.tasks), "--repeats", str(args.repeats)]
+        subprocess.run([*command, "--seed", str(args.seed)], check=True, stdout=subprocess.DEVNULL)
+        evaluations = json.loads(out.read_text())["evaluations"]
+    outcomes: dict[str, list[bool]] = {}
+    for item in evaluations:
+        if item["outcome"] == "unmeasured":
+            sys.exit(f"{item['task']} could not be measured: {item['cause']}")
+        outcomes.setdefault(item["task"], []).append(item["outcome"] == "passed")
+    return {task: mean(passed) for task, passed in sorted(outcomes.items())}
 
 
 if __name__ == "__main__":
