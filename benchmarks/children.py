@@ -117,7 +117,7 @@ def figures(state: RunState) -> dict[str, object]:
         "best_passes": max(scores),
         "shares": {name: kinds.count(name) / len(kinds) for name in ("helpful", "neutral", "harmful", "broken")},
         "rejected": len(state.failed_expansions),
-        "rank_correlation": float(spearmanr(*zip(*pairs, strict=True)).statistic),
+        "rank_correlation": float(spearmanr(pairs).statistic) if len(pairs) > 2 else None,
         "nodes_with_descendants": len(pairs),
     }
 

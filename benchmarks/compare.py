@@ -1,12 +1,12 @@
 """Search policies at equal cost: what each one's winner is worth on tasks that no search has seen.
 
 usage: python benchmarks/compare.py --runs-dir DIR [--budget 200] [--seeds 5] [--sealed-tasks 40]
-                                    [--quixbugs FILE.jsonl] [--save FILE] [--report]
+                                    [--quixbugs FILE.jsonl] [--quixbugs-repeats 3] [--save FILE] [--report]
 
 Arms: hgm, greedy, random, flat_children, and a placebo whose editor changes a comment only. Each arm searches the
-builtin benchmark with every run seed; then winner and seed agent run on the same sealed tasks, 3 repeats each, and on
-QuixBugs, which no search here reads. The unit of an interval is the search run. Runs that are there already are resumed
-or read, so the command can be stopped and given again; --report prints what is there and starts nothing.
+builtin benchmark with every run seed; then winner and seed agent run on the same sealed tasks, 3 repeats each, and when
+all searches are done on QuixBugs, which no search here reads. The unit of an interval is the search run. Runs that are
+there already are resumed or read, so the command can be stopped and given again; --report prints what is there.
 """
 
 import argparse
@@ -44,7 +44,13 @@ def main() -> None:
     for line in lines(table):
         print(line)
     if args.save:
-        args.save.write_text(json.dumps({"budget": args.budget, "arms": table, "runs": rows}, indent=1) + "\n")
+        args.save.write_text(json.dumps(as_saved(args, table, rows), indent=1) + "\n")
+
+
+def as_saved(args: argparse.Namespace, table: dict[str, dict[str, object]], rows: list[dict[str, object]]) -> object:
+    """What --save writes."""
+    conditions = {name: vars(args)[name] for name in ("budget", "seeds", "sealed_tasks", "quixbugs_repeats")}
+    return {**conditions, "arms": table, "runs": rows}
 
 
 def arguments() -> argparse.Namespace:
@@ -54,6 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sealed-tasks", type=int, default=40)
     parser.add_argument("--quixbugs", type=Path)
+    parser.add_argument("--quixbugs-repeats", type=int, default=3)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--report", action="store_true")
     return parser.parse_args()
@@ -94,7 +101,7 @@ def quixbugs(args: argparse.Namespace, arm: str, seed: int) -> None:
         if (winner == ROOT and agent != "seed") or out.exists():
             continue
         command = ["evaluate", agent, "--benchmark", "quixbugs", "--data", str(args.quixbugs), "--split", "all"]
-        command += ["--repeats", "3", "--seed", str(seed), "--json", str(out), "--quiet"]
+        command += ["--repeats", str(args.quixbugs_repeats), "--seed", str(seed), "--json", str(out), "--quiet"]
         subprocess.run([*HGM, *command], check=True, stdout=subprocess.DEVNULL)
 
 
