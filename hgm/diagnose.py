@@ -3,8 +3,9 @@
 All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidden tests and grading output never are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from hgm.contract import self_test_command
@@ -13,7 +14,7 @@ from hgm.gateway.client import LeaseSpec
 from hgm.jobs import ExpandJob, derive_seed
 from hgm.lab import Lab
 from hgm.text import printable, quote
-from hgm.trajectories import read
+from hgm.trajectories import latest_lease
 
 BRIEF_CHARS = 2000
 _TURN_CHARS = 600
@@ -43,8 +44,8 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     Raises:
         GatewayError, BackboneError: the model's trouble.
     """
-    evidence = "\n\n".join(_evaluation(name, lab) for name in job.evidence)
-    if not evidence:
+    observed = "\n\n".join(evidence(lab.trajectories / f"{name}.jsonl.zst") for name in job.evidence)
+    if not observed:
         return GENERIC
     spec = LeaseSpec(
         job=f"{job.id}-diagnosis",
@@ -53,7 +54,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
         seed=derive_seed(job.seed, "diagnosis"),
         max_calls=2,
     )
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": evidence}]
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": observed}]
     with closing(lab.gateway.lease(spec)) as lease:
         return printable(complete(lease, messages), BRIEF_CHARS).strip() or GENERIC
 
@@ -63,9 +64,13 @@ def statement(brief: str, lab: Lab) -> str:
     return STATEMENT.format(self_test=" ".join(self_test_command(lab.manifest)), brief=quote(brief, BRIEF_CHARS))
 
 
-def _evaluation(job: str, lab: Lab) -> str:
-    """One evaluation as quoted evidence: outcome, the exchanges, the patch."""
-    records = list(read(lab.trajectories / f"{job}.jsonl.zst"))
+def evidence(trajectory: Path) -> str:
+    """One evaluation, quoted: outcome, the exchanges of its last attempt, the patch.
+
+    Raises:
+        GatewayError: the trajectory cannot be read.
+    """
+    records = latest_lease(trajectory)
     host = next((record for record in reversed(records) if record.get("event") == "host"), {})
     parts = [
         f"Outcome: {host.get('outcome', 'unknown')} {host.get('cause', '')}".strip(),
@@ -77,14 +82,23 @@ def _evaluation(job: str, lab: Lab) -> str:
     return "\n\n".join(parts)
 
 
-def _turns(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What the last request held plus the last answer: the conversation as the agent kept it."""
+def _turns(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the last request held and what came back: the conversation as the agent kept it."""
     requests = [record["request"] for record in records if record.get("event") == "call started"]
-    messages = requests[-1].get("messages", []) if requests else []
+    answers = [record["response"] for record in records if record.get("event") == "call settled"]
+    messages = [*(requests[-1].get("messages", []) if requests else []), *_answer(answers[-1] if answers else None)]
     turns = [_turn(message) for message in messages]
     if len(turns) > _TURNS:
         turns = [*turns[: _TURNS // 4], f"({len(turns) - _TURNS} turns left out)", *turns[-(_TURNS - _TURNS // 4) :]]
     return turns
+
+
+def _answer(response: Any) -> list[Mapping[str, Any]]:
+    """The message in a response of Chat Completions; none in anything else."""
+    match response:
+        case {"choices": [{"message": {} as message}, *_]}:
+            return [message]
+    return []
 
 
 def _turn(message: Mapping[str, Any]) -> str:

@@ -98,6 +98,20 @@ def read(path: Path) -> Iterator[Record]:
     yield from lines
 
 
+def latest_lease(path: Path) -> list[Record]:
+    """The part of a trajectory that belongs to the lease opened last: a job that is tried again starts over.
+
+    Raises:
+        GatewayError: it cannot be read.
+    """
+    records: list[Record] = []
+    for record in read(path):
+        if record.get("event") == "lease opened":
+            records = []
+        records.append(record)
+    return records
+
+
 def _open_for_writing(path: Path) -> BinaryIO:
     """The locked file, at its end, holding whole frames only."""
     while True:

@@ -73,7 +73,7 @@ class LiveLease:
     ) -> "LiveLease":
         """The lease as its trajectory tells it. Calls that never settled do not count; their numbers are used again."""
         lease = cls(spec, token, writer=trajectories.Writer(path, redact=redact), settings=settings)
-        for record in latest_lease(path):
+        for record in trajectories.latest_lease(path):
             lease._replay(record)
         return lease
 
@@ -182,23 +182,9 @@ def closed() -> Refusal:
     return Refusal(409, "this lease is closed", code="lease_closed")
 
 
-def latest_lease(path: Path) -> list[trajectories.Record]:
-    """The part of a trajectory that belongs to the lease opened last.
-
-    Raises:
-        GatewayError: it cannot be read.
-    """
-    records: list[trajectories.Record] = []
-    for record in trajectories.read(path):
-        if record.get("event") == "lease opened":
-            records = []
-        records.append(record)
-    return records
-
-
 def final_usage(path: Path) -> Usage | None:
     """What a closed lease has used, from its trajectory; None where none was closed."""
     if not path.exists():
         return None
-    ends = [record for record in latest_lease(path) if record.get("event") == "lease closed"]
+    ends = [record for record in trajectories.latest_lease(path) if record.get("event") == "lease closed"]
     return usage_from_json(ends[-1]["usage"]) if ends else None
