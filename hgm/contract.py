@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class Manifest(BaseModel):
     editable: tuple[str, ...] = ("**",)
     """Globs of what a child may change, beside what is frozen."""
     frozen: tuple[str, ...] = ("agent.toml",)
+    """Globs of what a child may never change. `agent.toml` is frozen whether it is named or not."""
 
 
 def read_manifest(files: Files) -> Manifest:
@@ -81,6 +83,16 @@ def _read(folder: Path) -> Files:
         return read_folder(handle, _BOUNDS).files
     finally:
         os.close(handle)
+
+
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether one of the globs fits; `*` crosses folders."""
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def may_change(manifest: Manifest, path: str) -> bool:
+    """Whether a child may differ from its parent in this file; in the manifest never, whatever it says of itself."""
+    return path != MANIFEST.decode() and matches(path, manifest.editable) and not matches(path, manifest.frozen)
 
 
 def self_test_command(manifest: Manifest) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ A gate's message goes back to the editor once (the repair turn), so it says what
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from pathlib import Path
 
 from hgm.agent_run import Assignment, run_agent, self_test
+from hgm.contract import matches, may_change
 from hgm.errors import WorkspaceRejected
 from hgm.evaluate import blame
 from hgm.gateway.client import LeaseSpec
@@ -76,17 +76,27 @@ def changed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     paths = list(_changed_paths(candidate))
     if not paths:
         return Rejection(reason="empty", message="Nothing was changed.")
-    if all(_matches(path, _DOCS + _TESTS) for path in paths):
+    if not any(map(is_code, paths)):
         return Rejection(
             reason="no-code", message="Only documentation or tests were changed; change how the agent works."
         )
     return None
 
 
+def is_code(path: str) -> bool:
+    """Whether a file is more than documentation or tests."""
+    return not matches(path, _DOCS + _TESTS)
+
+
+def shown(path: bytes) -> str:
+    """A path as the globs of a manifest and people see it."""
+    return printable(path.decode(errors="backslashreplace"))
+
+
 def allowed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
-    """Frozen files are as they were, and only editable ones differ."""
+    """The manifest and frozen files are as they were, and only editable ones differ."""
     for path in _changed_paths(candidate):
-        if _matches(path, lab.manifest.frozen) or not _matches(path, lab.manifest.editable):
+        if not may_change(lab.manifest, path):
             return Rejection(reason="frozen", message=f"{path} must stay as it was: restore it.")
     return None
 
@@ -162,11 +172,7 @@ GATES: tuple[Gate, ...] = (changed, allowed, new, keeps_contract, tests_itself, 
 def _changed_paths(candidate: Candidate) -> Iterator[str]:
     for path in sorted(candidate.parent.keys() | candidate.files.keys()):
         if candidate.parent.get(path) != candidate.files.get(path):
-            yield printable(path.decode(errors="backslashreplace"))
-
-
-def _matches(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(path, pattern) for pattern in patterns)
+            yield shown(path)
 
 
 def _checkout(candidate: Candidate, folder: Path) -> Path:
