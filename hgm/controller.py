@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evaluators.base import Benchmark
+from hgm import placebo
 from hgm import run as runs
 from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.config import SearchConfig
@@ -73,14 +74,15 @@ def prepare(config: SearchConfig, path: Path) -> Prepared:
     config = _anywhere(config)
     make_policy(config.policy.name, **config.policy.options)
     root = find_agent(config.agent, path.parent)
+    manifest = read_manifest(root)
+    if config.placebo:
+        placebo.place(root, manifest)
     if config.editor != "self":
         find_agent(config.editor, path.parent)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
     created["sandbox"] = choose(config.sandbox).name  # last: what the user wrote comes before what the machine lacks
-    return Prepared(
-        path=path, config=config, benchmark=benchmark, root=root, manifest=read_manifest(root), created=created
-    )
+    return Prepared(path=path, config=config, benchmark=benchmark, root=root, manifest=manifest, created=created)
 
 
 def start(prepared: Prepared, *, display: Display) -> Ending:

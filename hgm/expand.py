@@ -15,8 +15,9 @@ from hgm.gateway.client import LeaseSpec
 from hgm.gateway.records import Usage
 from hgm.jobs import ExpandJob, ExpansionResult, derive_seed
 from hgm.lab import Lab
+from hgm.placebo import commented
 from hgm.text import printable
-from sandboxes.base import File, Files
+from sandboxes.base import Files
 from trees.records import Expansion
 
 _TROUBLE = (SandboxError, GatewayError, BackboneError)
@@ -112,8 +113,6 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
 def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     """A child that differs from its parent by one comment."""
     parent = lab.code(job.commit)
-    path = min(path for path in parent if path.endswith(b".py"))
-    comment = f"# placebo {job.seed}\n".encode()
-    files = {**parent, path: File(parent[path].data.rstrip(b"\n") + b"\n" + comment, parent[path].mode)}
+    files = commented(parent, lab.manifest, number=job.seed)
     turn = _Turn(files=files, usage=Usage(), cause="")
     return _result(job, _refusal(job, parent, turn, lab, slot), "placebo: a comment", files, Usage())
