@@ -28,8 +28,9 @@ from trees.archive import Archive
 from trees.journal import Event, Journal
 from trees.records import Evaluate, Expand, Expansion, Policy
 
-DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}")
-"""The name of a run's directory while it is being made."""
+_DRAFT_PREFIX = ".hgm-draft-"
+DRAFT = re.compile(re.escape(_DRAFT_PREFIX) + r".+\.[a-z0-9_]{8}")
+"""The name of a run's directory while it is being made; marked, since `hgm gc` deletes what carries it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def drafted(path: Path) -> Iterator[Folder]:
         raise RunError(f"{path} exists already: continue it with `hgm resume {path.name}` or choose another --run")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT_PREFIX}{path.name}.", dir=path.parent))
     except OSError as error:
         raise RunError(
             f"{path.parent}: cannot make a run there ({error.strerror}): choose another --runs-dir"

@@ -88,15 +88,25 @@ def test_a_draft_is_removed_when_its_maker_is_dead(tmp_path: Path) -> None:
         assert DRAFT.fullmatch(draft.path.name)
         assert sweep.find(runs) == [], "its maker is at work"
         assert is_locked(draft)
-    (runs / ".dead.abcdefgh").mkdir()
-    (runs / ".dead.abcdefgh" / "lock").write_text("")
-    (runs / ".bare.abcdefgh").mkdir()
+    (runs / ".hgm-draft-dead.abcdefgh").mkdir()
+    (runs / ".hgm-draft-dead.abcdefgh" / "lock").write_text("")
+    (runs / ".hgm-draft-bare.abcdefgh").mkdir()
     (runs / ".other").mkdir()
-    assert [leaving.run for leaving in sweep.find(runs)] == [".dead.abcdefgh"], "a bare one may be just being made"
-    os.utime(runs / ".bare.abcdefgh", (0, 0))
+    assert [leaving.run for leaving in sweep.find(runs)] == [".hgm-draft-dead.abcdefgh"], (
+        "a bare one may be just being made"
+    )
+    os.utime(runs / ".hgm-draft-bare.abcdefgh", (0, 0))
     for leaving in sweep.find(runs):
         sweep.discard(leaving)
     assert sorted(os.listdir(runs)) == [".other", "new"]
+
+
+@pytest.mark.parametrize("name", [".notes.original", ".venv.disabled", ".hgm.original", ".hgm-draft-notes"])
+def test_hidden_folders_of_a_user_are_never_drafts(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "lock").write_text("")
+    os.utime(tmp_path / name, (0, 0))
+    assert sweep.find(tmp_path) == []
 
 
 def test_a_run_that_cannot_be_made_leaves_no_draft(tmp_path: Path) -> None:
