@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from hgm.config import BUILTIN
+from hgm.config import BUILTIN, default_workers
 from hgm.errors import HGMError
 from hgm.gateway.client import Gateway
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
@@ -113,7 +113,7 @@ def _sandboxes() -> Iterator[Check]:
 
 def _processors() -> Check:
     count = os.cpu_count() or 1
-    return Check(part="processors", found=f"{count}: that many workers unless --workers says otherwise")
+    return Check(part="processors", found=f"{count}: {default_workers(count)} workers unless --workers says otherwise")
 
 
 def _memory() -> Check:

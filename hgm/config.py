@@ -12,10 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hgm.errors import ConfigError
 
 BUILTIN = "builtin/rules"
+MOST_WORKERS = 64
+
+
+def default_workers(processors: int | None) -> int:
+    """How many jobs run at the same time on so many processors where nobody says."""
+    return min(processors or 1, MOST_WORKERS)
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class PolicyConfig(_Record):
@@ -64,7 +72,7 @@ class SearchConfig(_Record):
     budget: int = Field(ge=1, le=1_000_000)
     """Evaluations of the search itself; confirming and sealed evaluations come on top and are counted apart."""
     seed: int = Field(0, ge=0)
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=64)
+    workers: int = Field(default_factory=lambda: default_workers(os.cpu_count()), ge=1, le=MOST_WORKERS)
     sandbox: Literal["auto", "bubblewrap"] = "auto"
     benchmark: str = "builtin"
     """A bundled benchmark's name, or the path of a folder of tasks in Harbor's format."""
@@ -102,7 +110,12 @@ def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
     try:
         return SearchConfig.model_validate(merge(values, flags))
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(item) for item in error.errors())) from error
+        raise ConfigError(explained(error)) from error
+
+
+def explained(error: ValidationError) -> str:
+    """What is wrong with a configuration, in words."""
+    return "; ".join(_explain(item) for item in error.errors())
 
 
 def known_settings() -> tuple[str, ...]:

@@ -94,6 +94,16 @@ def at_least_one(value: int | None, flag: str) -> None:
         raise ConfigError(f"{flag} {value}: give a whole number of at least 1")
 
 
+def at_most(value: int | None, most: int, flag: str) -> None:
+    """Refuse a count above `most`.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if value is not None and value > most:
+        raise ConfigError(f"{flag} {value}: give a whole number of at most {most}")
+
+
 def writable(file: Path, flag: str) -> None:
     """Refuse a file that could not be written in the end, before anything is spent.
 

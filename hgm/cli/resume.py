@@ -15,9 +15,11 @@ def resume(run: RunName, runs_dir: RunsDir = RUNS_DIR, workers: Workers = None, 
     """
     from hgm.agents_by_name import find_run
     from hgm.cli.conduct import conduct
-    from hgm.cli.options import at_least_one
+    from hgm.cli.options import at_least_one, at_most
+    from hgm.config import MOST_WORKERS
     from hgm.controller import go_on
 
     at_least_one(workers, "--workers")
+    at_most(workers, MOST_WORKERS, "--workers")
     path = find_run(run, runs_dir)
     conduct(path, lambda display: go_on(path, display=display, workers=workers), quiet=quiet)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from hgm.run import read, read_events
+from hgm.run import create, read, read_events
 from tests.cli.command import Command
-from tests.hgm.simulated import go_on, make
+from tests.hgm.simulated import SEED_AGENT, created, go_on, make
 
 
 def test_no_runs_yet(hgm: Command) -> None:
@@ -19,6 +19,19 @@ def test_all_runs_are_listed_and_a_broken_one_does_not_hide_them(hgm: Command, f
     assert "finished" in states["done"]
     assert "stopped while searching" in states["new"]
     assert "cannot be read" in states["broken"]
+
+
+def test_a_run_with_a_configuration_of_another_time_does_not_hide_the_others(hgm: Command, finished: Path) -> None:
+    event = created()
+    event["config"]["workers"] = 192
+    create(finished.parent / "wide", event, SEED_AGENT)
+    said = hgm("runs", "list")
+    states = {line.split()[0]: line for line in said.out.splitlines()[1:]}
+    assert said.code == 0
+    assert "cannot be read" in states["wide"]
+    assert "finished" in states["done"]
+    shown = hgm("runs", "show", "wide")
+    assert (shown.code, "workers" in shown.err, "Traceback" in shown.err) == (3, True, False)
 
 
 def test_a_run_is_shown(hgm: Command, finished: Path) -> None:

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import Field, ValidationError
 
-from hgm.config import known_settings, merge, resolve
+from hgm.config import MOST_WORKERS, SearchConfig, default_workers, known_settings, merge, resolve
 from hgm.errors import ConfigError
 
 
@@ -37,3 +38,25 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     for file in (tmp_path, tmp_path / "nowhere", tmp_path / "c.toml"):
         with pytest.raises(ConfigError):
             resolve(file)
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(None, 1), (1, 1), (64, 64), (65, 64), (192, 64)])
+def test_the_default_number_of_workers_is_one_that_may_be_given(processors: int | None, workers: int) -> None:
+    assert default_workers(processors) == workers
+    assert resolve(budget=5, workers=default_workers(processors)).workers == workers
+    assert resolve(budget=5).workers <= MOST_WORKERS
+
+
+def test_defaults_are_held_to_their_own_limits() -> None:
+    class Wrong(SearchConfig):
+        seed: int = Field(-1, ge=0)
+
+    with pytest.raises(ValidationError, match="seed"):
+        Wrong(budget=5)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("name", ["solve_deadline_s", "improve_deadline_s"])
+def test_a_deadline_is_finite(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"limits.{name}"):
+        resolve(budget=5, limits={name: value})
