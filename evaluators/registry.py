@@ -44,10 +44,10 @@ class Check(NamedTuple):
     problem: str
 
 
-def validate(
-    benchmark: Benchmark, provider: SandboxProvider, limit: int | None = None, *, run: str = "validate"
-) -> Iterator[Check]:
+def validate(benchmark: Benchmark, provider: SandboxProvider, limit: int | None = None, *, run: str) -> Iterator[Check]:
     """Check each task: its reference passes, its untouched workspace fails, and three repeats agree.
+
+    `run` names what this leaves on the host if it is killed; the caller holds it, so that `hgm gc` knows whose it is.
 
     Raises:
         SandboxError: the sandbox's own trouble.

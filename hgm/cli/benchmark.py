@@ -1,5 +1,6 @@
 """`hgm benchmark`: the tasks that agents are measured on."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -63,18 +64,31 @@ def validate(
     """
     from evaluators.registry import open_benchmark
     from evaluators.registry import validate as validated
+    from hgm.cli.counting import INTERRUPTED, tell_leaving, tell_stopping
     from hgm.cli.options import at_least_one
     from hgm.cli.tasks import check_line
     from hgm.cli.terminal import out, plural
+    from hgm.interrupts import Interrupts
+    from hgm.scratch import Scratch
     from sandboxes.choose import choose
 
     at_least_one(limit, "--limit")
+    opened, provider = open_benchmark(name, data), choose(sandbox)
     checks = []
-    for check in validated(open_benchmark(name, data), choose(sandbox), limit):
-        checks.append(check)
-        out().print(check_line(check))
+    with (
+        Scratch(f"validate-{os.getpid()}") as scratch,
+        Interrupts([scratch.run], told=tell_stopping, leaving=tell_leaving) as interrupts,
+    ):
+        for check in validated(opened, provider, limit, run=scratch.run):
+            checks.append(check)
+            out().print(check_line(check))
+            if interrupts.requested:
+                break
     bad = sum(bool(check.problem) for check in checks)
     out().print(f"[bold]{plural(len(checks), 'task')}, {bad} of them not sound[/bold]")
+    if interrupts.requested:
+        out().print("interrupted: nothing is said about the other tasks")
+        raise typer.Exit(INTERRUPTED)
     if not checks:
         raise ConfigError(f"benchmark {name} has no tasks")
     if bad:

@@ -14,6 +14,16 @@ from hgm.measure import Measured, score, unmeasured
 INTERRUPTED = 130
 
 
+def tell_stopping() -> None:
+    """The first Ctrl-C, from a signal handler."""
+    os.write(2, b"\nfinishing what runs; Ctrl-C again to stop at once\n")
+
+
+def tell_leaving() -> None:
+    """The second."""
+    os.write(2, b"\nstopped at once\n")
+
+
 class Counting:
     """Told of every evaluation."""
 
@@ -32,11 +42,11 @@ class Counting:
 
     def stopping(self) -> None:
         """The first Ctrl-C, from a signal handler."""
-        os.write(2, b"\nfinishing what runs; Ctrl-C again to stop at once\n")
+        tell_stopping()
 
     def leaving(self) -> None:
         """The second."""
-        os.write(2, b"\nstopped at once\n")
+        tell_leaving()
 
 
 class Lines(Counting):

@@ -113,12 +113,12 @@ class TestInSandbox:
 
     def test_a_solution_that_fails_is_the_benchmarks_fault(self, tmp_path, provider):
         benchmark = write(tmp_path, solution__solve_sh="exit 3\n")
-        (row,) = validate(benchmark, provider)
+        (row,) = validate(benchmark, provider, run="validate")
         assert "solution/solve.sh ends with exited, 3" in row.problem
 
     def test_a_task_that_is_solved_already_is_named(self, tmp_path, provider):
         benchmark = write(tmp_path, tests__test_sh="echo 1 > /logs/verifier/reward.txt\n")
-        (row,) = validate(benchmark, provider)
+        (row,) = validate(benchmark, provider, run="validate")
         assert "untouched workspace passes" in row.problem
 
     def test_a_suite_task_is_graded_by_its_expected_tests(self, tmp_path, provider):
@@ -126,11 +126,13 @@ class TestInSandbox:
         tests = "from add import add\n\n\ndef test_add():\n    assert add(2, 2) == 4\n"
         benchmark = write(tmp_path, task_toml=toml, **{"tests/test_add.py": tests})
         assert isinstance(only_task(benchmark).grading, Suite)
-        (row,) = validate(benchmark, provider)
+        (row,) = validate(benchmark, provider, run="validate")
         assert row.problem == ""
 
     def test_every_hand_written_task_is_sound(self, provider):
-        assert [(row.task, row.problem) for row in validate(hand_written(), provider) if row.problem] == []
+        assert [
+            (row.task, row.problem) for row in validate(hand_written(), provider, run="validate") if row.problem
+        ] == []
 
     def test_the_scripts_of_hand_written_tasks_agree_with_our_grader(self, provider):
         """What Harbor itself would run: solve.sh, then test.sh."""

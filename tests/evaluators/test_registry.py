@@ -65,12 +65,12 @@ def test_validation_names_what_is_wrong(provider, source, problem):
 
     cases = [(number, 2) for number in range(8)] if "urandom" in source else [(1, 2)]
     task = replace(compared(*cases), reference={b"mod.py": File(source.encode())})
-    (row,) = validate(One(task), provider)
+    (row,) = validate(One(task), provider, run="validate")
     assert row.problem.startswith(problem)
     assert bool(row.problem) == bool(problem)
 
 
 @pytest.mark.needs("bubblewrap")
 def test_validation_stops_at_the_limit(provider):
-    rows = list(validate(BuiltinBenchmark(), provider, 3))
+    rows = list(validate(BuiltinBenchmark(), provider, 3, run="validate"))
     assert [row.problem for row in rows] == ["", "", ""]
