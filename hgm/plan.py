@@ -104,12 +104,19 @@ def _confirm(state: RunState) -> Step | None:
 
 
 def _winner(state: RunState, candidates: tuple[int, ...]) -> int:
-    """Most passes on the select tasks; ties go to the better best-belief rank, which the candidates' order is."""
+    """Most passes on the select tasks that are measured for all; ties go to the better best-belief rank.
 
-    def passes(node: int) -> int:
-        return sum(item.outcome is Outcome.PASSED for item in state.on_split(node, Split.SELECT))
+    That rank is the candidates' order. Whoever was measured on none of them does not take part, unless nobody was.
+    """
+    passed = {node: _passed(state, node) for node in candidates}
+    rivals = [node for node in candidates if passed[node]] or [*candidates]
+    common = set.intersection(*(set(passed[node]) for node in rivals))
+    return max(rivals, key=lambda node: (sum(passed[node][task] for task in common), -candidates.index(node)))
 
-    return max(candidates, key=lambda node: (passes(node), -candidates.index(node)))
+
+def _passed(state: RunState, node: int) -> dict[str, bool]:
+    """Measured select task -> whether the node passed it."""
+    return {item.task: item.outcome is Outcome.PASSED for item in state.on_split(node, Split.SELECT)}
 
 
 def _seal(state: RunState) -> Step | None:
