@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hgm.errors import RunError, boundary
-from hgm.run import Folder, drafted, fill, read_events
+from hgm.run import Folder, drafted, fill, read_events, reconcile
 from hgm.state import RunState
 from hgm.summary import sealed_openings
 from trees.archive import Archive
-from trees.git import BareRepository
 from trees.journal import Event
 from trees.policies import POLICIES, make_policy
-from trees.records import ROOT
 
 
 def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> RunState:
@@ -63,14 +61,7 @@ def _with_policy(config: Mapping[str, Any], policy: str) -> dict[str, Any]:
 
 def _copy_archive(origin: Folder, folder: Folder, state: RunState) -> None:
     shutil.copytree(origin.archive, folder.archive, ignore=shutil.ignore_patterns("tmp_*"))
-    archive = Archive.open(folder.archive)
-    archive.reconcile({node.id: node.commit for node in state.nodes})
-    archive.set_best(state.nodes[ROOT].commit)
-    failed = {item.job for item in state.failed_expansions}
-    repository = BareRepository.open(folder.archive)
-    for job in archive.rejected():
-        if job not in failed:
-            repository.delete_ref(f"refs/rejected/{job}")
+    reconcile(Archive.open(folder.archive), state)
 
 
 def _copy_records(origin: Folder, folder: Folder, state: RunState) -> None:

@@ -26,7 +26,7 @@ from hgm.state import RunState
 from sandboxes.base import Files
 from trees.archive import Archive
 from trees.journal import Event, Journal
-from trees.records import Evaluate, Expand, Expansion, Policy
+from trees.records import ROOT, Evaluate, Expand, Expansion, Policy
 
 _DRAFT_PREFIX = ".hgm-draft-"
 DRAFT = re.compile(re.escape(_DRAFT_PREFIX) + r".+\.[a-z0-9_]{8}")
@@ -202,6 +202,15 @@ def is_locked(folder: Folder) -> bool:
     return False
 
 
+def reconcile(archive: Archive, state: RunState) -> None:
+    """Make the archive's names what the journal tells: agents, the best one and rejected children."""
+    archive.reconcile(
+        {node.id: node.commit for node in state.nodes},
+        best=state.nodes[state.winner or ROOT].commit,
+        rejected={item.job for item in state.failed_expansions},
+    )
+
+
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -217,7 +226,7 @@ class Run:
         self.archive = archive
         self.state = RunState.replay(journal.events())
         self._journal = journal
-        archive.reconcile({node.id: node.commit for node in self.state.nodes})
+        reconcile(archive, self.state)
 
     def unfinished(self) -> list[Job]:
         """Jobs that were started and not finished: to be run again first, with the same ids and seeds."""
@@ -227,9 +236,11 @@ class Run:
         """Decide and ask; None when nothing can be started now."""
         while (step := next_step(self.state, policy)) is not None:
             if isinstance(step, Milestone):
-                self._append(step.kind, step.payload)
-                if step.kind == "winner":
+                if (
+                    step.kind == "winner"
+                ):  # before the event: it may be the run's last, and nothing opens a finished run
                     self.archive.set_best(self.state.nodes[step.payload["node"]].commit)
+                self._append(step.kind, step.payload)
             else:
                 return self.ask(step)
         return None

@@ -6,7 +6,7 @@ event to the journal, then name it (`name`): a controller that dies in between l
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,8 +122,11 @@ class Archive:
         self._repository.set_ref(f"{_REJECTED}{job}", commit)
         return Entry(commit, tree)
 
-    def reconcile(self, agents: Mapping[int, str]) -> None:
-        """Make the names exactly these, as the journal tells them, and clear what a killed controller left behind."""
+    def reconcile(self, agents: Mapping[int, str], *, best: str, rejected: Collection[str]) -> None:
+        """Make the names exactly these, as the journal tells them, and clear what a killed controller left behind.
+
+        Of the rejected children, those of other jobs than `rejected` lose their names.
+        """
         self._repository.remove_leftovers()
         for node, commit in self.agents().items():
             if agents.get(node) != commit:
@@ -132,6 +135,10 @@ class Archive:
             self._node_of_tree = None
         for node, commit in sorted(agents.items()):
             self.name(node, commit)
+        for job in self.rejected().keys() - set(rejected):
+            self._repository.delete_ref(f"{_REJECTED}{job}")
+        if self.best() != best:
+            self.set_best(best)
 
     # Reading
 

@@ -2,13 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from hgm.errors import RunError, TellError
+from hgm.errors import ArchiveError, RunError, TellError
 from hgm.executors.local import LocalExecutor
 from hgm.jobs import EvaluationResult
 from hgm.loop import Watch, search
 from hgm.plan import is_finished
-from hgm.run import Folder, create, is_locked, opened, read
+from hgm.run import Folder, Run, create, is_locked, opened, read, read_events
 from tests.hgm.simulated import SEED_AGENT, created, cut, events_of, go_on, make, work
+from trees.archive import Archive
 from trees.journal import Journal
 from trees.policies import make_policy
 from trees.records import Outcome
@@ -34,6 +35,45 @@ def test_killed_between_any_two_events_it_resumes_to_the_same_run(tmp_path: Path
         copy = cut(calm, tmp_path / f"cut-{events}", events)
         go_on(copy)
         assert read(copy).essence() == expected, f"after event {events}"
+
+
+def test_after_a_kill_the_names_of_the_archive_are_what_the_journal_tells(tmp_path: Path) -> None:
+    calm = make(tmp_path / "calm", seed=1, budget=40)
+    go_on(calm)
+    winner = next(event.seq for event in read_events(calm) if event.kind == "winner")
+    assert read(calm).winner, "a test about the seed agent shows nothing"
+    for events in (1, 20, winner - 1, winner, events_of(calm)):
+        copy = cut(calm, tmp_path / f"cut-{events}", events)
+        stale = Archive.open(Folder(copy).archive)
+        stale.set_best(stale.agents()[1])
+        with opened(copy) as run:
+            state = run.state
+            assert run.archive.best() == state.nodes[state.winner or 0].commit
+            assert run.archive.rejected().keys() == {item.job for item in state.failed_expansions}
+        go_on(copy)
+        assert names(copy) == names(calm)
+
+
+def names(run: Path) -> tuple[object, ...]:
+    archive = Archive.open(Folder(run).archive)
+    return archive.best(), archive.agents(), archive.rejected()
+
+
+def to_the_end(live: Run) -> None:
+    while job := live.next_job(make_policy("hgm")):
+        live.tell(work(job, 0))
+
+
+def test_the_winner_is_named_before_the_event_that_may_be_the_last(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", seed=1, budget=40)
+    best = Folder(run).archive / "refs" / "heads" / "best"
+    with opened(run) as live:
+        best.unlink()
+        (best / "in the way").mkdir(parents=True)
+        with pytest.raises(ArchiveError, match="cannot set"):
+            to_the_end(live)
+    assert read(run).candidates, "the search was over"
+    assert read(run).winner is None
 
 
 def test_stopped_and_resumed_it_equals_the_undisturbed_run(tmp_path: Path) -> None:

@@ -101,13 +101,19 @@ def test_reconcile_makes_the_names_what_the_journal_tells(archive):
     (archive.path / "objects" / "objhalfwritten").write_bytes(b"x")
     (archive.path / "tmp_ref_halfwritten").write_bytes(b"x")
     told = {0: entries[0].commit, 1: other.commit, 2: entries[2].commit, 4: entries[3].commit}
-    archive.reconcile(told)
+    kept = archive.reject("x1", entries[0].commit, agent(new=b"1"), "empty: nothing", 1)
+    archive.reject("x2", entries[0].commit, agent(new=b"2"), "empty: nothing", 2)
+    archive.reconcile(told, best=other.commit, rejected={"x1", "x9"})
     assert archive.agents() == told
+    assert archive.rejected() == {"x1": kept.commit}
+    assert archive.best() == other.commit
     assert not archive.has_tree(entries[1].tree)
     assert archive.has_tree(other.tree)
     assert not list(archive.path.rglob("*halfwritten"))
     with pytest.raises(ArchiveError, match="holds no object"):
-        archive.reconcile(told | {5: "0" * 40})
+        archive.reconcile(told | {5: "0" * 40}, best=other.commit, rejected=())
+    with pytest.raises(ArchiveError, match="holds no object"):
+        archive.reconcile(told, best="0" * 40, rejected=())
 
 
 def test_unknown_parents_and_winners_are_refused(archive):
@@ -313,7 +319,7 @@ def test_kill_9_leaves_an_archive_that_goes_on(archive):
         for commit in again.agents().values():
             assert again.files(commit)
         assert git(archive.path, "fsck", "--strict", "--no-dangling") == b""
-        again.reconcile({0: again.agents()[0]} | told)
+        again.reconcile({0: again.agents()[0]} | told, best=again.agents()[0], rejected=())
         assert again.agents() == {0: again.agents()[0]} | told
         assert sorted(os.listdir(archive.path)) == ["HEAD", "config", "objects", "refs"]
     assert len(told) > 30
