@@ -1,7 +1,6 @@
 """One search from a configuration to its end: what `hgm search` and `hgm resume` share, without any display."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -95,8 +94,7 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
     try:
         return go_on(prepared.path, display=display)
     except HGMError:
-        if not runs.read(prepared.path).jobs:
-            shutil.rmtree(prepared.path, ignore_errors=True)
+        runs.discard_unused(prepared.path)
         raise
 
 

@@ -4,7 +4,6 @@
 workers, a cluster and a test all use these two.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -19,8 +18,9 @@ from typing import Any
 import tomli_w
 
 from evaluators.base import Split
-from hgm.errors import RunError, TellError
+from hgm.errors import HGMError, RunError, TellError
 from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, Job, Result, derive_seed
+from hgm.locks import is_held, take
 from hgm.plan import Confirm, Milestone, evidence_for, next_step
 from hgm.state import RunState
 from sandboxes.base import Files
@@ -179,12 +179,9 @@ def locked(folder: Folder) -> Iterator[None]:
             f"{folder.path} cannot be written ({error.strerror}): go on with a run of yours, or with a copy of this one"
         ) from error
     with os.fdopen(descriptor, "r+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.seek(0)
+        if not take(handle.fileno()):
             holder = handle.read().strip() or "another process"
-            raise RunError(f"{folder.path} is in use by {holder}: wait until that ends, or stop it") from error
+            raise RunError(f"{folder.path} is in use by {holder}: wait until that ends, or stop it")
         handle.seek(0)
         handle.truncate()
         handle.write(json.dumps({"host": os.uname().nodename, "boot": _boot_id(), "pid": os.getpid()}))
@@ -195,11 +192,15 @@ def locked(folder: Folder) -> Iterator[None]:
 def is_locked(folder: Folder) -> bool:
     """Whether a live controller holds the run. Writes nothing."""
     with suppress(FileNotFoundError), open(folder.lock, "rb") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        return is_held(handle.fileno())
     return False
+
+
+def discard_unused(path: Path) -> None:
+    """Remove a run that never started a job, unless another process has taken it up."""
+    with suppress(HGMError), locked(Folder(path)):
+        if not read(path).jobs:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def reconcile(archive: Archive, state: RunState) -> None:

@@ -1,16 +1,16 @@
 """The folder of a live run outside its directory: what sandboxes mount needs a short path that any uid may reach."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from hgm.errors import RunError
+from hgm.locks import is_held, take
 from trees.folders import remove_folder
 
 _REACHABLE = 0o711
@@ -54,33 +54,28 @@ def claimed(run: str) -> Iterator[Path]:
 
 def is_claimed(run: str) -> bool:
     """Whether a live process holds the scratch folder of a run id."""
-    folder = scratch_folders() / run
-    if not folder.is_dir():
-        return False
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        handle = os.open(scratch_folders() / run, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        return is_held(handle)
     finally:
         os.close(handle)
-    return False
 
 
 def _lock(folder: Path) -> int:
     while True:
-        folder.mkdir(mode=_REACHABLE, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        with suppress(FileNotFoundError):  # whoever held it before may remove it while we are opening it
+            folder.mkdir(mode=_REACHABLE, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            if not take(handle):
+                os.close(handle)
+                raise RunError(f"{folder} is in use by a live process")
+            if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
+                folder.chmod(_REACHABLE)
+                return handle
             os.close(handle)
-            raise RunError(f"{folder} is in use by a live process") from error
-        # whoever held it before may have removed it while we were opening it
-        if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
-            folder.chmod(_REACHABLE)
-            return handle
-        os.close(handle)
 
 
 class Scratch:

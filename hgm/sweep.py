@@ -99,8 +99,10 @@ def _drafts(runs_dir: Path) -> Iterator[Path]:
         if Folder(path).lock.exists():
             if not is_locked(Folder(path)):
                 yield path
-        elif time.time() - path.stat().st_mtime > _NEWBORN_S:
-            yield path
+            continue
+        with suppress(FileNotFoundError):  # it has become a run meanwhile
+            if time.time() - path.stat().st_mtime > _NEWBORN_S:
+                yield path
 
 
 def main() -> None:
