@@ -15,9 +15,9 @@ from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
 from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejected
 from hgm.gateway.client import LeaseSpec
-from hgm.gateway.records import Usage
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
+from hgm.spending import spent
 from hgm.text import printable
 from hgm.trajectories import append
 from sandboxes.base import End, Exit, Files
@@ -40,7 +40,7 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
             result = EvaluationResult(
                 job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
             )
-    return replace(result, wall_s=time.monotonic() - began)
+    return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
 
 def blame(ended: Exit) -> str:
@@ -54,7 +54,7 @@ def blame(ended: Exit) -> str:
 
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
-    ended, files, cause, usage = _solve(job, task, lab, slot)
+    ended, files, cause = _solve(job, task, lab, slot)
     if cause:
         lab.must_be_well(lab.backbones.solver)
         verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
@@ -64,13 +64,11 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         lab.progress(job.id, "grading")
         verdict = _grade(job, task, files, lab, slot)
     _record(job, task, lab, ended=ended, files=files, verdict=verdict)
-    return EvaluationResult(
-        job=job.id, outcome=verdict.outcome, cause=verdict.cause, usage=usage, detail=_detail(ended)
-    )
+    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=_detail(ended))
 
 
-def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | None, Files, str, Usage]:
-    """The agent's part: how it ended, the workspace that counts, whose cause, what it used."""
+def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | None, Files, str]:
+    """The agent's part: how it ended, the workspace that counts, and the cause if it did not finish."""
     lab.progress(job.id, "solving")
     assignment = Assignment(
         kind="solve",
@@ -90,8 +88,8 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | No
                 lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
             )
         except WorkspaceRejected:
-            return None, task.workspace, "bad-workspace", lease.close()
-        return ended, sanitise(task.workspace, taken), blame(ended), lease.close()
+            return None, task.workspace, "bad-workspace"
+        return ended, sanitise(task.workspace, taken), blame(ended)
 
 
 def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> Verdict:

@@ -12,10 +12,10 @@ from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejec
 from hgm.evaluate import ATTEMPTS, blame
 from hgm.gates import Candidate, Rejection, first_rejection
 from hgm.gateway.client import LeaseSpec
-from hgm.gateway.records import Usage
 from hgm.jobs import ExpandJob, ExpansionResult, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
+from hgm.spending import spent
 from hgm.text import printable
 from sandboxes.base import Files
 from trees.records import Expansion
@@ -33,15 +33,14 @@ def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
             break
         except _TROUBLE as trouble:
             result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED, reason=printable(str(trouble), 500))
-    return replace(result, wall_s=time.monotonic() - began)
+    return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Turn:
-    """One run of the editor: the files it left, what it used, and the host's cause if it did not finish."""
+    """One run of the editor: the files it left, and the host's cause if it did not finish."""
 
     files: Files
-    usage: Usage
     cause: str
 
 
@@ -50,25 +49,21 @@ def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     lab.progress(job.id, "diagnosing")
     brief = diagnose(job, lab)
     turn = _edit(job, "edit", statement(brief, lab), parent, lab, slot)
-    usage = turn.usage
     refused = _refusal(job, parent, turn, lab, slot)
     if refused and refused.repairable:
         again = (
             f"{statement(brief, lab)}\nA first attempt, in the workspace, was refused. Mend it:\n{refused.message}\n"
         )
         turn = _edit(job, "repair", again, turn.files, lab, slot)
-        usage = usage + turn.usage
         refused = _refusal(job, parent, turn, lab, slot)
-    return _result(job, refused, brief, turn.files, usage)
+    return _result(job, refused, brief, turn.files)
 
 
-def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files, usage: Usage) -> ExpansionResult:
+def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files) -> ExpansionResult:
     if refused:
         reason = f"{refused.reason}: {refused.message}"
-        return ExpansionResult(
-            job=job.id, kind=Expansion.REJECTED, reason=reason, brief=brief, files=files, usage=usage
-        )
-    return ExpansionResult(job=job.id, kind=Expansion.CHILD, brief=brief, files=files, usage=usage)
+        return ExpansionResult(job=job.id, kind=Expansion.REJECTED, reason=reason, brief=brief, files=files)
+    return ExpansionResult(job=job.id, kind=Expansion.CHILD, brief=brief, files=files)
 
 
 def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) -> Rejection | None:
@@ -106,13 +101,13 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
-            return _Turn(files=workspace, usage=lease.close(), cause="bad-workspace")
-        return _Turn(files=sanitise(workspace, taken), usage=lease.close(), cause=blame(ended))
+            return _Turn(files=workspace, cause="bad-workspace")
+        return _Turn(files=sanitise(workspace, taken), cause=blame(ended))
 
 
 def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     """A child that differs from its parent by one comment."""
     parent = lab.code(job.commit)
     files = commented(parent, lab.manifest, number=job.seed)
-    turn = _Turn(files=files, usage=Usage(), cause="")
-    return _result(job, _refusal(job, parent, turn, lab, slot), "placebo: a comment", files, Usage())
+    turn = _Turn(files=files, cause="")
+    return _result(job, _refusal(job, parent, turn, lab, slot), "placebo: a comment", files)

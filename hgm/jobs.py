@@ -48,12 +48,13 @@ Job: TypeAlias = EvaluateJob | ExpandJob
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """How an evaluation ended. Everything but `wall_s` is the same when the job runs again."""
+    """How an evaluation ended. `outcome` and `cause` are the same when the job runs again."""
 
     job: str
     outcome: Outcome
     cause: str = ""
     usage: Usage = field(default_factory=Usage)
+    """Of all attempts, also of those that a kill cut off."""
     wall_s: float = 0.0
     detail: str = ""
     """For people: what the host saw, escaped."""
@@ -69,6 +70,7 @@ class ExpansionResult:
     brief: str = ""
     files: Files | None = None
     usage: Usage = field(default_factory=Usage)
+    """Of everything that was asked for it: diagnosis, edits and handshakes of all attempts."""
     wall_s: float = 0.0
 
 

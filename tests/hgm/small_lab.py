@@ -1,12 +1,16 @@
 """A real lab (sandboxes, gateway, offline backbone) around agents of a few lines, for tests of what jobs do with it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hgm.config import SearchConfig
-from hgm.jobs import ExpandJob
+from evaluators.base import Case, Compared, Split, Task
+from hgm.config import Backbones, SearchConfig
+from hgm.gateway.client import Gateway, Settings
+from hgm.jobs import EvaluateJob, ExpandJob
 from hgm.lab import Lab
 from hgm.run import Folder
 from hgm.session import lab_for
@@ -40,6 +44,10 @@ def ask(text):
     )
     return connection.getresponse().read()
 '''
+STEPS = "scripted/steps"
+QUICK = Settings(attempts=2, backoff_s=0.01)
+SECRET = 10
+"""What the hidden case of the one task expects."""
 SELF_TEST = 'import sys\nif "--self-test" in sys.argv:\n    sys.exit(0)\n'
 ASKS = SELF_TEST + 'from model import ask\nask("hello")\n'
 
@@ -62,7 +70,7 @@ def small_lab(place: Path, root: Files, **config: Any) -> Iterator[Lab]:
     settings = SearchConfig(budget=1, **config)
     sandbox = choose("auto").name
     with lab_for(folder, settings, archive, root, sandbox=sandbox, progress=lambda job, stage: None) as lab:
-        yield lab
+        yield replace(lab, benchmark=OneTask())
 
 
 def expansion(lab: Lab, number: int = 0, *, evidence: tuple[str, ...] = ()) -> ExpandJob:
@@ -73,3 +81,46 @@ def expansion(lab: Lab, number: int = 0, *, evidence: tuple[str, ...] = ()) -> E
 def root_of(lab: Lab) -> str:
     """The seed agent's commit."""
     return lab.archive.best()
+
+
+@dataclass(frozen=True)
+class OneTask:
+    """A benchmark of a single task, `double`, compared by value."""
+
+    deadline_s: float = 20.0
+    name: str = "one"
+
+    def fingerprint(self) -> str:
+        return "one"
+
+    def tasks(self, split: Split) -> tuple[str, ...]:
+        return ("t-double",) if split is Split.SEARCH else ()
+
+    def task(self, task_id: str) -> Task:
+        return Task(
+            id=task_id,
+            benchmark=self.name,
+            split=Split.SEARCH,
+            statement="`double` in answer.py should return twice its argument.",
+            workspace={b"answer.py": File(b"def double(n):\n    return n + 2\n")},
+            test_command=("python3", "-c", "import answer"),
+            grading=Compared(module="answer.py", function="double", cases=(Case(args=(5,), expected=SECRET),)),
+            reference={b"answer.py": File(b"def double(n):\n    return 2 * n\n")},
+            deadline_s=self.deadline_s,
+        )
+
+
+def evaluation(lab: Lab, number: int = 0) -> EvaluateJob:
+    """An evaluation of the seed agent on the one task."""
+    return EvaluateJob(
+        id=f"e{number:05d}", node=0, commit=root_of(lab), split=Split.SEARCH, task="t-double", repeat=0, seed=number
+    )
+
+
+@contextmanager
+def scripted(lab: Lab, folder: Path, steps: list[dict[str, Any]]) -> Iterator[Lab]:
+    """The same lab with a gateway of its own, whose one backbone answers in these steps."""
+    (folder / "steps.json").write_text(json.dumps(steps))
+    backbones = Backbones(editor=STEPS, solver=STEPS, diagnosis=STEPS, judge=STEPS)
+    with Gateway(lab.scratch.folder("gs"), lab.trajectories, scripts=folder, settings=QUICK) as gateway:
+        yield replace(lab, gateway=gateway, backbones=backbones)
