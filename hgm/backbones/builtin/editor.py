@@ -1,4 +1,4 @@
-"""What to do next about an agent's own repository: look at some of its files, change one to three things, stop.
+"""What to do next about an agent's own repository: look at some of its files, change one to four things, stop.
 
 At least half of all proposals are drawn from the grammar with every place alike; the others prefer places whose code,
 comments and names share words with the brief. Nothing here knows which change helps.
@@ -17,10 +17,10 @@ from hgm.backbones.builtin.wire import Reply
 
 GENERIC = 0.55
 """Share of proposals for which the brief plays no part."""
-MORE = 0.5
+MORE = 0.7
 """Chance of a further change after one."""
-MOST = 3
-FILES = 3
+MOST = 4
+FILES = 4
 """So many files it looks at, where the agent lets it, before it changes anything."""
 TEST = 0.4
 UNDO = 0.8

@@ -140,7 +140,7 @@ def write_line(rng: Random) -> str:
     """A line from the same vocabulary: any verb, an object that goes with some verb, any occasion."""
     act, other, when = rng.choice(list(Act)), rng.choice(list(Act)), rng.choice(list(When))
     verb = rng.choice(VERBS[act])
-    thing = rng.choice(OBJECTS[act if rng.random() < 0.6 else other])
+    thing = rng.choice(OBJECTS[act if rng.random() < 0.8 else other])
     words = [word for word in (verb, thing, rng.choice(OCCASIONS[when])) if word]
     if rng.random() < 0.2:
         words.insert(0, "do not")

@@ -17,7 +17,7 @@ from hgm.backbones.builtin.source import Candidate, Source, parse
 
 GROUPS = {
     "constants": 3.0, "conditions": 2.0, "order": 1.0, "deletion": 1.0, "repetition": 0.5, "call.add": 1.0,
-    "call.join": 1.5, "call.other": 1.0, "expressions": 1.0, "line.insert": 3.0, "line.delete": 1.0, "line.swap": 0.5,
+    "call.join": 1.5, "call.other": 1.0, "expressions": 1.0, "line.insert": 4.0, "line.delete": 1.0, "line.swap": 0.5,
     "line.double": 0.5,
 }  # fmt: skip
 """How often each group is drawn."""
@@ -31,6 +31,9 @@ _OF_KIND = {
     "call.unwrap": "call.other", "stmt.update": "expressions",
 }  # fmt: skip
 MAX_FUNCTIONS = 12
+LARGE = 5
+NEW_LINES = 30
+"""So many lines it thinks of, to choose one."""
 MAX_CALLS = 600
 
 
@@ -87,7 +90,7 @@ def line_changes(text: str, rng: Random) -> dict[str, list[Candidate]]:
             a, b = spans[number + 1]
             swapped = text[a:b] + text[end:a] + line
             found["line.swap"].append(Candidate(start, b, swapped, "line.swap", number + 1))
-    for _ in range(10 if spans else 0):
+    for _ in range(NEW_LINES if spans else 0):
         start, end = rng.choice(spans[1:] or spans)
         mark = re.match(r"\s*(?:[-*]|\d+\.)?\s*", text[start:end])
         new = (mark[0] if mark else "") + habits.write_line(rng)
@@ -96,12 +99,13 @@ def line_changes(text: str, rng: Random) -> dict[str, list[Candidate]]:
 
 
 def _scaled(source: Source) -> Iterator[mutations.Change]:
-    """Numbers: doubled, halved, one more, one less, none."""
+    """Numbers: doubled, halved, none; small ones one more and one less, which would hardly change a large one."""
     for node in source.nodes:
         value = node.value if isinstance(node, ast.Constant) else None
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 10**9:
             half = value // 2 if isinstance(value, int) else value / 2
-            for new in dict.fromkeys([value * 2, half, value + 1, value - 1, 0]):
+            near = [value + 1, value - 1] if abs(value) < LARGE else []
+            for new in dict.fromkeys([value * 2, half, *near, 0]):
                 if new != value:
                     yield *source.span(node), repr(new), "constants"
 

@@ -154,7 +154,6 @@ def _edit(turn: Turn) -> Reply:
     mind = repair.Mind(
         focus={True: 1.3, None: 1.0, False: 0.6}[turn.asked(Act.FOCUS)],
         care={True: 1.5, None: 1.0, False: 0.5}[turn.asked(Act.CARE)],
-        imagined={True: 250, None: 70, False: 10}[turn.asked(Act.FOCUS)],
     )
     again = turn.asked(Act.REPEAT) is True
     for path in paths:
