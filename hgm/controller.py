@@ -27,6 +27,7 @@ from hgm.sweep import clean
 from sandboxes.base import File, Files
 from sandboxes.choose import choose
 from trees.policies import make_policy
+from trees.records import ROOT
 
 
 class Display(Protocol):
@@ -59,29 +60,38 @@ class Prepared:
     config: SearchConfig
     benchmark: Benchmark
     root: Files
+    editor: Files | None
+    """Who modifies every agent, as it is now; None: each agent itself."""
     manifest: Manifest
     created: Mapping[str, Any]
-    """Event zero, without its root."""
+    """Event zero, without its root and editor."""
 
 
-def prepare(config: SearchConfig, path: Path) -> Prepared:
-    """Check a configuration against this machine before anything is made.
+def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
+    """Check a configuration against this machine before anything is made. Runs in it by name are those of `runs_dir`.
 
     Raises:
         UsageError: an agent, benchmark, policy, file or part of the machine is missing; says which.
     """
-    config = _anywhere(config)
+    config = _anywhere(config, runs_dir)
     make_policy(config.policy.name, **config.policy.options)
-    root = find_agent(config.agent, path.parent)
+    root = find_agent(config.agent, runs_dir)
     manifest = read_manifest(root)
     if config.placebo:
         placebo.place(root, manifest)
-    if config.editor != "self":
-        find_agent(config.editor, path.parent)
+    editor = None if config.editor == "self" else find_agent(config.editor, runs_dir)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
     created["sandbox"] = choose(config.sandbox).name  # last: what the user wrote comes before what the machine lacks
-    return Prepared(path=path, config=config, benchmark=benchmark, root=root, manifest=manifest, created=created)
+    return Prepared(
+        path=path,
+        config=config,
+        benchmark=benchmark,
+        root=root,
+        editor=editor,
+        manifest=manifest,
+        created=created,
+    )
 
 
 def start(prepared: Prepared, *, display: Display) -> Ending:
@@ -90,7 +100,7 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
     Raises:
         HGMError: see `go_on`.
     """
-    runs.create(prepared.path, prepared.created, prepared.root)
+    runs.create(prepared.path, prepared.created, prepared.root, editor=prepared.editor)
     try:
         return go_on(prepared.path, display=display)
     except HGMError:
@@ -112,16 +122,16 @@ def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending
         _check_version(run.state)
         check_unchanged(run.state.created, benchmark_of(config))
         clean(run_id(path))
-        files = {name: File(*stored) for name, stored in run.archive.files(run.state.nodes[0].commit).items()}
         with (
             Interrupts([run_id(path)], told=display.stopping, leaving=display.leaving) as interrupts,
             lab_for(
                 Folder(path),
                 config,
                 run.archive,
-                files,
+                _files(run, run.state.nodes[ROOT].commit),
                 sandbox=run.state.created["sandbox"],
                 progress=display.stage,
+                editor=_editor(run),
             ) as lab,
         ):
             executor = LocalExecutor(work_in(lab), workers or config.workers)
@@ -131,6 +141,20 @@ def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending
                 executor.close()
 
 
+def _editor(run: Run) -> Files | None:
+    """The fixed editor as it was when the run began, whatever has become of its folder or run."""
+    if run.state.config.editor == "self":
+        return None
+    kept = run.state.created.get("editor")
+    if kept is None:
+        raise RunError("this run does not hold its editor, which may have changed since: start a new run")
+    return _files(run, kept["commit"])
+
+
+def _files(run: Run, commit: str) -> Files:
+    return {name: File(*stored) for name, stored in run.archive.files(commit).items()}
+
+
 def _search(run: Run, executor: LocalExecutor, display: Display, interrupts: Interrupts) -> Ending:
     policy = make_policy(run.state.config.policy.name, **run.state.config.policy.options)
     display.opened(run.state)
@@ -138,20 +162,24 @@ def _search(run: Run, executor: LocalExecutor, display: Display, interrupts: Int
     return search(run, policy, executor, watch=watch, stopping=interrupts.stopping)
 
 
-def _anywhere(config: SearchConfig) -> SearchConfig:
+def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:
     """The same configuration, with paths that hold from any working directory: a run may be resumed from another."""
     paths = {name: value.absolute() for name in ("data", "calibration") if (value := getattr(config, name)) is not None}
-    agents = {name: _absolute_agent(getattr(config, name)) for name in ("agent", "editor")}
+    agents = {name: _absolute_agent(getattr(config, name), runs_dir) for name in ("agent", "editor")}
     benchmark = str(Path(config.benchmark).absolute()) if "/" in config.benchmark else config.benchmark
     return config.model_copy(update={**paths, **agents, "benchmark": benchmark})
 
 
-def _absolute_agent(agent: str) -> str:
-    bundled = agent == "self" or os.path.isfile(BUNDLED / agent / "agent.toml")
-    if not bundled and os.path.isdir(agent):
-        return str(Path(agent).absolute())
+def _absolute_agent(agent: str, runs_dir: Path) -> str:
+    """In the order of `find_agent`."""
     run, colon, node = agent.rpartition(":")
-    return f"{Path(run).absolute()}:{node}" if colon and "/" in run else agent
+    if os.path.isdir(agent) and "/" in agent:
+        return str(Path(agent).absolute())
+    if agent == "self" or os.path.isfile(BUNDLED / agent / "agent.toml"):
+        return agent
+    if colon:
+        return f"{(Path(run) if '/' in run else runs_dir / run).absolute()}:{node}"
+    return str(Path(agent).absolute()) if os.path.isdir(agent) else agent
 
 
 def _check_version(state: RunState) -> None:

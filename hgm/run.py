@@ -64,16 +64,18 @@ class Folder:
         return self.path / "lock"
 
 
-def create(path: Path, created: Mapping[str, Any], root: Files) -> None:
-    """Make a run's directory in one step. `created` is event 0 without its root.
+def create(path: Path, created: Mapping[str, Any], root: Files, *, editor: Files | None = None) -> None:
+    """Make a run's directory in one step. `created` is event 0 without its root and its fixed editor, if it has one.
 
     Raises:
         RunError: it exists already, or the folder above cannot be written.
     """
     with drafted(path) as folder:
-        entry = Archive.create(folder.archive).add_root(root)
-        event = {**created, "root": {"commit": entry.commit, "tree": entry.tree}}
-        fill(folder, [("created", event)])
+        archive = Archive.create(folder.archive)
+        agents = {"root": archive.add_root(root)}
+        if editor is not None:
+            agents["editor"] = archive.keep_editor(editor)
+        fill(folder, [("created", {**created, **{name: entry._asdict() for name, entry in agents.items()}})])
 
 
 @contextmanager

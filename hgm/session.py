@@ -10,10 +10,9 @@ from typing import Any
 
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
-from hgm.agents_by_name import find_agent
 from hgm.calibration import load
 from hgm.config import SearchConfig
-from hgm.contract import Manifest, read_manifest
+from hgm.contract import read_manifest
 from hgm.errors import ConfigError, RunError
 from hgm.evaluate import evaluate
 from hgm.executors.base import Work
@@ -83,14 +82,21 @@ def check_unchanged(created: Mapping[str, Any], benchmark: Benchmark) -> None:
 
 @contextmanager
 def lab_for(
-    folder: Folder, config: SearchConfig, archive: Archive, root: Files, *, sandbox: str, progress: Progress
+    folder: Folder,
+    config: SearchConfig,
+    archive: Archive,
+    root: Files,
+    *,
+    sandbox: str,
+    progress: Progress,
+    editor: Files | None = None,
 ) -> Iterator[Lab]:
-    """A lab for the jobs of one run, for the time of the block."""
+    """A lab for the jobs of one run, for the time of the block. Without an editor each agent edits itself."""
     provider = choose(sandbox)
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
         _probe(gateway, config)
-        yield _lab(folder, config, archive, root, provider, gateway, scratch, progress)
+        yield _lab(folder, config, archive, root, editor, provider, gateway, scratch, progress)
 
 
 def _lab(
@@ -98,12 +104,12 @@ def _lab(
     config: SearchConfig,
     archive: Archive,
     root: Files,
+    editor: Files | None,
     provider: SandboxProvider,
     gateway: Gateway,
     scratch: Scratch,
     progress: Progress,
 ) -> Lab:
-    editor, editor_manifest = _editor(config, scratch, folder.path.parent)
     ours = Path(str(package_files("hgm")))
     patches = BareRepository.create(scratch.root / "patches.git")
     return Lab(
@@ -122,20 +128,16 @@ def _lab(
         contract_check=scratch.install(ours / "contract_check.py"),
         limits=config.limits,
         backbones=config.backbones,
-        editor=editor,
-        editor_manifest=editor_manifest,
+        editor=None if editor is None else _written(editor, scratch.root / "editor"),
+        editor_manifest=None if editor is None else read_manifest(editor),
         placebo=config.placebo,
         progress=progress,
     )
 
 
-def _editor(config: SearchConfig, scratch: Scratch, runs_dir: Path) -> tuple[Path | None, Manifest | None]:
-    if config.editor == "self":
-        return None, None
-    files = find_agent(config.editor, runs_dir)
-    folder = scratch.root / "editor"
+def _written(files: Files, folder: Path) -> Path:
     write_folder(files, folder, read_only=True)
-    return folder, read_manifest(files)
+    return folder
 
 
 def _probe(gateway: Gateway, config: SearchConfig) -> None:

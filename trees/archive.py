@@ -1,7 +1,8 @@
 """The archive of a run: every agent is a commit whose parent is the agent it came from.
 
 `git log --graph --all` of the bare repository is the tree of agents, rejected children included:
-`refs/agents/<node>`, `refs/heads/best` and `refs/rejected/<job>`. To add an agent, commit it (`add_child`), append the
+`refs/agents/<node>`, `refs/heads/best` and `refs/rejected/<job>`. A fixed editor, which is no node of the tree, is a
+commit of its own: `refs/heads/editor`. To add an agent, commit it (`add_child`), append the
 event to the journal, then name it (`name`): a controller that dies in between leaves a commit that nothing refers to.
 """
 
@@ -18,6 +19,7 @@ from trees.records import ROOT
 
 _AGENTS = "refs/agents/"
 _BEST = "refs/heads/best"
+_EDITOR = "refs/heads/editor"
 _REJECTED = "refs/rejected/"
 _NAMES_SHOWN = 5
 
@@ -70,6 +72,17 @@ class Archive:
         self.name(ROOT, entry.commit)
         if self.best() is None:
             self.set_best(entry.commit)
+        return entry
+
+    def keep_editor(self, files: Mapping[bytes, FileLike]) -> Entry:
+        """Commit the agent that modifies all others, as it is now.
+
+        Raises:
+            ArchiveError: a path that no tree may hold.
+        """
+        tree = self._repository.write_tree(files)
+        entry = Entry(self._repository.commit(tree, (), "The editor", 0), tree)
+        self._repository.set_ref(_EDITOR, entry.commit)
         return entry
 
     def add_child(self, parent_commit: str, files: Mapping[bytes, FileLike], message: str, index: int) -> Entry:

@@ -104,7 +104,8 @@ def _search(
     if file is None and "budget" not in given:
         raise ConfigError("say how many evaluations to spend, e.g. --budget 40")
     config = resolve(file, **given)
-    prepared = prepare(config, new_run(default_run(config.benchmark, runs_dir) if name is None else name, runs_dir))
+    path = new_run(default_run(config.benchmark, runs_dir) if name is None else name, runs_dir)
+    prepared = prepare(config, path, runs_dir=runs_dir)
     if not quiet:
         for line in preview(prepared):
             out().print(line)

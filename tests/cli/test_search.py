@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from hgm.agents_by_name import find_agent
+from hgm.agents_by_name import BUNDLED, find_agent
+from hgm.contract import read_agent
 from hgm.plan import is_finished
 from hgm.run import Folder, is_locked, read, read_events
 from hgm.scratch import run_id
+from sandboxes.base import File
 from tests.cli.command import Command
+from trees.archive import Archive
 
 pytestmark = pytest.mark.needs("bubblewrap")
 
@@ -120,6 +124,20 @@ def test_the_second_interrupt_stops_at_once(tmp_path: Path, number: signal.Signa
     assert process.returncode == 130
     assert not is_locked(Folder(tmp_path / "runs" / "r"))
     assert_nothing_is_left(tmp_path / "runs" / "r")
+
+
+def test_the_editor_stays_what_it_was(tmp_path: Path) -> None:
+    shutil.copytree(BUNDLED / "seed", tmp_path / "ed")
+    with started(tmp_path, "--editor", "./ed") as process:
+        process.kill()
+    shutil.rmtree(tmp_path / "ed")
+    with resumed(tmp_path) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 130
+    run = tmp_path / "runs" / "r"
+    kept = Archive.open(Folder(run).archive).files(read(run).created["editor"]["commit"])
+    assert {path: File(*file) for path, file in kept.items()} == read_agent(BUNDLED / "seed")
 
 
 def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path) -> None:

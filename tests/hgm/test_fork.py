@@ -5,10 +5,11 @@ import pytest
 from hgm.errors import ConfigError, RunError
 from hgm.fork import fork
 from hgm.plan import is_finished
-from hgm.run import Folder, opened, read, read_events
+from hgm.run import Folder, create, opened, read, read_events
 from hgm.state import RunState
 from hgm.summary import sealed_openings
-from tests.hgm.simulated import go_on, make
+from sandboxes.base import File
+from tests.hgm.simulated import SEED_AGENT, created, go_on, make
 from trees.archive import Archive
 
 
@@ -89,10 +90,17 @@ def test_an_unknown_policy_leaves_nothing(origin: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_options_go_along_where_the_policy_has_them(tmp_path: Path) -> None:
-    from hgm.run import create
-    from tests.hgm.simulated import SEED_AGENT, created
+def test_the_editor_goes_along(tmp_path: Path) -> None:
+    editor = {**SEED_AGENT, b"main.py": File(b"# edits\n")}
+    create(tmp_path / "run", created(editor="/ed"), SEED_AGENT, editor=editor)
+    fork(tmp_path / "run", tmp_path / "fork", at=1)
+    kept = read(tmp_path / "fork").created["editor"]
+    archive = Archive.open(Folder(tmp_path / "fork").archive)
+    assert {path: File(*file) for path, file in archive.files(kept["commit"]).items()} == editor
+    assert archive.agents().keys() == {0}, "an editor is no node"
 
+
+def test_options_go_along_where_the_policy_has_them(tmp_path: Path) -> None:
     event = created()
     event["config"]["policy"]["options"] = {"alpha": 0.7, "temperature": False}
     create(tmp_path / "run", event, SEED_AGENT)

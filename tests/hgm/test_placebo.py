@@ -61,5 +61,5 @@ def test_an_agent_without_a_place_for_a_comment_is_refused_before_the_run(tmp_pa
     write_folder(files, tmp_path / "mine", read_only=False)
     config = SearchConfig(budget=5, placebo=True, agent=str(tmp_path / "mine"))
     with pytest.raises(ConfigError, match="leave --placebo out"):
-        prepare(config, tmp_path / "runs" / "new")
+        prepare(config, tmp_path / "runs" / "new", runs_dir=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
