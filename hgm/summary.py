@@ -1,7 +1,7 @@
 """What a run came to, as plain values: for the report at its end, for `hgm runs` and for the export."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -48,6 +48,7 @@ class Comparison:
     winner_tokens: float
     """Per evaluation, input and output."""
     unmeasured: int
+    """Evaluations that were given up on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +71,14 @@ def score(state: RunState, node: int, split: Split) -> Score:
     return Score(sum(item.outcome is Outcome.PASSED for item in found), len(found))
 
 
-def score_of(evaluations: Iterable[Evaluation]) -> Score:
-    """The score of some measured evaluations."""
-    found = [item.outcome is Outcome.PASSED for item in evaluations]
-    return Score(sum(found), len(found))
-
-
 def comparison(state: RunState) -> Comparison | None:
-    """The winner beside the seed agent on sealed tasks; None where they were not opened, or the winner is the seed."""
+    """The winner beside the seed agent on sealed tasks.
+
+    None where they were not opened, before all of them were measured or given up on, where none could be measured for
+    both, and where the winner is the seed agent.
+    """
     winner = state.winner
-    if state.sealed_tasks is None or winner in (None, ROOT):
+    if state.sealed_tasks is None or winner in (None, ROOT) or not is_finished(state):
         return None
     before, after = (_rates(state, node) for node in (ROOT, winner or ROOT))
     tasks = [task for task in state.sealed_tasks if task in before and task in after]
@@ -95,8 +94,18 @@ def comparison(state: RunState) -> Comparison | None:
         smallest=smallest_detectable_gain(seed, best),
         seed_tokens=tokens_per_evaluation(state.on_split(ROOT, Split.SEALED)),
         winner_tokens=tokens_per_evaluation(state.on_split(winner or ROOT, Split.SEALED)),
-        unmeasured=sum(item.split is Split.SEALED and item.outcome is Outcome.UNMEASURED for item in state.evaluations),
+        unmeasured=sealed_evaluations(state)
+        - sum(score(state, node, Split.SEALED).measured for node in _sealed(state)),
     )
+
+
+def sealed_evaluations(state: RunState) -> int:
+    """How many the sealed comparison is of: every task, every repeat, for the winner and the seed agent."""
+    return len(_sealed(state)) * len(state.sealed_tasks or ()) * state.config.confirmation.sealed_repeats
+
+
+def _sealed(state: RunState) -> set[int]:
+    return {ROOT, ROOT if state.winner is None else state.winner}
 
 
 def tokens_per_evaluation(evaluations: Sequence[Evaluation]) -> float:

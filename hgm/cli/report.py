@@ -11,9 +11,20 @@ from hgm.agents_by_name import best_node
 from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
 from hgm.loop import Ending
+from hgm.plan import is_finished
 from hgm.run import Folder
 from hgm.state import RunState
-from hgm.summary import Comparison, Score, comparison, lineage, rejections, score, sealed_openings, spend
+from hgm.summary import (
+    Comparison,
+    Score,
+    comparison,
+    lineage,
+    rejections,
+    score,
+    sealed_evaluations,
+    sealed_openings,
+    spend,
+)
 from trees.archive import Archive
 from trees.records import ROOT
 
@@ -93,15 +104,26 @@ def _sealed(state: RunState) -> Iterator[str]:
     compared = comparison(state)
     if compared:
         yield from _compared(compared)
-    elif state.sealed_tasks is not None and state.winner == ROOT:
-        found = rate(score(state, ROOT, Split.SEALED))
-        tasks = plural(len(state.sealed_tasks), "task")
-        yield f"  sealed     the seed agent: {found} evaluations of {tasks}; no gain to claim"
     elif state.winner is not None:
-        yield "  sealed     not opened: no gain is claimed"
+        yield f"  sealed     {_without_gain(state)}"
     if sealed_openings(state):
         times = plural(sealed_openings(state), "time")
         yield f"             sealed tasks were opened {times} in this run and those it was forked from"
+
+
+def _without_gain(state: RunState) -> str:
+    """Why there is a winner and no gain."""
+    if state.sealed_tasks is None:
+        return "not opened: no gain is claimed"
+    if not is_finished(state):
+        done = spend(state).sealed
+        return (
+            f"opened, and {done} of {sealed_evaluations(state)} evaluations measured: no gain is claimed before the end"
+        )
+    if state.winner == ROOT:
+        found, tasks = rate(score(state, ROOT, Split.SEALED)), plural(len(state.sealed_tasks), "task")
+        return f"the seed agent: {found} evaluations of {tasks}; no gain to claim"
+    return "no task could be measured for both agents: no gain is claimed"
 
 
 def _compared(found: Comparison) -> Iterator[str]:
@@ -118,7 +140,8 @@ def _compared(found: Comparison) -> Iterator[str]:
         yield "             a sample this small would have shown no gain, however large: see --sealed-tasks"
     yield f"  tokens     {found.winner_tokens:,.0f} per task for the winner, {found.seed_tokens:,.0f} for the seed"
     if found.unmeasured:
-        yield f"  [yellow]{found.unmeasured} sealed evaluations could not be measured and count nowhere[/yellow]"
+        given_up = plural(found.unmeasured, "sealed evaluation")
+        yield f"  [yellow]not measured, and counted nowhere: {given_up}[/yellow]"
 
 
 def _cost(state: RunState) -> Iterator[str]:

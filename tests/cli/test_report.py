@@ -9,11 +9,14 @@ from evaluators.base import Split
 from hgm.cli.preview import expansions
 from hgm.cli.report import report
 from hgm.config import SearchConfig
+from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.loop import Ending
-from hgm.run import create, read
+from hgm.run import create, opened, read, read_events
+from hgm.state import RunState
 from hgm.summary import comparison, lineage, score, spend
 from tests.cli.command import Command
-from tests.hgm.simulated import SEED_AGENT, created, go_on, make
+from tests.hgm.simulated import SEED_AGENT, created, cut, go_on, make
+from trees.policies import make_policy
 from trees.records import ROOT, Outcome
 
 
@@ -79,6 +82,49 @@ def test_without_sealed_tasks_no_gain_is_claimed(tmp_path: Path) -> None:
     said = told(tmp_path / "run")
     assert "not opened: no gain is claimed" in said
     assert "points" not in said
+
+
+def test_while_the_sealed_tasks_are_open_no_gain_is_claimed(tmp_path: Path) -> None:
+    path = run_until(tmp_path, lambda state: state.winner != ROOT and comparison(state) is not None)
+    events = read_events(path)
+    (opening,) = (event.seq for event in events if event.kind == "sealed opened")
+    for end in (opening - 1, opening, opening + 2, len(events) - 2):
+        copy = cut(path, tmp_path / f"cut-{end}", end)
+        said = told(copy, Ending.INTERRUPTED)
+        assert comparison(read(copy)) is None, "nor is one exported"
+        assert "no gain is claimed" in said
+        assert " points" not in said
+        assert ("not opened" in said) == (end < opening) == ("were opened" not in said)
+    assert f"{spend(read(copy)).sealed} of 8 evaluations measured" in said
+
+
+def test_a_sealed_evaluation_that_was_measured_at_last_is_none_that_counts_nowhere(tmp_path: Path) -> None:
+    def measured_late(state: RunState) -> bool:
+        return comparison(state) is not None and any(
+            item.split is Split.SEALED and item.outcome is Outcome.UNMEASURED for item in state.evaluations
+        )
+
+    path = run_until(tmp_path, measured_late)
+    found = comparison(read(path))
+    assert found is not None
+    assert found.unmeasured == 0, "at 5 % each, three times in a row is not among these runs"
+    assert "counted nowhere" not in told(path)
+
+
+def test_given_up_sealed_evaluations_are_counted_once(tmp_path: Path) -> None:
+    path = run_until(tmp_path, lambda state: state.winner != ROOT and comparison(state) is not None)
+    (at,) = (event.seq for event in read_events(path) if event.kind == "sealed opened")
+    copy = cut(path, tmp_path / "copy", at)
+    with opened(copy) as run:
+        policy = make_policy("hgm")
+        while (job := run.next_job(policy)) is not None:
+            assert isinstance(job, EvaluateJob)
+            hopeless = (job.node, job.task, job.repeat) == (ROOT, "z0", 0)
+            run.tell(EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED if hopeless else Outcome.PASSED))
+    found = comparison(read(copy))
+    assert found is not None
+    assert found.unmeasured == 1
+    assert "not measured, and counted nowhere: 1 sealed evaluation\n" in told(copy)
 
 
 def test_the_figures_are_those_of_the_journal(tmp_path: Path) -> None:
