@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, Data, Quiet, RunsDir, Settings, Workers
+from hgm.cli.options import RUNS_DIR, Backbone, Data, Limits, Quiet, RunsDir, Workers
 from hgm.errors import ConfigError
 
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
@@ -110,7 +110,7 @@ def calibrate(
     workers: Workers = None,
     sandbox: Annotated[str, typer.Option("--sandbox", metavar="auto|bubblewrap")] = "auto",
     backbone: Backbone = None,
-    set_: Settings = None,
+    set_: Limits = None,
     quiet: Quiet = False,
 ) -> None:
     """Run an agent on the search tasks a few times: which tasks it always or never solves, and how much chance moves.
@@ -123,7 +123,7 @@ def calibrate(
     from hgm.agents_by_name import find_agent
     from hgm.calibration import save
     from hgm.cli.counting import INTERRUPTED, counting
-    from hgm.cli.options import at_least_one, settings, writable
+    from hgm.cli.options import at_least_one, limits_alone, writable
     from hgm.cli.tasks import calibration_lines, calibration_of
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
@@ -137,7 +137,8 @@ def calibrate(
         writable(write, "--write")
     flags = {"budget": 1, "seed": seed, "workers": workers, "sandbox": sandbox, "benchmark": name, "data": data}
     models = dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone)
-    config = resolve(None, **merge(settings(set_), {**flags, "backbones": models}))
+    limits = limits_alone(set_, agent="--agent", benchmark="NAME|PATH")
+    config = resolve(None, **merge(limits, {**flags, "backbones": models}))
     opened = benchmark_of(config)
     tasks = chosen_tasks(opened, "search", limit)
     files = find_agent(agent, runs_dir)

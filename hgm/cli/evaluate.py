@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, BenchmarkName, Data, Quiet, RunsDir, Settings, Workers
+from hgm.cli.options import RUNS_DIR, Backbone, BenchmarkName, Data, Limits, Quiet, RunsDir, Workers
 
 if TYPE_CHECKING:
     from hgm.measure import Measured
@@ -26,7 +26,7 @@ def evaluate(
     workers: Workers = None,
     sandbox: Annotated[str, typer.Option("--sandbox", metavar="auto|bubblewrap")] = "auto",
     backbone: Backbone = None,
-    set_: Settings = None,
+    set_: Limits = None,
     quiet: Quiet = False,
 ) -> None:
     """Run an agent on tasks and print its pass rate with the 95 % interval. What could not be measured counts nowhere.
@@ -39,7 +39,7 @@ def evaluate(
     """
     from hgm.agents_by_name import find_agent
     from hgm.cli.counting import INTERRUPTED, counting
-    from hgm.cli.options import at_least_one, settings, writable
+    from hgm.cli.options import at_least_one, limits_alone, writable
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
     from hgm.measure import chosen_tasks, document, measure, write
@@ -58,7 +58,7 @@ def evaluate(
         "data": data,
         "backbones": dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone),
     }
-    config = resolve(None, **merge(settings(set_), flags))
+    config = resolve(None, **merge(limits_alone(set_, agent="AGENT", benchmark="--benchmark"), flags))
     files = find_agent(agent, runs_dir)
     opened = benchmark_of(config)
     tasks = chosen_tasks(opened, split, limit)

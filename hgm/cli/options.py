@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,16 @@ import typer
 from hgm.errors import ConfigError
 
 MOST_EVALUATIONS = 1_000_000
+_LIMITS = tuple(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls"))
+"""The settings of an evaluation that have no flag of their own."""
+_FLAGS = {
+    "backbones": "--backbone",
+    "data": "--data",
+    "sandbox": "--sandbox",
+    "seed": "--seed",
+    "workers": "--workers",
+}
+"""Those that have one, by the first part of their names."""
 _OTHER_UNIT = re.compile(r"[0-9][0-9_.,]*\s*([a-zA-Z$€%]+)|[$€].*")
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where runs are.")]
@@ -25,6 +36,12 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set", "-o", metavar="KEY=VALUE", help="Any other setting, dotted; may be repeated. -o limits.memory_mb=256"
+    ),
+]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-o", metavar="KEY=VALUE", help="A limit of an agent run; may be repeated. -o limits.memory_mb=256"
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No display; only the result.")]
@@ -65,6 +82,34 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
             raise ConfigError(f"-o {pair}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
         _nest(values, names, _value(value.strip()))
     return values
+
+
+def limits_alone(pairs: list[str] | None, *, agent: str, benchmark: str) -> dict[str, Any]:
+    """`settings` of a command that only evaluates an agent; `agent` and `benchmark` are how it takes those.
+
+    Raises:
+        ConfigError: not KEY=VALUE, or a setting that would be ignored.
+    """
+    from hgm.config import known_settings
+
+    values = settings(pairs)
+    flags = {**_FLAGS, "agent": agent, "benchmark": benchmark}
+    for key in _leaves(values):
+        known = next((name for name in known_settings() if key == name or key.startswith(f"{name}.")), None)
+        if known is None or known in _LIMITS:
+            continue  # an unknown one is explained where values are checked
+        if (flag := flags.get(known.partition(".")[0])) is not None:
+            raise ConfigError(f"-o {key}: give it as {flag}")
+        raise ConfigError(f"-o {key}: only a search uses it; here there are: {', '.join(_LIMITS)}")
+    return values
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def _nest(values: dict[str, Any], names: list[str], value: Any) -> None:

@@ -11,6 +11,7 @@ from hgm.run import Folder, create, locked
 from tests.cli.command import Command
 from tests.hgm.simulated import SEED_AGENT, created
 
+CALIBRATE = ("benchmark", "calibrate", "builtin")
 SEARCH = ("search", "--budget", "5")
 
 MISTAKES = {
@@ -66,6 +67,16 @@ MISTAKES = {
     "a fork from nowhere": (("fork", "nowhere"), "--at"),
     "an unknown agent, evaluated": (("evaluate", "smith"), "RUN:best"),
     "no repeats": (("evaluate", "seed", "--repeats", "0"), "at least 1"),
+    "a setting with a flag, evaluated": (("evaluate", "seed", "-o", "seed=5"), "give it as --seed"),
+    "an agent as a setting, evaluated": (("evaluate", "seed", "-o", "agent=nope"), "give it as AGENT"),
+    "a backbone as a setting, evaluated": (("evaluate", "seed", "-o", "backbones.solver=a/b"), "as --backbone"),
+    "a setting of searches, evaluated": (("evaluate", "seed", "-o", "policy.options.alpha=1"), "only a search"),
+    "an idle deadline, evaluated": (("evaluate", "seed", "-o", "limits.improve_deadline_s=9"), "only a search"),
+    "an unknown key, evaluated": (("evaluate", "seed", "-o", "limits.memory=9"), "did you mean limits.memory_mb?"),
+    "a value out of range, evaluated": (("evaluate", "seed", "-o", "limits.memory_mb=1"), "equal to 64"),
+    "a setting with a flag, calibrated": ((*CALIBRATE, "-o", "benchmark=quixbugs"), "give it as NAME"),
+    "an agent as a setting, calibrated": ((*CALIBRATE, "-o", "agent=nope"), "give it as --agent"),
+    "a setting of searches, calibrated": ((*CALIBRATE, "-o", "budget=3"), "only a search"),
     "no tasks": (("evaluate", "seed", "--limit", "0"), "at least 1"),
     "an unknown split": (("evaluate", "seed", "--split", "train"), "search"),
     "results in a missing folder": (("evaluate", "seed", "--json", "no/where.json"), "folder that exists"),
