@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import join
 
 from rich.console import Console
 from rich.text import Text
 
 from evaluators.base import Split
 from hgm.agents_by_name import best_node
+from hgm.baseline import newest_placebo
+from hgm.cli.options import RUNS_DIR
 from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
+from hgm.config import SearchConfig
 from hgm.loop import Ending
 from hgm.plan import is_finished
 from hgm.run import Folder
@@ -52,7 +56,7 @@ def result_lines(path: Path, state: RunState, ending: Ending) -> Iterator[str]:
     """The result, as lines of markup."""
     yield f"[bold]Run {safe(shown_name(path))}[/bold] " + (f"stopped: {ending}" if ending else "finished")
     yield from _winner(state)
-    yield from _sealed(state)
+    yield from _sealed(path, state)
     yield from _cost(state)
     if state.config.placebo:
         yield "[yellow]This was a placebo: its editor only changed comments. Any gain is chance and selection.[/yellow]"
@@ -100,15 +104,46 @@ def _winner(state: RunState) -> Iterator[str]:
         yield "  [bold]The winner is the seed agent: no child did better when it was confirmed.[/bold]"
 
 
-def _sealed(state: RunState) -> Iterator[str]:
+def _sealed(path: Path, state: RunState) -> Iterator[str]:
     compared = comparison(state)
     if compared:
         yield from _compared(compared)
+        if not state.config.placebo:
+            yield _placebo(path, state)
     elif state.winner is not None:
         yield f"  sealed     {_without_gain(state)}"
     if sealed_openings(state):
         times = plural(sealed_openings(state), "time")
         yield f"             sealed tasks were opened {times} in this run and those it was forked from"
+
+
+def _placebo(path: Path, state: RunState) -> str:
+    """What chance and selection come to, beside a gain."""
+    found = newest_placebo(path, state)
+    if found is None:
+        command = safe(f"hgm search {_placebo_flags(path, state)}")
+        return f"  placebo    no finished one of this benchmark, agent and budget to compare with: {command}"
+    if found.sealed:
+        low, high = points(found.sealed.gain.low), points(found.sealed.gain.high)
+        sealed = f"{points(found.sealed.gain.mean)} points (95 %: {low} to {high})"
+    else:
+        sealed = "no gain to claim"
+    return (
+        f"  placebo    {sealed}, and {points(found.search)} on the search tasks, by chance and selection alone "
+        f"(run {safe(shown_name(found.run))})"
+    )
+
+
+def _placebo_flags(path: Path, state: RunState) -> str:
+    """The flags that make a placebo of this run's benchmark, agent and budget, beside it."""
+    config, usual = state.config, SearchConfig(budget=1)
+    flags = ["--placebo", "--budget", str(config.budget)]
+    for name in ("benchmark", "data", "agent", "calibration"):
+        if (value := getattr(config, name)) != getattr(usual, name):
+            flags += [f"--{name}", str(value)]
+    if path.parent != RUNS_DIR:
+        flags += ["--runs-dir", str(path.parent)]
+    return join(flags)
 
 
 def _without_gain(state: RunState) -> str:

@@ -1,4 +1,5 @@
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from rich.console import Console
 from evaluators.base import Split
 from hgm.cli.preview import expansions
 from hgm.cli.report import report
+from hgm.cli.terminal import points
 from hgm.config import SearchConfig
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.loop import Ending
-from hgm.run import create, opened, read, read_events
+from hgm.run import Folder, create, opened, read, read_events
 from hgm.state import RunState
 from hgm.summary import comparison, lineage, score, spend
 from tests.cli.command import Command
@@ -72,6 +74,36 @@ def test_a_placebo_is_called_one(tmp_path: Path) -> None:
     path = make(tmp_path / "run", placebo=True)
     go_on(path)
     assert "This was a placebo" in told(path)
+
+
+def test_the_placebo_stands_beside_the_gain(tmp_path: Path) -> None:
+    path = run_until(tmp_path / "real", lambda state: state.winner != ROOT and comparison(state) is not None)
+    other = run_until(tmp_path / "other", lambda state: comparison(state) is not None, placebo=True)
+    assert "placebo    no finished one" in told(path)
+    assert f"hgm search --placebo --budget 30 --runs-dir {path.parent}" in told(path)
+
+    beside = path.parent / "p-old"
+    shutil.copytree(other, beside)
+    make(path.parent / "p-unfinished", placebo=True)
+    go_on(make(path.parent / "p-other-budget", placebo=True, budget=20))
+    (path.parent / "p-broken").mkdir()
+    Folder(path.parent / "p-broken").journal.write_bytes(b"no journal")
+    found = comparison(read(beside))
+    assert found is not None
+    assert f"placebo    {points(found.gain.mean)} points (95 %: " in told(path)
+    assert f"by chance and selection alone (run {beside})" in told(path)
+    assert "placebo    " not in told(beside), "none beside its own"
+
+    newer = make(path.parent / "p-a-newer", placebo=True, seed=7)
+    go_on(newer)
+    assert f"(run {newer})" in told(path)
+
+
+def test_the_command_for_a_placebo_names_what_is_not_usual(tmp_path: Path) -> None:
+    path = run_until(
+        tmp_path, lambda state: comparison(state) is not None, agent="./my agent", benchmark="quixbugs", data="q.jsonl"
+    )
+    assert "--placebo --budget 30 --benchmark quixbugs --data q.jsonl --agent './my agent' --runs-dir " in told(path)
 
 
 def test_without_sealed_tasks_no_gain_is_claimed(tmp_path: Path) -> None:
