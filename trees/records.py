@@ -45,7 +45,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Stop:
-    """Nothing sensible is left to do."""
+    """Nothing sensible can be started now. While jobs run, the policy is asked again after the next result."""
 
     reason: str
 
@@ -98,4 +98,4 @@ class Policy(Protocol):
         """What it is called on the command line."""
 
     def choose(self, view: TreeView, rng: np.random.Generator) -> Decision:
-        """The next decision. Never evaluates a seen task; stops when no node can be evaluated any more."""
+        """The next decision. Never evaluates a seen task; stops when nothing can be started."""

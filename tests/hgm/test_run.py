@@ -12,7 +12,7 @@ from tests.hgm.simulated import SEED_AGENT, created, cut, events_of, go_on, make
 from trees.archive import Archive
 from trees.journal import Journal
 from trees.policies import make_policy
-from trees.records import Outcome
+from trees.records import ROOT, Outcome
 
 
 def test_a_run_goes_from_search_to_a_sealed_winner(tmp_path: Path) -> None:
@@ -91,6 +91,16 @@ def test_many_workers_spend_exactly_the_budget(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     go_on(run, workers=8)
     assert read(run).tree.view().evaluations == 30
+
+
+@pytest.mark.parametrize("workers", [5, 8, 16])
+def test_with_many_workers_no_expansion_of_the_root_is_blind(tmp_path: Path, workers: int) -> None:
+    run = make(tmp_path / "run")
+    go_on(run, workers=workers)
+    started = [event.payload for event in read_events(run) if event.kind == "started"]
+    evidence = [len(job["evidence"]) for job in started if job["type"] == "expand" and job["node"] == ROOT]
+    assert len(evidence) >= 5
+    assert min(evidence) >= 2, "two failures, or more with a pass"
 
 
 def test_a_result_is_told_once(tmp_path: Path) -> None:

@@ -83,6 +83,29 @@ def test_an_unmeasured_evaluation_of_the_root_is_made_up_for() -> None:
     assert isinstance(choose(HGM(), tree.view()), Evaluate)
 
 
+@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("workers", [2, 5, 8, 64])
+def test_however_many_workers_the_first_expansion_knows_results_of_the_root(name: str, workers: int) -> None:
+    for seed in range(10):
+        tree = Tree(60, 800)
+        for event in play(make_policy(name), tree, Script(seed=seed, unmeasured=0.2, workers=workers)):
+            if isinstance(event, Asked) and isinstance(event.decision, Expand):
+                break
+        view = tree.view()
+        assert view.successes[ROOT] + view.failures[ROOT] >= 3
+
+
+def test_a_wait_for_the_root_ends_when_nothing_of_it_runs() -> None:
+    tree = Tree(2, 800)
+    for task in (0, 1):
+        tree.start_evaluation(ROOT, task)
+    assert isinstance(choose(HGM(), tree.view()), Stop)
+    tree.finish_evaluation(ROOT, 0, Outcome.PASSED)
+    assert isinstance(choose(HGM(), tree.view()), Stop)
+    tree.finish_evaluation(ROOT, 1, Outcome.UNMEASURED, give_up=True)
+    assert choose(HGM(), tree.view()) == Expand(ROOT)
+
+
 @pytest.mark.parametrize("policy", [HGM(), Greedy(), Random(), FlatChildren()])
 @pytest.mark.parametrize(("evaluations", "size"), [(32, 8), (243, 27), (1024, 64), (3125, 125), (7776, 216), (800, 55)])
 def test_expands_iff_evaluations_to_the_alpha_reach_the_size(policy: Policy, evaluations: int, size: int) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from hgm.errors import ConfigError
 from trees.records import ROOT, Decision, Evaluate, Expand, Stop, TreeView
 
+_FIRST_RESULTS = 3
+"""As many as an expansion reads as evidence. With more workers than results, the first ones would be made blindly."""
 _ROUNDING = 1e-9
 """243 ** 0.6 is 26.999999999999996 in floating point, and 27 by the rule."""
 
@@ -18,8 +20,9 @@ _ROUNDING = 1e-9
 class Scheduled(ABC):
     """The root is evaluated, then expanded a few times, then HGM's rule decides (arXiv 2510.21614, Alg. 1 and App. B).
 
-    Subclasses say which node. The task of an evaluation is drawn uniformly from those that its node has not seen. Where
-    no node has unseen tasks, an expansion takes the evaluation's place; where expansions keep failing, the reverse.
+    With many workers, the first expansion waits for results of the root that are on their way. Subclasses say which
+    node. The task of an evaluation is drawn uniformly from those that its node has not seen. Where no node has
+    unseen tasks, an expansion takes the evaluation's place; where expansions keep failing, the reverse.
     """
 
     name: ClassVar[str]
@@ -51,6 +54,8 @@ class Scheduled(ABC):
         """The next decision; stops when no task is unseen and expansions keep failing."""
         if self._root_is_due(view):
             return _evaluation(view, ROOT, rng)
+        if self._root_is_awaited(view):
+            return Stop("the root's first results are awaited")
         may_expand = view.rejections_in_row < self.max_rejections_in_row
         if may_expand and view.expansions[ROOT] < self.initial_expansions:
             return Expand(ROOT)
@@ -66,6 +71,11 @@ class Scheduled(ABC):
     def _root_is_due(self, view: TreeView) -> bool:
         evaluations = view.successes[ROOT] + view.failures[ROOT] + view.pending_evaluations[ROOT]
         return bool(evaluations < self.root_evaluations and not view.seen[ROOT].all())
+
+    def _root_is_awaited(self, view: TreeView) -> bool:
+        results = view.successes[ROOT] + view.failures[ROOT]
+        wanted = min(self.root_evaluations, _FIRST_RESULTS)
+        return bool(view.expansions[ROOT] == 0 and results < wanted and view.pending_evaluations[ROOT])
 
     def _expansion_is_due(self, view: TreeView) -> bool:
         size = len(view) + view.pending_expansions
