@@ -3,7 +3,7 @@
 All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidden tests and grading output never are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hgm.gateway.client import LeaseSpec
 from hgm.jobs import ExpandJob, derive_seed
 from hgm.lab import Lab
 from hgm.text import printable, quote
-from hgm.trajectories import latest_lease
+from hgm.trajectories import Latest, latest_lease
 
 BRIEF_CHARS = 2000
 _TURN_CHARS = 600
@@ -70,23 +70,24 @@ def evidence(trajectory: Path) -> str:
     Raises:
         GatewayError: the trajectory cannot be read.
     """
-    records = latest_lease(trajectory)
-    host = next((record for record in reversed(records) if record.get("event") == "host"), {})
+    latest = latest_lease(trajectory)
+    settled = latest.get("call settled")
+    host = latest["host"].record if "host" in latest else {}
     parts = [
         f"Outcome: {host.get('outcome', 'unknown')} {host.get('cause', '')}".strip(),
-        f"Model calls: {sum(record.get('event') == 'call settled' for record in records)}",
+        f"Model calls: {settled.count if settled else 0}",
         "The agent was asked:\n" + quote(str(host.get("statement", "")), _TURN_CHARS * 2),
-        "Exchanges:\n" + "\n".join(_turns(records)),
+        "Exchanges:\n" + "\n".join(_turns(latest)),
         "Its change to the workspace:\n" + quote(str(host.get("patch", "")), _TURN_CHARS * 3),
     ]
     return "\n\n".join(parts)
 
 
-def _turns(records: Sequence[Mapping[str, Any]]) -> list[str]:
+def _turns(latest: Mapping[str, Latest]) -> list[str]:
     """What the last request held and what came back: the conversation as the agent kept it."""
-    requests = [record["request"] for record in records if record.get("event") == "call started"]
-    answers = [record["response"] for record in records if record.get("event") == "call settled"]
-    messages = [*(requests[-1].get("messages", []) if requests else []), *_answer(answers[-1] if answers else None)]
+    request = latest["call started"].record["request"] if "call started" in latest else {}
+    answer = latest["call settled"].record["response"] if "call settled" in latest else None
+    messages = [*request.get("messages", []), *_answer(answer)]
     turns = [_turn(message) for message in messages]
     if len(turns) > _TURNS:
         turns = [*turns[: _TURNS // 4], f"({len(turns) - _TURNS} turns left out)", *turns[-(_TURNS - _TURNS // 4) :]]

@@ -8,6 +8,7 @@ from hgm.gateway.records import Usage, usage_from_json
 from hgm.trajectories import Record, read
 
 _EVENTS = ("lease opened", "call settled", "lease closed")
+_COUNTED = ("event", "usage", "waited_s")
 
 
 def spent(job: str, trajectories: Path) -> Usage:
@@ -27,7 +28,7 @@ def _leases(file: Path) -> Iterator[list[Record]]:
             if record.get("event") == "lease opened":
                 yield lease
                 lease = []
-            lease.append(record)
+            lease.append({name: record[name] for name in _COUNTED if name in record})
     except GatewayError:
         return
     yield lease

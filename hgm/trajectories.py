@@ -9,7 +9,9 @@ first rewrites the file without it.
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -23,6 +25,9 @@ Redact: TypeAlias = Callable[[str], str]
 
 LEVEL = 3
 _CHUNK = 1 << 20
+_SLICE = 256
+"""Of a file, unpacked at once: no four bytes of zstd are more than 128 kB."""
+_HEAD = b'{"event":"'
 
 
 class Writer:
@@ -35,11 +40,11 @@ class Writer:
     def __init__(self, path: Path, *, redact: Redact) -> None:
         self._redact = redact
         with boundary(GatewayError, f"cannot write the trajectory {path}"):
-            self._file = _open_for_writing(path)
+            self._file, self.text_size = _open_for_writing(path)
         self._frame = zstandard.ZstdCompressor(level=LEVEL).compressobj()
         self._broken = False
         self.size = self._file.seek(0, os.SEEK_END)
-        """Of the file in bytes, as it is on disk."""
+        """Of the file in bytes, as it is on disk; `text_size` is that of all its lines, unpacked."""
 
     def write(self, record: Record) -> None:
         """Add one line, without any secret in it; once this returns, a killed process no longer loses it.
@@ -47,8 +52,9 @@ class Writer:
         Raises:
             GatewayError: it could not be written whole, now or earlier (a full disk).
         """
-        line = self._redact(json.dumps(record, separators=(",", ":"))) + "\n"
-        self._put(self._frame.compress(line.encode()) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+        line = (self._redact(json.dumps(record, separators=(",", ":"))) + "\n").encode()
+        self._put(self._frame.compress(line) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+        self.text_size += len(line)
 
     def close(self) -> None:
         """End the frame. Idempotent; says nothing of what `write` has complained about."""
@@ -112,22 +118,38 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from lines
 
 
-def latest_lease(path: Path) -> list[Record]:
-    """The part of a trajectory that belongs to the lease opened last: a job that is tried again starts over.
+@dataclass(frozen=True, kw_only=True)
+class Latest:
+    """Of one kind of record: how many there are, and the last one."""
+
+    count: int
+    record: Record
+
+
+def latest_lease(path: Path) -> dict[str, Latest]:
+    """Event -> its records in the lease opened last: a job that is tried again starts over.
+
+    However much an agent said, no more than the last line of each kind is held.
 
     Raises:
         GatewayError: it cannot be read.
     """
-    records: list[Record] = []
-    for record in read(path):
-        if record.get("event") == "lease opened":
-            records = []
-        records.append(record)
-    return records
+    counts: Counter[bytes] = Counter()
+    last: dict[bytes, bytes] = {}
+    with boundary(GatewayError, f"cannot read the trajectory {path}"):
+        for line in _lines(path):
+            event = line[: line.find(b'"', len(_HEAD))].removeprefix(_HEAD)
+            if event == b"lease opened":
+                counts.clear()
+                last.clear()
+            counts[event] += 1
+            last[event] = line
+        records = [(counts[event], json.loads(line)) for event, line in last.items()]
+    return {str(record.get("event")): Latest(count=count, record=record) for count, record in records}
 
 
-def _open_for_writing(path: Path) -> BinaryIO:
-    """The locked file, at its end, holding whole frames only."""
+def _open_for_writing(path: Path) -> tuple[BinaryIO, int]:
+    """The locked file, at its end, holding whole frames only; and how many bytes its lines are, unpacked."""
     while True:
         file = path.open("ab+", buffering=0)
         try:
@@ -140,9 +162,9 @@ def _open_for_writing(path: Path) -> BinaryIO:
             break
         file.close()
     try:
-        file.seek(0)
-        text, whole = _unpack(file.read())
-        return file if whole else _replaced(path, file, text)
+        text = _Text(file)
+        text.survey()
+        return (file if text.whole else _replaced(path, file, text)), text.end
     except BaseException:
         file.close()
         raise
@@ -152,24 +174,54 @@ def _same_file(file: BinaryIO, path: Path) -> bool:
     return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
-def _replaced(path: Path, torn: BinaryIO, text: bytes) -> BinaryIO:
-    """A new file in the place of `torn`, which stays locked until then."""
+def _replaced(path: Path, torn: BinaryIO, text: "_Text") -> BinaryIO:
+    """A new file with the whole lines of `torn`, in its place; `torn` stays locked until then."""
     with torn:
         fresh = path.with_name(path.name + ".part").open("wb+", buffering=0)
         fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fresh.truncate(0)
-        fresh.write(zstandard.ZstdCompressor(level=LEVEL).compress(text))
+        with zstandard.ZstdCompressor(level=LEVEL).stream_writer(fresh, closefd=False) as frame:
+            for piece in text.lines():
+                frame.write(piece)
         os.replace(fresh.name, path)
     return fresh
 
 
-def _unpack(data: bytes) -> tuple[bytes, bool]:
-    """All whole lines, and whether the data are whole frames of whole lines."""
-    text = b""
-    while data:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        text += frame.decompress(data)
-        if not frame.eof:
-            return text[: text.rfind(b"\n") + 1], False
-        data = frame.unused_data
-    return text, True
+class _Text:
+    """What can be unpacked of a file, piece by piece: a few bytes on disk may be gigabytes of text."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.end = 0
+        """Where the last whole line ends. Set by `survey`, like `whole`."""
+        self.whole = True
+        """Whether the file is whole frames and nothing else."""
+
+    def survey(self) -> None:
+        """Go through all of it, once."""
+        at = 0
+        for piece in self._pieces():
+            if b"\n" in piece:
+                self.end = at + piece.rindex(b"\n") + 1
+            at += len(piece)
+
+    def lines(self) -> Iterator[bytes]:
+        """The text up to `end`, in pieces."""
+        left = self.end
+        for piece in self._pieces():
+            if left <= 0:
+                break
+            yield piece[:left]
+            left -= len(piece)
+
+    def _pieces(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        frame = None
+        while data := self._file.read(_CHUNK):
+            for start in range(0, len(data), _SLICE):
+                rest = data[start : start + _SLICE]
+                while rest:
+                    frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                    yield frame.decompress(rest)
+                    rest, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        self.whole = frame is None

@@ -73,7 +73,7 @@ class LiveLease:
     ) -> "LiveLease":
         """The lease as its trajectory tells it. Calls that never settled do not count; their numbers are used again."""
         lease = cls(spec, token, writer=trajectories.Writer(path, redact=redact), settings=settings)
-        for record in trajectories.latest_lease(path):
+        for record in trajectories.read(path):
             lease._replay(record)
         return lease
 
@@ -141,9 +141,13 @@ class LiveLease:
         if self._next >= self.spec.max_calls:
             message = f"this lease allows {self.spec.max_calls} calls, and all are used"
             raise Refusal(403, message, code="call_limit")
-        if self._writer.size > self.settings.max_trajectory_bytes:
-            message = f"the calls of this lease take more than {self.settings.max_trajectory_bytes} bytes to record"
-            raise Refusal(403, message, code="trajectory_limit")
+        for size, limit in (
+            (self._writer.size, self.settings.max_trajectory_bytes),
+            (self._writer.text_size, self.settings.max_trajectory_text_bytes),
+        ):
+            if size > limit:
+                message = f"the calls of this lease take more than {limit} bytes to record"
+                raise Refusal(403, message, code="trajectory_limit")
 
     def _imposed(self, index: int) -> Imposed:
         return Imposed(
@@ -164,7 +168,9 @@ class LiveLease:
         )
 
     def _replay(self, record: trajectories.Record) -> None:
-        if record["event"] == "call started":
+        if record["event"] == "lease opened":
+            self._used, self._next, self.waits = Usage(), 0, Waits()
+        elif record["event"] == "call started":
             names = {*self._used.dropped_fields, *record["dropped"]}
             self._used = replace(self._used, dropped_fields=tuple(sorted(names)))
         elif record["event"] == "call settled":
@@ -186,5 +192,5 @@ def final_usage(path: Path) -> Usage | None:
     """What a closed lease has used, from its trajectory; None where none was closed."""
     if not path.exists():
         return None
-    ends = [record for record in trajectories.latest_lease(path) if record.get("event") == "lease closed"]
-    return usage_from_json(ends[-1]["usage"]) if ends else None
+    end = trajectories.latest_lease(path).get("lease closed")
+    return usage_from_json(end.record["usage"]) if end else None

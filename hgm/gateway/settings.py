@@ -28,6 +28,8 @@ class Settings:
     max_image_pixels: int = 10_000_000
     max_trajectory_bytes: int = 64_000_000
     """On disk, compressed; then no further call starts."""
+    max_trajectory_text_bytes: int = 256_000_000
+    """The same, unpacked: what is next to nothing on disk takes its time to read."""
     free_refusals: int = 50
     """Requests turned away at once; each later one is kept waiting for `refusal_pause_s`."""
     refusal_pause_s: float = 1.0

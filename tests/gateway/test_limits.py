@@ -338,3 +338,11 @@ def test_what_is_recorded_has_a_limit_on_disk(lab, post):
     answers = [post(lease, {"messages": noise}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 403]
     assert answers[1].json()["error"]["code"] == "trajectory_limit"
+
+
+def test_what_is_recorded_has_a_limit_unpacked(lab, post):
+    gateway = lab.gateway(Settings(max_trajectory_text_bytes=1_000_000))
+    lease = gateway.lease(LeaseSpec(job="text", role="solver", backbone="scripted/ok", seed=1))
+    same = [{"role": "user", "content": "x" * 600_000}]
+    assert [post(lease, {"messages": same}).status_code for _ in range(3)] == [200, 200, 403]
+    assert (lab.trajectories / "text.jsonl.zst").stat().st_size < 10_000

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -120,3 +121,53 @@ def test_any_text_survives(path, lines):
     path.unlink(missing_ok=True)
     write(path, lines)
     assert list(trajectories.read(path)) == lines
+
+
+LARGE = {"event": "call started", "text": "x" * 8_000_000}
+MOST = 50_000_000
+
+
+def peak(work):
+    """Bytes that Python held at once while it worked."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_is_small_on_disk_and_large_unpacked_is_never_held_whole(path):
+    with trajectories.Writer(path, redact=KEEP) as writer:
+        for _ in range(15):
+            writer.write(LARGE)
+        assert writer.text_size > 15 * 8_000_000
+    assert path.stat().st_size < 50_000
+    assert peak(lambda: trajectories.append(path, {"event": "host"}, redact=KEEP)) < MOST
+    assert peak(lambda: [None for _ in trajectories.read(path)]) < MOST
+    assert peak(lambda: trajectories.latest_lease(path)) < MOST
+    path.write_bytes(path.read_bytes()[:-3])
+    assert peak(lambda: trajectories.append(path, {"event": "again"}, redact=KEEP)) < MOST
+    assert [record["event"] for record in trajectories.read(path)][14:] == ["call started", "host", "again"]
+
+
+def test_a_writer_counts_what_earlier_ones_wrote(path):
+    sizes = []
+    for end in (None, None, -2):
+        with trajectories.Writer(path, redact=KEEP) as writer:
+            sizes.append(writer.text_size)
+            writer.write({"n": 1})
+        path.write_bytes(path.read_bytes()[:end])
+    trajectories.append(path, {}, redact=KEEP)
+    assert sizes == [0, 8, 16]
+
+
+def test_the_latest_lease_is_all_that_counts(path):
+    first = [{"event": "lease opened", "n": 1}, {"event": "call settled", "n": 2}, {"event": "host", "n": 3}]
+    again = [{"event": "lease opened", "n": 4}, {"event": "call settled", "n": 5}, {"event": "call settled", "n": 6}]
+    write(path, [*first, *again])
+    found = trajectories.latest_lease(path)
+    assert {event: (latest.count, latest.record["n"]) for event, latest in found.items()} == {
+        "lease opened": (1, 4),
+        "call settled": (2, 6),
+    }
