@@ -89,6 +89,8 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | No
             )
         except WorkspaceRejected:
             return None, task.workspace, "bad-workspace"
+        if lease.close().backbone_failed:
+            lab.must_be_well(lab.backbones.solver)
         return ended, sanitise(task.workspace, taken), blame(ended)
 
 

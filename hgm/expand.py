@@ -102,6 +102,8 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
             return _Turn(files=workspace, cause="bad-workspace")
+        if lease.close().backbone_failed:
+            lab.must_be_well(lab.backbones.editor)
         return _Turn(files=sanitise(workspace, taken), cause=blame(ended))
 
 

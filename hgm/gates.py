@@ -62,7 +62,7 @@ def first_rejection(candidate: Candidate, lab: Lab, slot: int) -> Rejection | No
     """Run the gates in order; the first refusal ends it.
 
     Raises:
-        SandboxError, GatewayError: the host's trouble.
+        SandboxError, GatewayError, BackboneError: the host's trouble.
     """
     for gate in GATES:
         refused = gate(candidate, lab, slot)
@@ -159,6 +159,8 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
         except WorkspaceRejected as error:
             return Rejection(reason="handshake", message=f"On a tiny task its workspace was unusable: {error}")
         usage = lease.close()
+    if usage.backbone_failed:
+        lab.must_be_well(lab.backbones.solver)
     if blame(ended) or not usage.calls:
         said = printable(ended.output.decode(errors="replace"), 500)
         how = blame(ended) or "it never called its model"
