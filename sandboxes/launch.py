@@ -135,13 +135,15 @@ class Launch:
         if self._first is None:
             self._process.kill()
         else:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+            self._kill_first()
             if not is_ready(self.ended, _PATIENCE_S):
                 self._process.kill()
 
     def wait(self) -> None:
-        """Wait until bubblewrap and all processes inside are gone: the kernel ends a namespace's first one last.
+        """Wait until bubblewrap is gone, kill what it left, and wait for that too.
+
+        The kernel ends a namespace's first process last. Whoever inside makes it linger after bubblewrap's end gains
+        nothing, least of all that it counts as the host's trouble.
 
         Raises:
             SandboxError: they do not die.
@@ -150,8 +152,14 @@ class Launch:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired as cause:
             raise SandboxError(f"bubblewrap (process {self.pid}) does not end") from cause
+        self._kill_first()
         if self._first is not None and not is_ready(self._first, _PATIENCE_S):
             raise SandboxError(f"the processes of a sandbox (first: {self.report.first_process}) do not end")
+
+    def _kill_first(self) -> None:
+        if self._first is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
 
     def message(self, output: bytes) -> str:
         """Why nothing was started, as printable text."""
@@ -165,9 +173,7 @@ class Launch:
         """
         try:
             self._process.kill()
-            if self._first is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(self._first, signal.SIGKILL)
+            self._kill_first()
             self.wait()
         finally:
             # Another thread may be about to see that it has ended; its numbers must not be given away before.

@@ -30,6 +30,9 @@ ETC = {
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
 _FROM_ETC = ("/etc/ld.so.cache", "/etc/alternatives")  # the latter: links that make /usr/bin/awk and the like work
+_FIRST_PROCESS = "/proc/1"
+"""bubblewrap's own process inside. It belongs to the same user as the command, which could else rewrite its memory (and
+so outlive the host process or forge its report) and read its standard input."""
 _PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
 
 
@@ -57,7 +60,8 @@ def arguments(view: View, *, seccomp: int, status: int) -> list[str]:
         *("--perms", "0755", "--dir", "/etc"),
         *(word for name in ETC for word in ("--ro-bind", f"{view.room}/etc/{name}", f"/etc/{name}")),
         *(word for path in _FROM_ETC for word in ("--ro-bind-try", path, path)),
-        *("--proc", "/proc", "--dev", "/dev", "--bind", f"{view.room}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),
+        *("--proc", "/proc", *_empty(_FIRST_PROCESS)),
+        *("--dev", "/dev", "--bind", f"{view.room}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),
         *("--bind", f"{view.room}/scratch/tmp", "/tmp", "--bind", f"{view.room}/workspace", WORKSPACE),
         *(word for source, target in view.mounts for word in ("--ro-bind", str(source), _checked(target))),
         *("--remount-ro", "/", "--chdir", WORKSPACE, "--clearenv"),
@@ -68,12 +72,16 @@ def arguments(view: View, *, seccomp: int, status: int) -> list[str]:
 def _system() -> Iterator[str]:
     yield from ("--ro-bind", "/usr", "/usr")
     for path in hidden():
-        yield from ("--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path))
+        yield from _empty(str(path))
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         if os.path.islink(f"/{name}"):
             yield from ("--symlink", f"usr/{name}", f"/{name}")
         elif os.path.isdir(f"/{name}"):
             yield from ("--ro-bind", f"/{name}", f"/{name}")
+
+
+def _empty(folder: str) -> tuple[str, ...]:
+    return ("--size", "4096", "--tmpfs", folder, "--remount-ro", folder)
 
 
 def hidden(*, package: Path | None = None, prefix: Path | None = None) -> tuple[Path, ...]:

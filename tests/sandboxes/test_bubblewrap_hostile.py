@@ -80,7 +80,7 @@ def test_makes_no_devices(provider) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", "/proc/kcore", "/proc/1/mem"],
+    ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", "/proc/kcore"],
 )
 def test_the_kernel_takes_no_orders(provider, path) -> None:
     found = python(provider, f"open({path!r}, 'r+b', buffering=0).write(b'1')")
@@ -96,6 +96,116 @@ found = [os.path.join(at, name) for at, folders, names in os.walk('/') for name 
 print(json.dumps(found))
 """
         assert told(provider, code) == []
+
+
+# Has nothing to do with the first process inside, which is bubblewrap's.
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/proc/1",
+        "/proc/self/../1",
+        "/proc/thread-self/../../../1",
+        "/proc/self/root/proc/1",
+        "/proc/self/cwd/../proc/1",
+    ],
+)
+def test_the_first_process_shows_nothing(provider, route) -> None:
+    code = """
+opened = []
+for name in ('mem', 'maps', 'environ', 'syscall', 'fd', 'fd/0', 'fdinfo', 'root', 'cwd', 'exe', 'ns/mnt', 'task/1/mem'):
+    for flags in (os.O_RDONLY, os.O_WRONLY, os.O_PATH):
+        try:
+            os.close(os.open(f'{sys.argv[1]}/{name}', flags))
+            opened.append((name, flags))
+        except OSError:
+            pass
+print(json.dumps([os.path.isdir(sys.argv[1]), os.listdir(sys.argv[1]), opened]))
+"""
+    assert told(provider, code, route) == [True, [], []]
+
+
+def test_the_first_process_is_not_reached_by_descriptor(provider) -> None:
+    code = """
+found = []
+folder = os.open('/proc', os.O_RDONLY | os.O_DIRECTORY)
+try:
+    found.append(os.open('1/mem', os.O_RDONLY, dir_fd=folder))
+except OSError:
+    pass
+handle = os.pidfd_open(1)
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+found += [number for number in range(8) if libc.syscall(438, handle, number, 0) != -1]
+print(json.dumps(found))
+"""
+    assert told(provider, code) == []
+
+
+def test_a_second_view_of_processes_cannot_be_made(provider) -> None:
+    code = """
+import subprocess
+tries = (['mount', '-t', 'proc', 'proc', '/workspace/p'], ['umount', '/proc/1'], ['umount', '-l', '/proc'],
+         ['unshare', '-Urpf', '--mount-proc', 'true'], ['mount', '--bind', '/proc', '/workspace/p'])
+os.mkdir('/workspace/p')
+print(json.dumps([subprocess.run(words, stderr=subprocess.DEVNULL).returncode != 0 for words in tries]))
+"""
+    assert told(provider, code) == [True] * 5
+    mounts = run(provider, "cat", "/proc/self/mounts").output.decode().splitlines()
+    assert [line.split()[1] for line in mounts if line.split()[2] == "proc"] in (["/proc"], PROC_IN_PARTS)
+
+
+PROC_IN_PARTS = ["/proc", *(f"/proc/{name}" for name in ("sys", "sysrq-trigger", "irq", "bus"))]
+"""bubblewrap covers these, read-only, where they could be written."""
+
+REWRITE = """
+import os, time
+def rewrite(code):
+    'Make the first process, which waits in a system call, go on with this machine code.'
+    try:
+        at = int(open('/proc/1/syscall').read().split()[-1], 16)
+        with open('/proc/1/mem', 'r+b', buffering=0) as memory:
+            memory.seek(at)
+            memory.write(bytes.fromhex(code))
+    except OSError:
+        return
+    if os.fork() == 0:  # an orphan, whose end wakes the first process
+        if os.fork() == 0:
+            time.sleep(0.1)
+        os._exit(0)
+    os.wait()
+    time.sleep(0.5)
+"""
+FORGET_PARENT = "bf01000000 31f6 b89d000000 0f05"  # prctl(PR_SET_PDEATHSIG, 0)
+SAY_IT_ENDED = "6a01 4889e6 bf06000000 ba08000000 b801000000 0f05"  # write(6, 1, 8)
+PAUSE = "b822000000 0f05 ebf7"
+machine_code = pytest.mark.skipif(MACHINE != "x86_64", reason="the attack is written in x86-64 machine code")
+
+
+@machine_code
+def test_the_first_process_cannot_be_made_to_look_like_the_hosts_trouble(provider) -> None:
+    code = REWRITE + f"rewrite('{FORGET_PARENT} {SAY_IT_ENDED} {PAUSE}')\nprint('still here', flush=True)\n"
+    found = python(provider, code)
+    assert (found.end, found.status, found.output) == (End.EXITED, 0, b"still here\n")
+
+
+def test_standard_input_is_not_kept_for_others(provider) -> None:
+    """A grader reads its nonce before it starts code under test, which must not find it again."""
+    code = """
+sys.stdin.read()
+found = []
+for process in filter(str.isdigit, os.listdir('/proc')):
+    for number in range(10):
+        try:
+            with open(f'/proc/{process}/fd/{number}') as file:
+                found += ['secret' in file.read()] if int(process) != os.getpid() else []
+        except OSError:
+            pass
+print(json.dumps(found))
+"""
+    found = python(provider, "import json, os, sys\n" + code, stdin=b"secret")
+    assert (found.status, found.output) == (0, b"[]\n")
 
 
 # Gains no rights.
@@ -279,11 +389,23 @@ with provider.open(spec) as box:
 """
 
 
+INSIDE = "import os; os.fork()\n" + Lifeline.connect + "import time; time.sleep(1000)"
+
+
 @pytest.mark.parametrize("moment", ["waiting", "running"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_dies_with_the_host_process(folder, moment, number) -> None:
+    _assert_it_dies_with_the_host_process(folder, moment, number, INSIDE)
+
+
+@machine_code
+def test_dies_with_the_host_process_whatever_it_does_to_the_first_one(folder) -> None:
+    inside = REWRITE + f"rewrite('{FORGET_PARENT} {PAUSE}')\n" + INSIDE
+    _assert_it_dies_with_the_host_process(folder, "running", signal.SIGKILL, inside)
+
+
+def _assert_it_dies_with_the_host_process(folder: Path, moment: str, number: int, inside: str) -> None:
     lifeline = Lifeline(folder)
-    inside = "import os; os.fork()\n" + Lifeline.connect + "import time; time.sleep(1000)"
     controller = subprocess.Popen(
         [sys.executable, "-c", CONTROLLER, str(folder), moment, inside],
         cwd=CHECKOUT,

@@ -74,6 +74,20 @@ def test_it_ends_with_its_orders() -> None:
     os.close(process)
 
 
+def test_a_first_process_that_lingers_is_killed_and_nobodys_trouble(tmp_path) -> None:
+    os.mkfifo(tmp_path / "go on")
+    with launched() as launch:
+        lingers = 'sleep 1000 & echo "{\\"child-pid\\": $!}" >&5; exec <"$1"'
+        launch.become(["/bin/sh", "-c", lingers, "x", str(tmp_path / "go on")], "5>&2 2>&1")
+        assert is_ready(launch.status, 20)
+        drain(launch.status, launch.hear)
+        first = os.pidfd_open(launch.report.first_process)
+        (tmp_path / "go on").write_bytes(b"")
+        launch.wait()
+        assert is_ready(first, 0)
+        os.close(first)
+
+
 def test_trouble_of_the_launcher_is_told() -> None:
     with launched("echo $$ > /nowhere/cgroup.procs || exit\n") as launch:
         output_of(launch)
