@@ -18,6 +18,7 @@ from hgm.evaluate import evaluate
 from hgm.executors.base import Work
 from hgm.expand import expand
 from hgm.gateway.client import Gateway
+from hgm.interpreter import check_interpreter
 from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
 from hgm.run import Folder
@@ -91,10 +92,17 @@ def lab_for(
     progress: Progress,
     editor: Files | None = None,
 ) -> Iterator[Lab]:
-    """A lab for the jobs of one run, for the time of the block. Without an editor each agent edits itself."""
+    """A lab for the jobs of one run, for the time of the block. Without an editor each agent edits itself.
+
+    Raises:
+        ConfigError: a backbone does not answer, or an agent needs another Python than the sandbox has.
+    """
     provider = choose(sandbox)
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
+        for agent in (root, editor):
+            if agent is not None:
+                check_interpreter(read_manifest(agent), provider, run=run)
         _probe(gateway, config)
         yield _lab(folder, config, archive, root, editor, provider, gateway, scratch, progress)
 
