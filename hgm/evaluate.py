@@ -17,6 +17,7 @@ from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejec
 from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
+from hgm.patch import patch
 from hgm.spending import spent
 from hgm.text import printable
 from hgm.trajectories import append
@@ -107,7 +108,6 @@ def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> V
 
 def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files: Files, verdict: Verdict) -> None:
     """What the host saw, behind the model exchanges; hidden results go to the host-only folder."""
-    base, result = lab.patches.write_tree(task.workspace), lab.patches.write_tree(files)
     append(
         lab.trajectories / f"{job.id}.jsonl.zst",
         {
@@ -120,7 +120,7 @@ def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files
             "pids_refused": ended.pids_refused if ended else 0,
             "statement": task.statement,
             "log": printable(ended.output.decode(errors="replace"), _LOG_CHARS) if ended else "",
-            "patch": "" if base == result else lab.patches.diff(base, result).decode(errors="replace"),
+            "patch": patch(task.workspace, files, lab.scratch.root),
         },
         redact=lab.gateway.redact,
     )

@@ -15,7 +15,6 @@ from hgm.scratch import Scratch
 from hgm.seal import Sealer
 from sandboxes.base import File, Files, Limits, SandboxProvider
 from trees.archive import Archive
-from trees.git import BareRepository
 
 FREE_DISK_MB = 256
 FREE_MEMORY_MB = 256
@@ -33,8 +32,6 @@ class Lab:
     archive: Archive
     manifest: Manifest
     scratch: Scratch
-    patches: BareRepository
-    """Where patches are computed, apart from the archive and from anything an agent wrote."""
     sealer: Sealer
     trajectories: Path
     grading: Path

@@ -1,5 +1,6 @@
 """The git repository that an agent finds in its workspace: one commit, made by the host, with no history to read."""
 
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -10,9 +11,10 @@ from pathlib import Path
 from hgm.errors import SandboxError, boundary
 from sandboxes.base import File, Files
 from trees.folders import write_folder
-from trees.git import BareRepository
 
 MOST_KEPT = 256
+MOST_BYTES = 1_000_000
+"""Of one that is kept: an agent's workspace is sealed too when its editor has a second try."""
 _ENV = {
     "PATH": os.defpath,
     "HOME": "/nonexistent",
@@ -36,11 +38,10 @@ _COMMANDS = (
 class Sealer:
     """Makes the `.git` of a workspace; thread-safe, and keeps the latest ones, since tasks come again."""
 
-    def __init__(self, folder: Path, repository: BareRepository) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._repository = repository
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Files] = OrderedDict()
+        self._kept: OrderedDict[bytes, Files] = OrderedDict()
 
     def seal(self, files: Files) -> Files:
         """The files under `.git` of a repository whose only commit holds `files`.
@@ -48,17 +49,26 @@ class Sealer:
         Raises:
             SandboxError: the host's git failed.
         """
-        tree = self._repository.write_tree(files)
+        name = _digest(files)
         with self._lock:
-            if tree in self._kept:
-                self._kept.move_to_end(tree)
-                return self._kept[tree]
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
         sealed = _sealed(files, self._folder)
+        if sum(len(file.data) for file in sealed.values()) > MOST_BYTES:
+            return sealed
         with self._lock:
-            self._kept[tree] = sealed
+            self._kept[name] = sealed
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return sealed
+
+
+def _digest(files: Files) -> bytes:
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        digest.update(b"%d %d %s %s%s" % (len(path), len(file.data), file.mode.encode(), path, file.data))
+    return digest.digest()
 
 
 def _sealed(files: Files, folder: Path) -> Files:

@@ -28,7 +28,6 @@ from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
 from trees.archive import Archive
 from trees.folders import write_folder
-from trees.git import BareRepository
 
 Progress = Callable[[str, str], None]
 
@@ -119,7 +118,6 @@ def _lab(
     progress: Progress,
 ) -> Lab:
     ours = Path(str(package_files("hgm")))
-    patches = BareRepository.create(scratch.root / "patches.git")
     return Lab(
         run=scratch.run,
         provider=provider,
@@ -128,8 +126,7 @@ def _lab(
         archive=archive,
         manifest=read_manifest(root),
         scratch=scratch,
-        patches=patches,
-        sealer=Sealer(scratch.root, patches),
+        sealer=Sealer(scratch.root),
         trajectories=folder.trajectories,
         grading=folder.grading,
         relay=scratch.install(ours / "gateway" / "relay.py"),
