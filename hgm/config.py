@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hgm.errors import ConfigError
+from hgm.errors import ConfigError, JournalError
 
 BUILTIN = "builtin/rules"
 MOST_WORKERS = 64
@@ -110,11 +110,22 @@ def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
     try:
         return SearchConfig.model_validate(merge(values, flags))
     except ValidationError as error:
-        raise ConfigError(explained(error)) from error
+        raise ConfigError(_explained(error)) from error
 
 
-def explained(error: ValidationError) -> str:
-    """What is wrong with a configuration, in words."""
+def restored(values: object) -> SearchConfig:
+    """The configuration of a run's event 0.
+
+    Raises:
+        JournalError: this version has other settings, or other limits on them.
+    """
+    try:
+        return SearchConfig.model_validate(values)
+    except ValidationError as error:
+        raise JournalError(f"this version of hgm cannot use the run's configuration: {_explained(error)}") from error
+
+
+def _explained(error: ValidationError) -> str:
     return "; ".join(_explain(item) for item in error.errors())
 
 

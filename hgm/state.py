@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from evaluators.base import Split
-from hgm.config import SearchConfig, explained
+from hgm.config import restored
 from hgm.errors import JournalError
 from hgm.gateway.records import Usage
 from hgm.jobs import EvaluateJob, ExpandJob, Job
@@ -66,7 +64,7 @@ class RunState:
             raise JournalError(f"the first event is {created.kind!r}, not 'created': this is not a run's journal")
         payload = created.payload
         self.created: Mapping[str, Any] = payload
-        self.config = _config(payload["config"])
+        self.config = restored(payload["config"])
         self.search_tasks: tuple[str, ...] = tuple(payload["search_tasks"])
         self.tree = Tree(tasks=len(self.search_tasks), budget=self.config.budget)
         self.nodes = [
@@ -227,13 +225,6 @@ class RunState:
 
     def _on_stopped(self, payload: Mapping[str, Any]) -> None:
         self.unmeasured_in_row = 0
-
-
-def _config(values: object) -> SearchConfig:
-    try:
-        return SearchConfig.model_validate(values)
-    except ValidationError as error:
-        raise JournalError(f"this version of hgm cannot use the run's configuration: {explained(error)}") from error
 
 
 def job_from(payload: Mapping[str, Any]) -> Job:
