@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from hgm.config import BUILTIN, default_workers
-from hgm.errors import HGMError
+from hgm.errors import HGMError, UsageError
 from hgm.gateway.client import Gateway
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
 from hgm.scratch import Scratch
@@ -148,8 +148,11 @@ def _room(part: str, free: int, least: int, comfortable: int, remedy: str) -> Ch
 def _builtin() -> Check:
     part = f"backbone {BUILTIN}"
     try:
-        with Scratch(f"doctor-{os.getpid()}") as scratch, Gateway(scratch.folder("gw"), scratch.folder("t")) as gateway:
+        with Scratch(f"doctor-{os.getpid()}") as scratch, Gateway(scratch.gateway(), scratch.folder("t")) as gateway:
             answers = gateway.probe(BUILTIN)
+    except UsageError as error:
+        remedy = "set TMPDIR to a short folder of your own"
+        return Check(part=part, found=str(error), level=Level.BAD, cost="nothing can be started", remedy=remedy)
     except HGMError as error:
         return Check(
             part=part, found=str(error), level=Level.BAD, cost="no search without a key", remedy="reinstall hgm-lab"

@@ -13,7 +13,7 @@ from hgm import run as runs
 from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.config import SearchConfig
 from hgm.contract import Manifest, read_manifest
-from hgm.errors import HGMError, RunError
+from hgm.errors import ConfigError, HGMError, RunError
 from hgm.executors.local import LocalExecutor
 from hgm.interrupts import Interrupts
 from hgm.jobs import Job, Result
@@ -74,6 +74,7 @@ def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
         UsageError: an agent, benchmark, policy, file or part of the machine is missing; says which.
     """
     config = _anywhere(config, runs_dir)
+    _check_text(config.model_dump())
     make_policy(config.policy.name, **config.policy.options)
     root = find_agent(config.agent, runs_dir)
     manifest = read_manifest(root)
@@ -168,6 +169,23 @@ def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:
     agents = {name: _absolute_agent(getattr(config, name), runs_dir) for name in ("agent", "editor")}
     benchmark = str(Path(config.benchmark).absolute()) if "/" in config.benchmark else config.benchmark
     return config.model_copy(update={**paths, **agents, "benchmark": benchmark})
+
+
+def _check_text(settings: Mapping[str, Any]) -> None:
+    """A run records its settings as text, and a file's name may be any bytes."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            _check_text(value)
+        elif isinstance(value, str | Path) and not _is_text(str(value)):
+            raise ConfigError(f"{name}: {value} is no UTF-8, which a run's settings must be: rename it")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _absolute_agent(agent: str, runs_dir: Path) -> str:

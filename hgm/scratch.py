@@ -10,10 +10,13 @@ from pathlib import Path
 from types import TracebackType
 
 from hgm.errors import RunError
+from hgm.gateway.order import LEASE_SOCKET, LONGEST_PATH
 from hgm.locks import is_held, take
 from trees.folders import remove_folder
 
 _REACHABLE = 0o711
+_LONGEST_JOB = "x1000000-handshake"
+"""No lease has a longer name."""
 
 
 def run_id(directory: Path) -> str:
@@ -26,10 +29,15 @@ def scratch_folders() -> Path:
     """Where this user's scratch folders are, one per run id.
 
     Raises:
-        RunError: somebody else made that folder.
+        RunError: somebody else made that folder, or it cannot be made.
     """
     folder = Path(tempfile.gettempdir()) / f"hgm-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{folder} cannot be made ({error.strerror}): have it removed, or set TMPDIR to a folder of your own"
+        ) from error
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise RunError(f"{folder} is not yours: have it removed, or set TMPDIR to a folder of your own")
     folder.chmod(_REACHABLE)
@@ -104,6 +112,21 @@ class Scratch:
         made.mkdir(exist_ok=True)
         made.chmod(_REACHABLE)
         return made
+
+    def gateway(self) -> Path:
+        """A folder for a gateway and the sockets of its leases.
+
+        Raises:
+            RunError: their paths would be longer than a socket's may be.
+        """
+        longest = len(os.fsencode(self.root / "gw" / _LONGEST_JOB / LEASE_SOCKET))
+        if longest >= LONGEST_PATH:
+            shorter = longest - LONGEST_PATH + 1
+            raise RunError(
+                f"{tempfile.gettempdir()}: too long a path for the sockets below it: "
+                f"set TMPDIR to one that is {shorter} bytes shorter, e.g. /tmp"
+            )
+        return self.folder("gw")
 
     def install(self, source: Path) -> Path:
         """A copy of a file of ours that any uid may read: the checkout itself is never mounted."""

@@ -98,7 +98,7 @@ def lab_for(
     """
     provider = choose(sandbox)
     run = run_id(folder.path)
-    with Scratch(run) as scratch, Gateway(scratch.folder("gw"), trajectories=folder.trajectories) as gateway:
+    with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
         for agent in (root, editor):
             if agent is not None:
                 check_interpreter(read_manifest(agent), provider, run=run)

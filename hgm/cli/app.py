@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command's own body, so that `hgm --help` answers at once.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -15,6 +16,8 @@ from hgm.errors import HGMError
 from hgm.text import printable
 
 DEFECT = 3
+UNREAD = 141
+"""Whoever read the output has stopped reading: as if ended by SIGPIPE."""
 EPILOG = """\b
 Begin here:
   hgm doctor                                what works on this machine
@@ -23,7 +26,8 @@ Begin here:
   hgm tree best builtin-1 --export mine     take the best agent home
 
 AGENT is a folder, a bundled agent (seed), RUN:best or RUN:<node>. RUN is a name under --runs-dir, or a path if it
-contains a slash. Exit codes: 0 done, 2 yours to mend, 3 trouble of the host or a defect, 130 interrupted.
+contains a slash. Exit codes: 0 done, 2 yours to mend, 3 trouble of the host or a defect, 130 interrupted,
+141 the reader of the output is gone.
 """
 
 app = typer.Typer(
@@ -70,15 +74,37 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character shows its number
             stream.reconfigure(errors="backslashreplace")
+    status = _status(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        status = _unwritten(error)
+    sys.exit(status)
+
+
+def _status(arguments: Sequence[str] | None) -> int | str | None:
     try:
         app(arguments)
+    except SystemExit as ended:
+        # what rich and typer make of a closed pipe would be exit code 1, which says nothing
+        return UNREAD if isinstance(ended.__context__, BrokenPipeError) else ended.code
     except HGMError as error:
         print(f"Error: {printable(str(error))}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last stop of a defect, which keeps its traceback
         _admit(error)
-        sys.exit(DEFECT)
-    sys.exit(0)
+        return DEFECT
+    return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code where standard output takes no more; what is still unwritten is dropped."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return UNREAD
+    print(f"Error: the output cannot be written: {error.strerror}", file=sys.stderr)
+    return DEFECT
 
 
 def _admit(error: Exception) -> None:

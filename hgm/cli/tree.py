@@ -145,7 +145,10 @@ def export_(
         writable(output, "-o")
     text = text_of(tree_document(find_run(run, runs_dir)))
     if output:
-        output.write_text(text)
+        try:
+            output.write_text(text)
+        except OSError as error:
+            raise ConfigError(f"-o {output}: cannot be written ({error.strerror}): name another file") from error
     else:
         print(text, end="")
 

@@ -11,14 +11,11 @@ from pathlib import Path
 
 from hgm.errors import ConfigError, GatewayError, boundary
 from hgm.gateway.live import LiveLease, final_usage
-from hgm.gateway.order import LEASE_SOCKET
+from hgm.gateway.order import LEASE_SOCKET, LONGEST_PATH
 from hgm.gateway.records import JOB_NAME, Json, LeaseSpec, Usage, spec_from_json
 from hgm.gateway.settings import Settings
 from hgm.gateway.wire import Listener, Wire
 from hgm.redaction import Redactor
-
-LONGEST_PATH = 90
-"""Bytes of a socket's path: the kernel takes 107, and a sandbox may put a prefix before it."""
 
 
 class Leases:

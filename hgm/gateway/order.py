@@ -10,6 +10,8 @@ CONTROL_SOCKET = ".control"
 """In the gateway's folder."""
 LEASE_SOCKET = "sock"
 """In a lease's folder."""
+LONGEST_PATH = 90
+"""Bytes of a socket's path: the kernel takes 107, and a sandbox may put a prefix before it."""
 
 
 @dataclass(frozen=True, kw_only=True)

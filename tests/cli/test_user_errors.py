@@ -1,12 +1,15 @@
 """What a user gets wrong: every mistake ends with exit code 2, names its remedy and shows no traceback."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from evaluators.builtin import hand_written
+from hgm.agents_by_name import BUNDLED
 from hgm.run import Folder, create, locked
 from tests.cli.command import Command
 from tests.hgm.simulated import SEED_AGENT, created
@@ -173,6 +176,78 @@ def test_a_runs_dir_that_cannot_be_made(hgm: Command) -> None:
     said = hgm(*SEARCH, "--runs-dir", "file/runs", "--run", "new")
     assert (said.code, "--runs-dir" in said.err) == (2, True)
     assert hgm("runs", "list", "--runs-dir", "file").code == 2
+
+
+@pytest.mark.parametrize("role", ["--agent", "--editor", "--benchmark"])
+def test_a_path_that_is_not_text(hgm: Command, tmp_path: Path, role: str) -> None:
+    folder = "./odd\udcff"
+    if role == "--benchmark":
+        shutil.copytree(hand_written().folder, folder)
+    else:
+        shutil.copytree(BUNDLED / "seed", folder)
+    said = hgm(*SEARCH, role, folder)
+    assert (said.code, "UTF-8" in said.err, "Traceback" in said.err) == (2, True, False)
+    assert not Path("runs").exists()
+
+
+def test_a_document_on_a_full_disk(hgm: Command, finished: Path) -> None:
+    said = hgm("tree", "export", "done", "-o", "/dev/full")
+    assert (said.code, "name another file" in said.err, "Traceback" in said.err) == (2, True, False)
+
+
+@pytest.mark.parametrize("command", [("gc",), ("evaluate", "seed")])
+def test_a_temporary_folder_with_a_file_in_the_way(
+    hgm: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"hgm-{os.getuid()}").write_text("")
+    said = hgm(*command)
+    assert (said.code, "set TMPDIR" in said.err, "Traceback" in said.err) == (2, True, False)
+    doctor = hgm("doctor", "--short")
+    assert (doctor.code, "set TMPDIR" in doctor.out, "Traceback" in doctor.err) == (3, True, False)
+
+
+@pytest.mark.needs("bubblewrap")
+def test_a_temporary_folder_with_a_long_path(hgm: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ("t" * 50)).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("t" * 50)))
+    for command in (("evaluate", "seed"), (*SEARCH, "--run", "new")):
+        said = hgm(*command)
+        assert (said.code, "bytes shorter, e.g. /tmp" in said.err) == (2, True)
+    assert os.listdir("runs") == []
+    doctor = hgm("doctor", "--short")
+    assert (doctor.code, "mend it: set TMPDIR" in doctor.out) == (3, True)
+
+
+@pytest.mark.parametrize("words", [("runs", "show", "done", "--events"), ("tree", "export", "done"), ("--help",)])
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_reader_that_goes_away(finished: Path, tmp_path: Path, words: tuple[str, ...], lines: int) -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-m", "hgm", *words], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.close(writer)
+        if lines:
+            os.read(reader, 1)
+        os.close(reader)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    # what fits into the pipe at once may all have been written before
+    assert process.returncode in ((0, 141) if lines else (141,))
+
+
+def test_output_that_nothing_can_take(finished: Path, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hgm", "tree", "export", "done"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 3
+    assert "No space left" in ended.stderr
 
 
 BROKEN = """\
