@@ -2,7 +2,8 @@
 
 Stops: results printed by the code under test; an early `os._exit(0)`; tests skipped, reported twice or left out;
 replaced pieces of pytest and values that equal everything, through canary tests that must fail; the agent's own
-conftest.py, pytest settings, *.pth and sitecustomize. Does not stop: code written against this very grader, which may
+conftest.py, pytest settings, *.pth and sitecustomize; packages, extension modules and bytecode that would be imported
+in place of the grader's files (`evaluators.shadows`). Does not stop: code written against this very grader, which may
 tell canaries from tests.
 """
 
@@ -15,6 +16,7 @@ from evaluators.base import Suite, Verdict
 from evaluators.layers import INSIDE, PYTEST, pytest_layer
 from evaluators.patches import overlay
 from evaluators.room import GradingRoom
+from evaluators.shadows import shadows
 from hgm.errors import EvaluatorError
 from sandboxes.base import WORKSPACE, End, Exit, File, Files, Mount
 from trees.records import Outcome
@@ -81,13 +83,13 @@ def grade(grading: Suite, base: Files, files: Files, room: GradingRoom) -> Verdi
         SandboxError: the sandbox's own trouble.
         EvaluatorError: pytest is not installed.
     """
-    workspace = overlay(_own_runner_files(base, files), grading.files)
+    canaries = {CANARY: File(_CANARY_TESTS), **grading.canary}
+    workspace = overlay(_own_runner_files(base, files, {**grading.files, **canaries}), grading.files)
     first = _run(grading, workspace, sorted(path for path in grading.files if _is_test(path)), room)
     cause = first.trouble() or _judge(grading, first)
     tests = {name: (name, True) in first.rows for name in grading.expected}
     if cause:
         return Verdict(outcome=Outcome.FAILED, cause=cause, tests=tests, log=first.log)
-    canaries = {CANARY: File(_CANARY_TESTS), **grading.canary}
     order = [*sorted(path for path in grading.files if _is_test(path)), *sorted(filter(_is_test, canaries))]
     second = _run(grading, overlay(workspace, canaries), order, room)
     cause = second.trouble() or _judge_canaries(canaries, second)
@@ -101,12 +103,14 @@ def _is_test(path: bytes) -> bool:
     return name.startswith(b"test_") and name.endswith(b".py")
 
 
-def _own_runner_files(base: Files, files: Files) -> Files:
-    """`files` with everything that configures the runner as it is in the base, or not at all."""
+def _own_runner_files(base: Files, files: Files, owned: Files) -> Files:
+    """`files` with everything that configures the runner or shadows `owned` as it is in the base, or not at all."""
+    shadow = shadows(base, owned, filter(_is_test, owned))
 
     def configures(path: bytes) -> bool:
         parts = path.split(b"/")
-        return parts[-1] in _RUNNER_FILES or parts[-1].endswith(b".pth") or parts[0] in _RUNNER_FOLDERS
+        settings = parts[-1] in _RUNNER_FILES or parts[-1].endswith(b".pth") or parts[0] in _RUNNER_FOLDERS
+        return settings or shadow(path)
 
     kept = {path: file for path, file in files.items() if not configures(path)}
     return overlay(kept, {path: file for path, file in base.items() if configures(path)})

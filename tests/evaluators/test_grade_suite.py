@@ -1,6 +1,7 @@
 """The grading class *suite* against forgeries. Each solution below is wrong unless it says otherwise."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,11 +9,20 @@ from evaluators.grade_suite import check_expected, read_report
 from evaluators.grading import grade
 from hgm.errors import EvaluatorError
 from sandboxes.base import End, Exit, File
-from tests.evaluators.conftest import EXPECTED, suite
+from tests.evaluators.conftest import EXPECTED, TESTS, suite
 from trees.records import Outcome
 
 GOOD = "def f(x):\n    return x + 1\n"
 WRONG = "def f(x):\n    return x\n"
+UNASSERTED = """\
+import ast
+__file__ = "/workspace/test_mod.py"
+class Pass(ast.NodeTransformer):
+    def visit_Assert(self, node):
+        return ast.Pass()
+tree = Pass().visit(ast.parse(open(__file__).read()))
+exec(compile(ast.fix_missing_locations(tree), __file__, "exec"))
+"""
 ANY = """\
 class Any:
     def __eq__(self, other):
@@ -110,6 +120,41 @@ def f(x):
         files |= dict.fromkeys(("pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"), text)
         assert verdict(provider, GOOD, **files).outcome is Outcome.PASSED
         assert verdict(provider, WRONG, **files).cause == "tests"
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            {"test_mod/__init__.py": UNASSERTED},
+            {"__init__.py": "__path__ = ['/workspace/mine']\n", "mine/test_mod.py": UNASSERTED},
+        ],
+    )
+    def test_nothing_of_the_agents_is_imported_in_place_of_the_graders(self, provider, files):
+        """The test file again, without its assertions."""
+        assert verdict(provider, WRONG, **files).cause == "tests"
+
+    def test_a_helper_of_the_grader_is_not_shadowed(self, provider):
+        made = suite()
+        helper = {b"helper.py": File(b"def wanted(x):\n    return x + 1\n")}
+        test = TESTS.replace("from mod", "from helper import wanted\nfrom mod").replace("x + 1", "wanted(x)")
+        grading = replace(made.grading, files={**helper, b"tests/test_mod.py": File(test.encode())})
+        grading = replace(grading, expected=tuple("tests/" + name for name in EXPECTED))
+        task = replace(made, grading=grading)
+        mine = ANY + "def wanted(x):\n    return Any()\n"
+        for path in ("helper/__init__.py", "tests/helper.py", "tests/helper/__init__.py"):
+            found = verdict(provider, WRONG.replace("x\n", "x + (x < 3)\n"), task, **{path: mine})
+            assert found.cause == "tests", path
+            assert verdict(provider, GOOD, task, **{path: mine}).outcome is Outcome.PASSED, path
+
+    def test_the_canaries_are_not_shadowed(self, provider):
+        mine = "def test_false():\n    assert False\n"
+        files = {"test_hgm_canary/__init__.py": mine, "test_canary_mod/__init__.py": mine}
+        assert verdict(provider, ANY + "def f(x):\n    return Any()\n", **files).cause == "tampering"
+        assert verdict(provider, GOOD, **files).outcome is Outcome.PASSED
+
+    def test_modules_of_the_standard_library_that_the_agent_replaces_help_nobody(self, provider):
+        names = ("json.py", "ast.py", "difflib.py", "pprint.py", "typing.py", "pluggy/__init__.py", "tests/conftest.py")
+        assert verdict(provider, WRONG, **dict.fromkeys(names, "import os; os._exit(0)\n")).outcome is Outcome.FAILED
+        assert verdict(provider, GOOD, **{"json.py": "x = 1\n"}).outcome is Outcome.PASSED
 
     def test_hidden_tests_replace_the_agents_files_of_that_name(self, provider):
         mine = "def test_one():\n    pass\n"
