@@ -422,9 +422,10 @@ with socket.create_server(('127.0.0.1', 0)) as server, socket.create_connection(
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(python, provider, Lifeline.connect + "line.recv(1)", slot=1, mounts=(lifeline.mount,))
             with lifeline.accept():
-                code = (
-                    "print(json.dumps([open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') if p.isdigit()]))"
-                )
+                code = """
+files = [f'/proc/{process}/cmdline' for process in os.listdir('/proc') if process.isdigit()]
+print(json.dumps([open(file).read() if os.path.exists(file) else '' for file in files]))
+"""
                 seen = told(provider, code)
             assert other.result().status == 0
         assert len(seen) <= 3
