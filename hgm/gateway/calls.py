@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TypeVar
 
+from hgm.errors import GatewayError, HGMError, boundary
 from hgm.gateway import completions
 from hgm.gateway.live import Call, LiveLease, Settled, closed
 from hgm.gateway.patience import Patience
@@ -47,8 +48,8 @@ async def streamed(lease: LiveLease, upstream: Upstream, call: Call, emit: Emit)
         chunks = await patience.run(lambda: _begun(upstream, call))
         async with aclosing(chunks):
             async for chunk in chunks:
-                gathered.add(chunk)
                 tidied = completions.tidy_chunk(chunk, index=call.index, model=lease.spec.backbone)
+                gathered.add(chunk)
                 if tidied["choices"]:
                     await emit(tidied)
         answer = completions.tidy(gathered.answer(), index=call.index, model=lease.spec.backbone)
@@ -83,13 +84,16 @@ async def while_present(
 
 
 async def _begun(upstream: Upstream, call: Call) -> AsyncGenerator[Json, None]:
-    """A stream whose first chunk has arrived."""
-    chunks = upstream.stream(call)
-    try:
-        first = await anext(chunks)
-    except StopAsyncIteration:
-        raise Transient("the backbone's stream is empty") from None
-    return _with_first(first, chunks)
+    """A stream whose first chunk has arrived and is one."""
+    async with AsyncExitStack() as stack:
+        chunks = await stack.enter_async_context(aclosing(upstream.stream(call)))
+        try:
+            first = await anext(chunks)
+        except StopAsyncIteration:
+            raise Transient("the backbone's stream is empty") from None
+        completions.check_chunk(first)
+        stack.pop_all()
+        return _with_first(first, chunks)
 
 
 async def _with_first(first: Json, rest: AsyncGenerator[Json, None]) -> AsyncGenerator[Json, None]:
@@ -103,10 +107,9 @@ async def _settling(
     lease: LiveLease, call: Call, patience: Patience, outcome: Coroutine[Json, Json, Settled]
 ) -> Settled:
     try:
-        settled = await outcome
-    except Rejected as refused:
-        settled = _failure(refused.status, refused.body, patience)
-    except (Broken, Transient) as trouble:
+        with boundary(GatewayError, "a call went wrong inside the gateway"):
+            settled = await _told(outcome, patience)
+    except HGMError as trouble:
         settled = _failure(502, backbone_failed().body(), patience, trouble=str(trouble))
     except asyncio.CancelledError:
         refusal = closed() if lease.closed else Refusal(GONE, "the agent hung up", code="gone")
@@ -114,6 +117,16 @@ async def _settling(
         raise
     lease.settle(call, settled)
     return settled
+
+
+async def _told(outcome: Coroutine[Json, Json, Settled], patience: Patience) -> Settled:
+    """How the call ended, where the upstream failed in one of its own ways."""
+    try:
+        return await outcome
+    except Rejected as refused:
+        return _failure(refused.status, refused.body, patience)
+    except (Broken, Transient) as trouble:
+        return _failure(502, backbone_failed().body(), patience, trouble=str(trouble))
 
 
 def _success(call: Call, answer: dict[str, Json], patience: Patience) -> Settled:

@@ -15,6 +15,7 @@ def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
     choice = _first_choice(answer)
     if not isinstance(choice.get("message"), dict):
         raise Transient("the backbone's answer has no message")
+    _check_calls(choice["message"].get("tool_calls"))
     return {
         **_head(index, model, "chat.completion"),
         "choices": [{**choice, "index": 0, "message": {"role": "assistant", **choice["message"]}}],
@@ -28,10 +29,24 @@ def tidy_chunk(chunk: Json, *, index: int, model: str) -> dict[str, Json]:
     Raises:
         Transient: it is not a chunk of a chat completion.
     """
-    if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
-        raise Transient("the backbone sent something that is not a chunk")
-    choices = [choice for choice in chunk["choices"] if isinstance(choice, dict) and choice.get("index", 0) == 0]
+    check_chunk(chunk)
+    choices = [choice for choice in chunk["choices"] if choice.get("index", 0) == 0]
     return {**_head(index, model, "chat.completion.chunk"), "choices": choices}
+
+
+def check_chunk(chunk: Json) -> None:
+    """See to it that `tidy_chunk` and `Gathered` can do with it.
+
+    Raises:
+        Transient: it is not a chunk of a chat completion.
+    """
+    if not isinstance(chunk, dict) or not _objects(chunk.get("choices")):
+        raise Transient("the backbone sent something that is not a chunk")
+    for choice in chunk["choices"]:
+        delta = choice.get("delta")
+        if delta is not None and not isinstance(delta, dict):
+            raise Transient("the backbone sent a chunk whose delta is no object")
+        _check_calls((delta or {}).get("tool_calls"))
 
 
 def tokens(usage: Json) -> dict[str, int] | None:
@@ -97,6 +112,23 @@ class Gathered:
                 self._message[name] += value
             elif value is not None:
                 self._message[name] = value
+
+
+def _check_calls(calls: Json) -> None:
+    if calls is not None and not (_objects(calls) and all(map(_is_call, calls))):
+        raise Transient("the backbone sent tool calls that are none")
+
+
+def _is_call(call: dict[str, Json]) -> bool:
+    """Whether it is a tool call or a part of one."""
+    function = call.get("function")
+    if not isinstance(call.get("index", 0), int) or not isinstance(function, (dict, type(None))):
+        return False
+    return all(isinstance((function or {}).get(name), (str, type(None))) for name in ("name", "arguments"))
+
+
+def _objects(values: Json) -> bool:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
 def _merge_call(call: dict[str, Json], delta: dict[str, Json]) -> None:

@@ -1,11 +1,16 @@
 """Whose fault is it: what the gateway tries again, what it hands to the agent, and what it tells the host."""
 
+import asyncio
 from time import monotonic
 
 import openai
 import pytest
 
+from hgm import trajectories
+from hgm.gateway import calls
 from hgm.gateway.client import LeaseSpec, Settings
+from hgm.gateway.dialects.chat import ChatCompletions
+from hgm.gateway.live import LiveLease
 from hgm.gateway.patience import pause
 from hgm.gateway.waits import Waits
 
@@ -126,6 +131,82 @@ def test_a_stream_that_breaks_off_after_words_is_an_error_in_the_stream(lab, tak
             said.append(chunk.choices[0].delta.content or "")
     assert "".join(said) == "one two "
     assert lease.usage().backbone_failed
+
+
+ODD = [
+    "[]",
+    '"x"',
+    '{"choices": ["x"]}',
+    '{"choices": [{"delta": "x"}]}',
+    '{"choices": [{"delta": {"tool_calls": "x"}}]}',
+    '{"choices": [{"delta": {"tool_calls": ["x"]}}]}',
+    '{"choices": [{"delta": {"tool_calls": [{"index": null}, {"index": 1}]}}]}',
+    '{"choices": [{"delta": {"tool_calls": [{"function": "x"}]}}]}',
+    '{"choices": [{"delta": {"tool_calls": [{"function": {"arguments": {}}}]}}]}',
+]
+"""Chunks of a stream that are none."""
+
+
+@pytest.mark.parametrize("chunk", ODD)
+def test_a_first_chunk_that_is_none_is_tried_again(lab, take, sdk, chunk):
+    lab.script("once", [{"malformed": f"data: {chunk}\n\ndata: [DONE]\n\n"}, OK])
+    lease = restarted(lab, take)
+    chunks = list(sdk(lease).chat.completions.create(model="m", messages=USER, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "fine"
+    assert [record["attempts"] for record in settled(lab, lease)] == [2]
+
+
+@pytest.mark.parametrize("chunk", ODD)
+def test_a_later_chunk_that_is_none_ends_the_call(lab, take, sdk, chunk):
+    good = '{"choices": [{"index": 0, "delta": {"content": "one"}}]}'
+    lab.script("once", [{"malformed": f"data: {good}\n\ndata: {chunk}\n\ndata: [DONE]\n\n"}])
+    lease = restarted(lab, take)
+    with pytest.raises(openai.APIError, match="failed"):
+        list(sdk(lease).chat.completions.create(model="m", messages=USER, stream=True))
+    assert lease.usage().backbone_failed
+    assert [record["status"] for record in settled(lab, lease)] == [502]
+
+
+@pytest.mark.parametrize("odd", ['"x"', '["x"]', '[{"function": "x"}]'])
+def test_a_whole_answer_with_odd_tool_calls_is_tried_again(lab, take, sdk, odd):
+    answer = f'{{"choices": [{{"message": {{"content": "no", "tool_calls": {odd}}}}}]}}'
+    lab.script("once", [{"malformed": answer}, OK])
+    lease = restarted(lab, take)
+    assert sdk(lease).chat.completions.create(model="m", messages=USER).choices[0].message.content == "fine"
+    assert [record["attempts"] for record in settled(lab, lease)] == [2]
+
+
+class Defective:
+    """An upstream that breaks its promise: it fails in a way of its own."""
+
+    streams = True
+
+    async def answer(self, call):
+        raise AttributeError("no such thing")
+
+    async def stream(self, call):
+        yield {"choices": []}
+        raise AttributeError("no such thing")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_defect_ends_the_call_too(tmp_path, stream):
+    async def told(chunk):
+        """Nobody listens."""
+
+    async def ask():
+        spec = LeaseSpec(job="j", role="solver", backbone="a/b", seed=1)
+        lease = LiveLease.open(spec, "token", path=tmp_path / "t", redact=str, settings=FAST)
+        dialect = ChatCompletions()
+        call = lease.begin(dialect.read({"messages": USER}, FAST), dialect, size=1)
+        end = calls.streamed(lease, Defective(), call, told) if stream else calls.whole(lease, Defective(), call)
+        return (await end).status, await lease.close()
+
+    status, usage = asyncio.run(ask())
+    assert (status, usage.backbone_failed) == (502, True)
+    assert "AttributeError: no such thing" in usage.trouble
+    events = [record["event"] for record in trajectories.read(tmp_path / "t")]
+    assert events == ["lease opened", "call started", "call settled", "lease closed"]
 
 
 def test_a_wait_shows_while_it_lasts(lab, post, pool):
