@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hgm.errors import ArchiveError, UsageError
 from trees.folders import read_folder, write_folder
-from trees.git import BareRepository, Commit, StoredFile
+from trees.git import BareRepository, StoredFile
 from trees.paths import FileLike, check_path
 from trees.records import ROOT
 
@@ -182,10 +182,6 @@ class Archive:
         """
         return self._repository.write_tree(files)
 
-    def commit(self, commit: str) -> Commit:
-        """Tree, parents and message of a commit."""
-        return self._repository.read_commit(commit)
-
     def files(self, commit: str) -> dict[bytes, StoredFile]:
         """An agent's code.
 
@@ -197,10 +193,6 @@ class Archive:
     def diff(self, a: str, b: str) -> bytes:
         """The patch from one agent to another. An agent wrote it: escape it before a terminal sees it."""
         return self._repository.diff(a, b)
-
-    def changed_paths(self, a: str, b: str) -> tuple[bytes, ...]:
-        """Paths that differ between two agents, sorted."""
-        return self._repository.changed_paths(a, b)
 
     # On disk
 

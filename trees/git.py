@@ -131,11 +131,6 @@ class BareRepository:
             for path, leaf in self._leaves(self.tree_of(sha)).items()
         }
 
-    def changed_paths(self, a: str, b: str) -> tuple[bytes, ...]:
-        """Paths that differ between two trees or commits in content or mode, sorted."""
-        before, after = (self._leaves(self.tree_of(sha)) for sha in (a, b))
-        return tuple(sorted({path for path, _ in before.items() ^ after.items()}))
-
     def diff(self, a: str, b: str) -> bytes:
         """The patch from one tree or commit to another, as `git apply` takes it; names as bytes, quoted by git."""
         return run_git(self.path, *_DIFF, self.tree_of(a), self.tree_of(b))

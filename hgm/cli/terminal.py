@@ -1,4 +1,4 @@
-"""What reaches the terminal: two consoles, and the only ways in which text of agents, models and tasks does."""
+"""What reaches the terminal: the console, and the only ways in which text of agents, models and tasks does."""
 
 import sys
 from functools import cache
@@ -20,13 +20,17 @@ PIPED_WIDTH = 120
 @cache
 def out() -> "Console":
     """Standard output; no colour or control code unless it is a terminal."""
-    return _console(stderr=False)
+    from rich.console import Console
 
-
-@cache
-def err() -> "Console":
-    """Standard error."""
-    return _console(stderr=True)
+    live = sys.stdout.isatty()
+    return Console(
+        highlight=False,
+        emoji=False,
+        soft_wrap=not live,
+        force_terminal=None if live else False,
+        no_color=None if live else True,
+        width=None if live else PIPED_WIDTH,
+    )
 
 
 def is_live() -> bool:
@@ -75,19 +79,3 @@ def points(gain: float) -> str:
 def plural(count: int, word: str) -> str:
     """`1 agent`, `2 agents`."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def _console(*, stderr: bool) -> "Console":
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    live = stream.isatty()
-    return Console(
-        stderr=stderr,
-        highlight=False,
-        emoji=False,
-        soft_wrap=not live,
-        force_terminal=None if live else False,
-        no_color=None if live else True,
-        width=None if live else PIPED_WIDTH,
-    )

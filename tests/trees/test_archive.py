@@ -13,6 +13,7 @@ from hgm.errors import ArchiveError, UsageError
 from sandboxes.base import File
 from tests.trees.real_git import agent, git
 from trees.archive import Archive, Entry
+from trees.git import BareRepository
 
 WRITER = Path(__file__).with_name("archive_writer.py")
 
@@ -134,7 +135,7 @@ def test_a_rejected_child_is_kept_with_its_reason(archive):
         "e-3", root.commit, agent(main=b"syntax error("), "contract: it does\nnot compile \x1b[2J", 3
     )
     assert archive.rejected() == {"e-3": entry.commit}
-    said = archive.commit(entry.commit)
+    said = BareRepository.open(archive.path).read_commit(entry.commit)
     assert said.parents == (root.commit,)
     assert "contract: it does\nnot compile \\x1b[2J" in said.message
     assert archive.files(entry.commit)[b"main.py"].data == b"syntax error("
@@ -150,15 +151,15 @@ def test_what_no_tree_may_hold_is_left_out_of_a_rejected_child(archive):
     hostile = {f"d{n}/.git/config".encode(): File(b"[core]\n\tfsmonitor = evil\n") for n in range(9)}
     entry = archive.reject("e-1", root.commit, agent(new=b"") | hostile, "hostile", 1)
     assert archive.files(entry.commit) == agent(new=b"")
-    assert "b'd0/.git/config'" in archive.commit(entry.commit).message
-    assert "and 4 more" in archive.commit(entry.commit).message
+    assert "b'd0/.git/config'" in BareRepository.open(archive.path).read_commit(entry.commit).message
+    assert "and 4 more" in BareRepository.open(archive.path).read_commit(entry.commit).message
 
 
 def test_a_rejected_child_that_is_no_tree_at_all_keeps_its_parents(archive):
     root = archive.add_root(agent())
     entry = archive.reject("e-1", root.commit, {b"a": File(b""), b"a/b": File(b"")}, "impossible", 1)
     assert entry.tree == root.tree
-    assert "Left out: all of them" in archive.commit(entry.commit).message
+    assert "Left out: all of them" in BareRepository.open(archive.path).read_commit(entry.commit).message
 
 
 # Folders

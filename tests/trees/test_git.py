@@ -221,15 +221,6 @@ def test_a_renamed_file_is_shown_whole(repository):
     assert patch.count(b"+same\n") == patch.count(b"-same\n") == 50
 
 
-def test_changed_paths(repository):
-    a = repository.write_tree(agent())
-    b = repository.write_tree(
-        agent(new=b"") | {b"main.py": File(agent()[b"main.py"].data, "100644"), b"\xff": File(b"")}
-    )
-    assert repository.changed_paths(a, b) == repository.changed_paths(b, a) == (b"main.py", b"new.py", b"\xff")
-    assert repository.changed_paths(a, a) == ()
-
-
 @pytest.fixture
 def hostile_home(tmp_path, monkeypatch) -> Path:
     """A user's configuration, and an environment, in which everything that can be set leads to a canary."""

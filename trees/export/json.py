@@ -6,8 +6,7 @@ keys may come without that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
-from json import dumps, loads
+from json import dumps
 from typing import Any
 
 from trees.records import NO_PARENT, TreeView
@@ -111,12 +110,6 @@ def text_of(document: Mapping[str, Any]) -> str:
         ValueError: it holds a NaN or an infinity.
     """
     return dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every document of this version follows."""
-    found: dict[str, Any] = loads(files("trees.export").joinpath("schema.json").read_text("utf-8"))
-    return found
 
 
 def _counts(view: TreeView, node: int) -> dict[str, Any]:

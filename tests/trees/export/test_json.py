@@ -6,10 +6,11 @@ import jsonschema
 import pytest
 from scipy.stats import beta
 
-from trees.export.json import NodeFacts, Refusal, RunFacts, export, schema, text_of
+from trees.export.json import NodeFacts, Refusal, RunFacts, export, text_of
 from trees.records import Expansion, Outcome
 from trees.tree import Tree
 
+PUBLISHED = json.loads(files("trees.export").joinpath("schema.json").read_text("utf-8"))
 FACTS = RunFacts(
     run="first",
     benchmark="builtin",
@@ -101,19 +102,19 @@ def test_says_what_the_tree_says(tree):
 
 
 def test_follows_the_published_schema(tree):
-    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator.check_schema(PUBLISHED)
     nodes = facts_of(tree)
     nodes[2] = replace(nodes[2], rejected=(Refusal(job="e-1", reason="no-code"),))
     document = export(tree.view(), nodes, FACTS)
-    jsonschema.validate(json.loads(text_of(document)), schema())
+    jsonschema.validate(json.loads(text_of(document)), PUBLISHED)
     alone = Tree(1, 1)
-    jsonschema.validate(export(alone.view(), facts_of(alone), replace(FACTS, best=0, results={})), schema())
+    jsonschema.validate(export(alone.view(), facts_of(alone), replace(FACTS, best=0, results={})), PUBLISHED)
 
 
 def test_every_key_that_is_written_is_described_and_required(tree):
     document = export(tree.view(), facts_of(tree), FACTS)
-    assert set(document) == set(schema()["properties"]) == set(schema()["required"])
-    node = schema()["$defs"]["node"]
+    assert set(document) == set(PUBLISHED["properties"]) == set(PUBLISHED["required"])
+    node = PUBLISHED["$defs"]["node"]
     assert set(document["nodes"][0]) == set(node["properties"]) == set(node["required"])
 
 
@@ -123,7 +124,7 @@ def test_every_key_that_is_written_is_described_and_required(tree):
 def test_the_schema_refuses_other_documents(tree, key, wrong):
     document = export(tree.view(), facts_of(tree), FACTS) | {key: wrong}
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema())
+        jsonschema.validate(document, PUBLISHED)
 
 
 @pytest.mark.parametrize(("key", "wrong"), [("cmp", 1.5), ("parent", "0"), ("commit", "HEAD"), ("status", "x")])
@@ -131,7 +132,7 @@ def test_the_schema_refuses_other_nodes(tree, key, wrong):
     document = export(tree.view(), facts_of(tree), FACTS)
     document["nodes"][1][key] = wrong
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema())
+        jsonschema.validate(document, PUBLISHED)
 
 
 def test_text_is_ascii_and_strict(tree):
