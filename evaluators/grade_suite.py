@@ -4,7 +4,8 @@ Stops: results printed by the code under test; an early `os._exit(0)`; tests ski
 replaced pieces of pytest and values that equal everything, through canary tests that must fail; the agent's own
 conftest.py, pytest settings, *.pth and sitecustomize; packages, extension modules and bytecode that would be imported
 in place of the grader's files (`evaluators.shadows`). Does not stop: code written against this very grader, which may
-tell canaries from tests.
+tell canaries from tests; values that equal everything in tests without a canary of their own, which
+`evaluators.canaries` names and validation prints.
 """
 
 import json

@@ -9,7 +9,8 @@ Harbor itself is not a dependency. What is specific to this lab stands under [me
     split = "search"                              default: by a hash of the name
     reference = "solution/workspace"              files of the reference solution, where solve.sh only copies them
     [metadata.hgm.compared]  module, function, cpu_s, cases = "tests/cases.jsonl" ({"args", "expected", "tolerance"})
-    [metadata.hgm.suite]     expected = [node ids], cpu_s; its files are those of tests/ without test.sh
+    [metadata.hgm.suite]     expected = [node ids], cpu_s; its files are those of tests/ without test.sh,
+                             its canaries those of `evaluators.canaries`
     [metadata.hgm.script]    reward = 1.0
 
 Grading is always in separate-verifier mode: tests/ and solution/ never come near an agent. There is no network. A task
@@ -28,6 +29,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evaluators.base import Case, Compared, Grading, Json, Script, Split, Suite, Task
+from evaluators.canaries import canaries_of
 from evaluators.folders import read_tree
 from evaluators.grade_suite import check_expected
 from evaluators.guarded import plain
@@ -276,7 +278,8 @@ def _grading(record: TaskFile, files: Files, path: Path) -> Grading:
             raise EvaluatorError(f"{path}: grading is suite, but there is no [metadata.hgm.suite]")
         check_expected(lab.suite.expected)
         hidden = {name: file for name, file in tests.items() if name != b"test.sh"}
-        return Suite(files=hidden, expected=lab.suite.expected, cpu_s=lab.suite.cpu_s)
+        canary = canaries_of(hidden, lab.suite.expected)
+        return Suite(files=hidden, expected=lab.suite.expected, canary=canary, cpu_s=lab.suite.cpu_s)
     return Script(files=tests, reward=lab.script.reward, deadline_s=record.verifier.timeout_sec)
 
 

@@ -5,8 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from evaluators.base import Benchmark, Split
+from evaluators.base import Benchmark, Split, Suite, Task
 from evaluators.builtin import BuiltinBenchmark
+from evaluators.canaries import without_canary
 from evaluators.grading import grade
 from evaluators.harbor import HarborBenchmark
 from evaluators.quixbugs import QuixBugs
@@ -42,6 +43,8 @@ class Check(NamedTuple):
     task: str
     split: Split
     problem: str
+    note: str = ""
+    """What a sound task's grading cannot see; empty where there is nothing to say."""
 
 
 def validate(benchmark: Benchmark, provider: SandboxProvider, limit: int | None = None, *, run: str) -> Iterator[Check]:
@@ -58,7 +61,14 @@ def validate(benchmark: Benchmark, provider: SandboxProvider, limit: int | None 
             problem = _problem(benchmark, task_id, provider, run)
         except EvaluatorError as error:
             problem = str(error)
-        yield Check(task_id, split, problem)
+        yield Check(task_id, split, problem, "" if problem else _note(benchmark.task(task_id)))
+
+
+def _note(task: Task) -> str:
+    if not isinstance(task.grading, Suite) or not (missing := without_canary(task.grading)):
+        return ""
+    names = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+    return f"{len(missing)} of {len(task.grading.expected)} hidden tests have no canary: {names}"
 
 
 def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run: str) -> str:
