@@ -46,15 +46,15 @@ def ask(text):
 '''
 STEPS = "scripted/steps"
 QUICK = Settings(attempts=2, backoff_s=0.01)
-SECRET = 10
+SECRET = 24690
 """What the hidden case of the one task expects."""
 SELF_TEST = 'import sys\nif "--self-test" in sys.argv:\n    sys.exit(0)\n'
 ASKS = SELF_TEST + 'from model import ask\nask("hello")\n'
 
 
 def agent(main: str = ASKS, *, manifest: str = MANIFEST, **files: str) -> Files:
-    """An agent of `main.py` and `model.py`; further files by name (`__` and `_py` written for `/` and `.py`)."""
-    named = {name.replace("__", "/").replace("_py", ".py"): text for name, text in files.items()}
+    """An agent of `main.py` and `model.py`; further files by name (`__`, `_py` and `_md` for `/`, `.py` and `.md`)."""
+    named = {name.replace("__", "/").replace("_py", ".py").replace("_md", ".md"): text for name, text in files.items()}
     texts = {"agent.toml": manifest, "main.py": main, "model.py": MODEL, **named}
     return {path.encode(): File(text.encode()) for path, text in texts.items()}
 
@@ -104,7 +104,7 @@ class OneTask:
             statement="`double` in answer.py should return twice its argument.",
             workspace={b"answer.py": File(b"def double(n):\n    return n + 2\n")},
             test_command=("python3", "-c", "import answer"),
-            grading=Compared(module="answer.py", function="double", cases=(Case(args=(5,), expected=SECRET),)),
+            grading=Compared(module="answer.py", function="double", cases=(Case(args=(12345,), expected=SECRET),)),
             reference={b"answer.py": File(b"def double(n):\n    return 2 * n\n")},
             deadline_s=self.deadline_s,
         )
@@ -118,9 +118,9 @@ def evaluation(lab: Lab, number: int = 0) -> EvaluateJob:
 
 
 @contextmanager
-def scripted(lab: Lab, folder: Path, steps: list[dict[str, Any]]) -> Iterator[Lab]:
+def scripted(lab: Lab, folder: Path, steps: list[dict[str, Any]], *, settings: Settings = QUICK) -> Iterator[Lab]:
     """The same lab with a gateway of its own, whose one backbone answers in these steps."""
     (folder / "steps.json").write_text(json.dumps(steps))
     backbones = Backbones(editor=STEPS, solver=STEPS, diagnosis=STEPS, judge=STEPS)
-    with Gateway(lab.scratch.folder("gs"), lab.trajectories, scripts=folder, settings=QUICK) as gateway:
+    with Gateway(lab.scratch.folder("gs"), lab.trajectories, scripts=folder, settings=settings) as gateway:
         yield replace(lab, gateway=gateway, backbones=backbones)
