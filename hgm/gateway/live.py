@@ -53,6 +53,7 @@ class LiveLease:
         self._writer = writer
         self._used = Usage()
         self._next = 0
+        self._refused_bytes = 0
 
     @classmethod
     def open(
@@ -81,11 +82,16 @@ class LiveLease:
         """Whether this header carries the lease's token."""
         return hmac.compare_digest(authorization.encode("latin-1"), f"Bearer {self.token}".encode())
 
-    async def refuse(self) -> None:
-        """Count a request that was turned away. Many of them get slow, lest one agent's noise keep others waiting."""
+    async def refuse(self, size: int = 0) -> None:
+        """Count a request that was turned away, and the bytes of its body that were looked at.
+
+        Many of them get slow, lest one agent's noise keep others waiting.
+        """
         self._used = replace(self._used, refused=self._used.refused + 1)
-        if self._used.refused > self.settings.free_refusals:
-            await asyncio.sleep(self.settings.refusal_pause_s)
+        self._refused_bytes += size
+        settings = self.settings
+        if self._used.refused > settings.free_refusals or self._refused_bytes > settings.free_refused_bytes:
+            await asyncio.sleep(settings.refusal_pause_s * max(1.0, size / 1_000_000))
 
     def fail(self, trouble: str) -> None:
         """Note that the host's side failed a call for good."""

@@ -192,10 +192,12 @@ async def _read(request: Request, settings: Settings) -> bytes:
         Refusal: a limit is broken.
     """
     body = bytearray()
+    request.state.body_bytes = 0
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             async for part in request.stream():
                 body += part
+                request.state.body_bytes = len(body)
                 if len(body) > settings.max_body_bytes:
                     raise _too_large(settings)
     except TimeoutError:
@@ -216,7 +218,7 @@ def _too_large(settings: Settings) -> Refusal:
 
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
-    await request.state.lease.refuse()
+    await request.state.lease.refuse(getattr(request.state, "body_bytes", 0))
     return _answer_refusal(refusal)
 
 

@@ -32,6 +32,8 @@ class Settings:
     """The same, unpacked: what is next to nothing on disk takes its time to read."""
     free_refusals: int = 50
     """Requests turned away at once; each later one is kept waiting for `refusal_pause_s`."""
+    free_refused_bytes: int = 16_000_000
+    """The same in bytes of their bodies; a large body is kept waiting that long for each megabyte."""
     refusal_pause_s: float = 1.0
     attempts: int = 5
     """Of one call, the first included."""

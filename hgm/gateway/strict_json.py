@@ -11,6 +11,8 @@ from hgm.gateway.settings import Settings
 # Matches an unterminated string too: otherwise every quote in it would start another search to the end.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
 NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
+MARKS_PER_VALUE = 4
+"""A value is at most a key and a string."""
 STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
 
 
@@ -20,6 +22,8 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
     Raises:
         Refusal: it is none, or goes beyond a limit.
     """
+    if _strings(body) > MARKS_PER_VALUE * settings.max_json_values:
+        raise Refusal(400, "the request body holds too many strings", code="too_many_values")
     structure = STRING.sub(b"", body).translate(None, NOT_STRUCTURE)
     if len(structure) > settings.max_json_values:
         raise Refusal(400, "the request body holds too many JSON values", code="too_many_values")
@@ -33,6 +37,15 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise Refusal(400, "the request body must be a JSON object", code="invalid_json")
     return value
+
+
+def _strings(body: bytes) -> int:
+    """Quotes that may begin or end a string: no fewer than there are strings, as `STRING` sees them.
+
+    Three searches for fixed text, where taking out millions of strings would keep every other lease waiting.
+    """
+    even = body.replace(b"\\\\", b"")
+    return even.count(b'"') - even.count(b'\\"')
 
 
 def _no_constant(name: str) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from hgm.gateway.strict_json import parse_object
+from hgm.gateway.strict_json import STRING, _strings, parse_object
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -77,3 +77,33 @@ def test_no_body_takes_long_to_turn_away(unit):
     with pytest.raises(Refusal):
         parse_object(body, Settings())
     assert process_time() - start < 2
+
+
+@pytest.mark.parametrize("unit", [b'""', b'\\""', b'"\\\\"', b'\\"\\\\"'])
+def test_millions_of_strings_are_turned_away_without_taking_each_apart(unit):
+    body = b'{"a":' + unit * (7_800_000 // len(unit)) + b"}"
+    start = process_time()
+    with pytest.raises(Refusal) as refused:
+        parse_object(body, Settings())
+    assert process_time() - start < 0.2
+    assert refused.value.code == "too_many_values"
+
+
+@pytest.mark.parametrize(
+    "text", ['"' * 900_000, "\\" * 900_000, '\\"' * 900_000, '"\\' * 900_000, json.dumps(["\\"] * 200_000)]
+)
+def test_quotes_inside_of_a_string_are_no_strings(text):
+    assert parse_object(json.dumps({"a": text}).encode(), Settings()) == {"a": text}
+
+
+def test_as_many_strings_as_there_may_be_values():
+    most = Settings().max_json_values
+    value = {"": dict.fromkeys(map(str, range(most - 10)), "x")}
+    assert parse_object(json.dumps(value).encode(), Settings()) == value
+
+
+@given(st.lists(st.sampled_from([b'"', b"\\", b"{", b":", b",", b" ", b"a"]), max_size=30).map(b"".join))
+def test_there_are_never_more_strings_than_counted(body):
+    assert (
+        len([found for found in STRING.findall(body) if len(found) > 1 and found.endswith(b'"')]) <= _strings(body) + 1
+    )
