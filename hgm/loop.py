@@ -17,7 +17,6 @@ class Ending(StrEnum):
     FINISHED = ""
     INTERRUPTED = "interrupted"
     HOST = f"{UNMEASURED_IN_ROW} jobs in a row could not be measured"
-    STUCK = "nothing is left that could be measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +43,19 @@ def search(
             watch.started(job)
             executor.submit(job)
         if not executor.busy():
-            return _why(run, stopping())
+            return _why(run)
         for result in executor.wait():
             job = run.state.running[result.job]
             run.tell(result)
             watch.finished(job, result)
 
 
-def _why(run: Run, stopping: bool) -> Ending:
+def _why(run: Run) -> Ending:
     if run.state.unmeasured_in_row >= UNMEASURED_IN_ROW:
         ending = Ending.HOST
     elif is_finished(run.state):
         return Ending.FINISHED
     else:
-        ending = Ending.INTERRUPTED if stopping else Ending.STUCK
+        ending = Ending.INTERRUPTED
     run.stop(ending)
     return ending

@@ -7,10 +7,11 @@ keys may come without that.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from json import dumps
+from math import isnan
 from typing import Any
 
 from trees.records import NO_PARENT, TreeView
-from trees.statistics import lower_bound
+from trees.statistics import cmp_estimate, lower_bound
 
 SCHEMA = "hgm.tree"
 VERSION = 1
@@ -67,6 +68,7 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
     if len(nodes) != len(view):
         raise ValueError(f"{len(nodes)} descriptions for a tree of {len(view)} nodes")
     beliefs = lower_bound(view, quantile=quantile)
+    clades = cmp_estimate(view)
     children = _children(view)
     depths = _depths(view)
     return {
@@ -83,6 +85,7 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
         "nodes": [
             {
                 **_counts(view, node),
+                "cmp": None if isnan(clades[node]) else float(clades[node]),
                 "commit": known.commit,
                 "tree": known.tree,
                 "job": known.job,
@@ -115,17 +118,14 @@ def text_of(document: Mapping[str, Any]) -> str:
 def _counts(view: TreeView, node: int) -> dict[str, Any]:
     parent = int(view.parent[node])
     successes, failures = int(view.successes[node]), int(view.failures[node])
-    clade_successes, clade_failures = int(view.clade_successes[node]), int(view.clade_failures[node])
-    clade = clade_successes + clade_failures
     return {
         "id": node,
         "parent": None if parent == NO_PARENT else parent,
         "status": "evaluated" if successes + failures else "unevaluated",
         "successes": successes,
         "failures": failures,
-        "clade_successes": clade_successes,
-        "clade_failures": clade_failures,
-        "cmp": clade_successes / clade if clade else None,
+        "clade_successes": int(view.clade_successes[node]),
+        "clade_failures": int(view.clade_failures[node]),
     }
 
 
