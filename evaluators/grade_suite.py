@@ -18,7 +18,7 @@ from evaluators.layers import INSIDE, PYTEST, pytest_layer
 from evaluators.patches import overlay
 from evaluators.room import GradingRoom
 from evaluators.shadows import shadows
-from hgm.errors import EvaluatorError
+from hgm.errors import EvaluatorError, SandboxError
 from sandboxes.base import WORKSPACE, End, Exit, File, Files, Mount
 from trees.records import Outcome
 
@@ -48,6 +48,8 @@ def test_raises():
 def test_values(value):
     assert value == 3
 """
+_STARTED = b"started\n"
+_SAID_BYTES = 500
 _RUNNER_FILES = frozenset(
     b"conftest.py pytest.ini .pytest.ini pytest.toml .pytest.toml tox.ini setup.cfg pyproject.toml sitecustomize.py "
     b"usercustomize.py pytest.py".split()
@@ -81,7 +83,7 @@ def grade(grading: Suite, base: Files, files: Files, room: GradingRoom) -> Verdi
     """Passed if every expected test passed exactly once, pytest agrees, and no canary test passed afterwards.
 
     Raises:
-        SandboxError: the sandbox's own trouble.
+        SandboxError: the sandbox's own trouble; pytest does not start in it.
         EvaluatorError: pytest is not installed.
     """
     canaries = {CANARY: File(_CANARY_TESTS), **grading.canary}
@@ -139,7 +141,14 @@ def _run(grading: Suite, workspace: Files, tests: list[bytes], room: GradingRoom
 
 
 def read_report(ended: Exit, nonce: str) -> Report:
-    """The runner's own line, told from anything else by the nonce that only the runner knew."""
+    """The runner's own line, told from anything else by the nonce that only the runner knew.
+
+    Raises:
+        SandboxError: pytest did not start, and so nothing of the agent's.
+    """
+    if not ended.output.startswith(_STARTED):
+        said = ascii(ended.output[-_SAID_BYTES:].decode(errors="replace"))
+        raise SandboxError(f"pytest does not start in the sandbox ({ended.end}, status {ended.status}): {said}")
     found = []
     for line in ended.output.splitlines():
         if nonce.encode() in line:

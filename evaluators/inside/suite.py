@@ -5,8 +5,9 @@ then a nonce. pytest runs in a child of this process, which never runs a line of
 inspection by its child; the nonce is read after the fork, so a line that carries it was written here. The child reports
 each test once over a pipe.
 
-Output: {"nonce", "status": exit status, negative for a signal, "reports": [[node id, passed], ...], "log": tail of what
-was printed}.
+Output: the line `started`, written after pytest is imported and before anything of the agent's has run, so without it
+nothing can be said about the agent's code. Then {"nonce", "status": exit status, negative for a signal, "reports":
+[[node id, passed], ...], "log": tail of what was printed}.
 """
 
 import ctypes
@@ -21,6 +22,7 @@ MAX_REPORT = 2_000_000
 MAX_LOG = 20_000
 MEMORY = 768 << 20
 PR_SET_DUMPABLE = 4
+OLDEST_PYTHON = (3, 11)  # below it pytest needs packages that the host, which is newer, has not
 
 
 class Reporter:
@@ -47,7 +49,7 @@ def out_of_time(signum, frame):
     raise TimeoutError("the test used too much processor time")
 
 
-def child(job, channel, log):
+def child(job, channel, log, go):
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.setpgid(0, 0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -65,6 +67,9 @@ def child(job, channel, log):
     os.chdir(job["workspace"])
     import pytest
 
+    os.write(channel, b"+")
+    os.read(go, 1)
+    os.close(go)
     sys.path.insert(0, job["workspace"])
     options = ["-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:capture"]
     options += ["-c", job["config"], "--rootdir", job["workspace"]]
@@ -72,21 +77,28 @@ def child(job, channel, log):
 
 
 def spawn(job):
+    """A child that has imported pytest and goes on, if it could."""
     reports, report = os.pipe()
     logs, log = os.pipe()
+    waits, go = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 70
         try:
-            os.close(reports)
-            os.close(logs)
-            status = int(child(job, report, log))
+            for number in (reports, logs, go):
+                os.close(number)
+            status = int(child(job, report, log, waits))
+        except BaseException:  # noqa: BLE001 - whatever it is, it is told
+            sys.excepthook(*sys.exc_info())
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    os.close(report)
-    os.close(log)
+    for number in (report, log, waits):
+        os.close(number)
+    if os.read(reports, 1) == b"+":
+        os.write(1, b"started\n")
+    os.close(go)
     return pid, reports, logs
 
 
@@ -131,6 +143,8 @@ def first_line():
 
 
 def main():
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit("suites of tests need Python 3.11 or newer in the sandbox, this is " + sys.version.split()[0])
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     pid, reports, logs = spawn(json.loads(first_line()))
     status, data, log = collect(pid, reports, logs)

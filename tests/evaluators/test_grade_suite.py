@@ -1,13 +1,15 @@
 """The grading class *suite* against forgeries. Each solution below is wrong unless it says otherwise."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from evaluators.grade_suite import check_expected, read_report
 from evaluators.grading import grade
-from hgm.errors import EvaluatorError
+from evaluators.layers import programs, pytest_layer
+from hgm.errors import EvaluatorError, SandboxError
 from sandboxes.base import End, Exit, File
 from tests.evaluators.conftest import EXPECTED, TESTS, suite
 from trees.records import Outcome
@@ -156,6 +158,24 @@ def f(x):
         assert verdict(provider, WRONG, **dict.fromkeys(names, "import os; os._exit(0)\n")).outcome is Outcome.FAILED
         assert verdict(provider, GOOD, **{"json.py": "x = 1\n"}).outcome is Outcome.PASSED
 
+    def test_a_pytest_that_cannot_be_imported_is_the_hosts_trouble(self, provider, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        caches = (pytest_layer, programs)
+        try:
+            for cached in caches:
+                cached.cache_clear()
+            shutil.rmtree(pytest_layer() / "pytest")
+            for source in (GOOD, WRONG):
+                with pytest.raises(SandboxError, match="No module named"):
+                    verdict(provider, source)
+        finally:
+            for cached in caches:
+                cached.cache_clear()
+
+    def test_a_flood_of_reports_does_not_hide_that_pytest_started(self, provider):
+        flood = "import os\nfor n in range(3, 20):\n    try:\n        os.write(n, b'x' * 3_000_000)\n"
+        assert verdict(provider, flood + "    except OSError:\n        pass\n" + WRONG).outcome is Outcome.FAILED
+
     def test_hidden_tests_replace_the_agents_files_of_that_name(self, provider):
         mine = "def test_one():\n    pass\n"
         assert verdict(provider, WRONG, **{"test_mod.py": mine, "test_hgm_canary.py": mine}).cause == "tests"
@@ -196,12 +216,18 @@ LINE = b'{"nonce": "secret", "status": 0, "reports": [["a", true]], "log": ""}'
      b"[" * 9999 + b"secret"],
 )  # fmt: skip
 def test_without_exactly_one_line_of_its_own_the_runner_said_nothing(output):
-    assert read_report(ended(output), "secret").trouble() == "tampering"
+    assert read_report(ended(b"started\n" + output), "secret").trouble() == "tampering"
 
 
 def test_the_runners_line_is_found_among_noise():
-    report = read_report(ended(b"noise\n" + LINE + b"\nnoise"), "secret")
+    report = read_report(ended(b"started\nnoise\n" + LINE + b"\nnoise"), "secret")
     assert (report.trouble(), report.rows) == ("", (("a", True),))
+
+
+@pytest.mark.parametrize("output", [b"", b"Traceback", b" started\n", LINE, b"noise\nstarted\n" + LINE])
+def test_a_runner_that_did_not_start_is_not_the_agents_fault(output):
+    with pytest.raises(SandboxError, match="does not start"):
+        read_report(ended(output), "secret")
 
 
 @pytest.mark.parametrize("expected", [(), ("a", "a")])
