@@ -35,7 +35,9 @@ def grade(grading: Compared, files: Files, room: GradingRoom) -> Verdict:
     tests = judge(grading, ended.output)
     if all(tests.values()):
         return Verdict(outcome=Outcome.PASSED, tests=tests, log=ended.output)
-    cause = {End.DEADLINE: "deadline", End.OUT_OF_MEMORY: "out-of-memory"}.get(ended.end, "tests")
+    stalled = any(report.get("error") == "stalled" for _, report in _reports(ended.output))
+    cause = {End.DEADLINE: "deadline", End.OUT_OF_MEMORY: "out-of-memory"}.get(ended.end, "")
+    cause = cause or ("deadline" if stalled else "tests")
     return Verdict(outcome=Outcome.FAILED, cause=cause, tests=tests, log=ended.output)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evaluators.base import Benchmark, Split, Suite, Task
 from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
-from evaluators.grading import grade
+from evaluators.grading import grade_once
 from evaluators.harbor import HarborBenchmark
 from evaluators.quixbugs import QuixBugs
 from evaluators.solutions import solve
@@ -75,7 +75,7 @@ def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run:
     task = benchmark.task(task_id)
     solved = solve(task, provider, run=run, job=task_id, slot=0)
     for name, files, wanted in (("reference", solved, Outcome.PASSED), ("workspace", task.workspace, Outcome.FAILED)):
-        found = [grade(task, files, provider, run=run, job=task_id, slot=0) for _ in range(REPEATS)]
+        found = [grade_once(task, files, provider, run=run, job=task_id, slot=0) for _ in range(REPEATS)]
         if len({(verdict.outcome, tuple(verdict.tests.items())) for verdict in found}) > 1:
             return f"the {name} is graded differently in {REPEATS} repeats"
         if found[0].outcome != wanted:

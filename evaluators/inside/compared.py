@@ -4,7 +4,8 @@ Standard input: a Python literal {"workspace", "module", "function", "cpu_s", "g
 Every case runs in a process of its own; this process never runs a line of the agent's. After `give_up` cases that ran
 out of time the rest is not tried.
 
-Output lines: case number, space, JSON: {"value": ...} or {"error": words}. A value is made of exact built-in types;
+Output lines: case number, space, JSON: {"value": ...} or {"error": words}; "stalled" is a case that used up its time on
+the clock, not its processor time. A value is made of exact built-in types;
 tuples become lists, and a generator is listed. Few imports: starting is most of what grading costs.
 """
 
@@ -18,6 +19,7 @@ from _json import encode_basestring_ascii
 
 MAX_BYTES = 200_000
 MEMORY = 384 << 20
+TIMED_OUT, STALLED = b'{"error": "timed out"}', b'{"error": "stalled"}'
 LAZY = ("generator", "map", "filter", "zip", "reversed", "enumerate")
 
 
@@ -136,8 +138,10 @@ def run(job, code, arguments, nothing):
 
 def judged(data, status):
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status)
-    if data is None or (not data and killed in (_signal.SIGPROF, _signal.SIGXCPU)):
-        return b'{"error": "timed out"}'
+    if data is None:
+        return STALLED
+    if not data and killed in (_signal.SIGPROF, _signal.SIGXCPU):
+        return TIMED_OUT
     return data if data and b"\n" not in data else b'{"error": "died"}'
 
 
@@ -150,7 +154,7 @@ def main():
         report = b'{"error": "not tried"}'
         if late < job["give_up"]:
             report = judged(*run(job, code, arguments, nothing))
-        late += report == b'{"error": "timed out"}'
+        late += report in (TIMED_OUT, STALLED)
         os.write(1, b"%d %s\n" % (number, report))
 
 

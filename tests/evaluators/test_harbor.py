@@ -9,7 +9,7 @@ import pytest
 from evaluators.base import Compared, Script, Split, Suite
 from evaluators.builtin import hand_written
 from evaluators.grade_script import read_reward
-from evaluators.grading import grade
+from evaluators.grading import grade, grade_once
 from evaluators.harbor import HarborBenchmark
 from evaluators.patches import overlay
 from evaluators.registry import validate
@@ -109,7 +109,7 @@ class TestInSandbox:
     def test_an_endless_script_fails(self, tmp_path, provider):
         task = only_task(write(tmp_path, tests__test_sh="while true; do :; done\n"))
         task = replace(task, grading=replace(task.grading, deadline_s=0.5))
-        assert grade(task, task.workspace, provider, run="test", job="g", slot=0).cause == "deadline"
+        assert grade_once(task, task.workspace, provider, run="test", job="g", slot=0).cause == "deadline"
 
     def test_a_solution_that_fails_is_the_benchmarks_fault(self, tmp_path, provider):
         benchmark = write(tmp_path, solution__solve_sh="exit 3\n")
