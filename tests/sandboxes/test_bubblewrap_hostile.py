@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -457,6 +458,43 @@ def test_the_terminals_interrupt_does_not_reach_it(provider) -> None:
     found = run(provider, "/bin/sh", "-c", "kill -INT 0; kill -INT -1; exit 3")
     assert found.status in (3, -2)  # its own group at most; what matters is that this process goes on
     assert os.getsid(0) == os.getsid(os.getpid())
+
+
+SPIN = """
+import os, resource, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+line.recv(8)
+end = time.monotonic() + 1.0
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        os.setsid()  # the kernel may share fairly between sessions by itself
+        while time.monotonic() < end:
+            pass
+        os._exit(0)
+for _ in range(int(sys.argv[1])):
+    os.wait()
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime)
+"""
+
+
+@pytest.mark.needs("root")
+def test_many_processes_get_no_more_processor_time_than_one(provider, folder) -> None:
+    if not provider.tools.hierarchy or "cpu" not in provider.tools.hierarchy.parents:
+        pytest.skip("there is no cpu controller here")
+    lifeline = Lifeline(folder)
+    with ThreadPoolExecutor(2) as pool:
+        code = Lifeline.connect + SPIN
+        boxes = [
+            pool.submit(python, provider, code, str(spinners), slot=slot, mounts=(lifeline.mount,))
+            for slot, spinners in enumerate((1, 16))
+        ]
+        for line in [lifeline.accept(), lifeline.accept()]:
+            line.send(b"go")
+            line.close()
+        one, many = (float(box.result().output) for box in boxes)
+    lifeline.close()
+    assert one > many / 3, (one, many)  # without the group: many / 16
 
 
 @pytest.mark.needs("root")
