@@ -3,6 +3,7 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,6 +18,7 @@ from evaluators.solutions import solve
 from evaluators.splits import split_of
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import File
+from tests.evaluators.conftest import make_task
 from trees.records import Outcome
 
 TASKS = Path(hand_written().folder)
@@ -150,6 +152,49 @@ class TestInSandbox:
             assert solved == overlay(task.workspace, task.reference)
             assert grade(task, solved, provider, run="test", job="g", slot=0).outcome is Outcome.PASSED
             assert grade(task, task.workspace, provider, run="test", job="g", slot=0).cause == "tests"
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "import os\nos._exit(0)\n",
+            "import sys\nsys.exit(0)\n",
+            "def allowed(*args):\n    import os\n    os._exit(0)\n",
+            "open('/logs/verifier/reward.txt', 'w').write('1')\n",
+            "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n",
+            "from right import allowed as old\ndef allowed(*args):\n    return [int(x) for x in old(*args)]\n",
+            "from right import allowed as old\ndef allowed(*args):\n    print('[true]')\n    return old(*args) + [0]\n",
+        ],
+    )
+    def test_the_scripts_of_hand_written_tasks_stop_an_early_end_and_equal_values(self, provider, source):
+        files = scripted("limiter", source)
+        task = make_task(Script(files=files.tests), workspace=files.workspace)
+        found = grade(task, task.workspace, provider, run="test", job="g", slot=0)
+        assert (found.outcome, found.cause) == (Outcome.FAILED, "tests")
+
+    def test_the_scripts_of_hand_written_tasks_pass_a_solution_that_prints(self, provider):
+        files = scripted("limiter", "from right import allowed\nprint('noise')\n")
+        task = make_task(Script(files=files.tests), workspace=files.workspace)
+        assert grade(task, task.workspace, provider, run="test", job="g", slot=0).outcome is Outcome.PASSED
+
+
+class Scripted(NamedTuple):
+    tests: dict[bytes, File]
+    workspace: dict[bytes, File]
+
+
+def scripted(name: str, source: str) -> Scripted:
+    """A hand-written task's own tests, and this in place of its module; `right` is the reference."""
+    folder = TASKS / name
+    tests = {path.name.encode(): File(path.read_bytes()) for path in (folder / "tests").iterdir()}
+    (module,) = (folder / "solution" / "workspace").iterdir()
+    return Scripted(tests, {module.name.encode(): File(source.encode()), b"right.py": File(module.read_bytes())})
+
+
+def test_the_scripts_of_hand_written_tasks_differ_in_what_they_call_only():
+    texts = [path.read_text().splitlines() for path in sorted(TASKS.glob("*/tests/grade.py"))]
+    assert len(texts) >= 15
+    assert len({"\n".join(line for line in text if not line.startswith("MODULE, ")) for text in texts}) == 1
+    assert len({path.read_text() for path in TASKS.glob("*/tests/test.sh")}) == 1
 
 
 def test_hand_written_tasks_are_many_and_hide_their_cases():

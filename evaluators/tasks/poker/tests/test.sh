@@ -1,6 +1,6 @@
 #!/bin/bash
-# Reward 1 if every case of cases.jsonl returns the expected value, else 0.
+# Reward 1 if every case of cases.jsonl returns the expected value, else 0; grade.py writes it.
 mkdir -p /logs/verifier
+echo 0 > /logs/verifier/reward.txt
 cd /workspace || exit 1
-if python3 -S -B /tests/grade.py; then reward=1; else reward=0; fi
-echo "$reward" > /logs/verifier/reward.txt
+python3 -S -B /tests/grade.py
