@@ -6,7 +6,7 @@ import socket
 import time
 
 RETRIES = 3  # how many times a request is sent again when the model has trouble
-PAUSE = 1  # seconds before that
+PAUSE = 0.2  # seconds before that
 
 
 class Client:

@@ -5,8 +5,8 @@ import shlex
 
 import tools
 
-MAX_STEPS = 16  # how many times the model is asked
-KEEP = 10  # how many of the latest messages it gets to see, beside the first two
+MAX_STEPS = 12  # how many times the model is asked
+KEEP = 8  # how many of the latest messages it gets to see, beside the first two
 MAX_REMINDERS = 2  # how many times it is sent back to work when the tests fail
 
 

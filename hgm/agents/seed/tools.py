@@ -6,7 +6,7 @@ import shlex
 import signal
 import subprocess
 
-MAX_OUTPUT = 1500  # characters of a tool's output that the model gets to see
+MAX_OUTPUT = 1200  # characters of a tool's output that the model gets to see
 TIMEOUT = 10  # seconds for one command
 
 TEST_COMMAND = []  # of the task, if it has tests

@@ -68,7 +68,7 @@ class Mind:
     """Exponent on what a report suggests."""
     care: float = 1.0
     """Exponent on what the statement suggests."""
-    imagined: int = 70
+    imagined: int = 150
     """How many candidates it follows in its head before it settles for one."""
     cases: int = 3
     """On how many failing cases."""
