@@ -1,8 +1,9 @@
 """A folder of files that untrusted code left behind, read without believing any of it.
 
-Stops: links (never followed, in no part of a path), FIFOs, sockets and devices (never opened), names that are not
-UTF-8, sparse files, deep or huge trees: the first broken limit ends the reading.
-Does not stop: a file that changes while it is read; whoever wrote the folder must be dead by then.
+Stops: links (never followed, in no part of a path), FIFOs, sockets and devices (never opened), sparse files, deep or
+huge trees: the first broken limit ends the reading.
+Does not stop: names that are not UTF-8, or that hold control characters, which are kept as the bytes they are, to be
+escaped by whoever prints them; a file that changes while it is read; whoever wrote the folder must be dead by then.
 """
 
 import os
