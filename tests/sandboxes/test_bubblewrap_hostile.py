@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -454,10 +455,58 @@ def test_a_forked_host_process_starts_its_own(provider) -> None:
     assert run(provider, "true").status == 0
 
 
-def test_the_terminals_interrupt_does_not_reach_it(provider) -> None:
-    found = run(provider, "/bin/sh", "-c", "kill -INT 0; kill -INT -1; exit 3")
-    assert found.status in (3, -2)  # its own group at most; what matters is that this process goes on
-    assert os.getsid(0) == os.getsid(os.getpid())
+ON_A_TERMINAL = """
+import fcntl, os, signal, sys, termios
+from pathlib import Path
+from sandboxes.base import Limits, Mount, SandboxSpec
+from sandboxes.bubblewrap import Bubblewrap
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"heard "))
+line = Mount(source=Path(sys.argv[1]), target="/line")
+spec = SandboxSpec(run="killed", job="job", limits=Limits(deadline_s=20), mounts=(line,))
+provider = Bubblewrap()
+with provider.open(spec) as box:
+    box.put({})
+    ended = box.run([provider.python, "-c", sys.argv[2]])
+print(ended.end, ended.status, ended.output)
+"""
+
+
+def test_the_terminals_interrupt_does_not_reach_it(folder) -> None:
+    """Ctrl-C goes to everything in the host process's group, and the host process alone decides what it means."""
+    lifeline = Lifeline(folder)
+    inside = Lifeline.connect + "import sys; line.recv(2); sys.exit(7)"
+    ours, theirs = os.openpty()
+    try:
+        controller = subprocess.Popen(
+            [sys.executable, "-c", ON_A_TERMINAL, str(folder), inside],
+            cwd=CHECKOUT,
+            start_new_session=True,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        )
+        with lifeline.accept() as line:
+            peer = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            assert os.getsid(peer) not in (os.getsid(0), os.getsid(controller.pid))
+            os.write(ours, b"\x03")
+            assert b"heard" in _said(ours, b"heard")
+            line.send(b"go")
+            assert b"exited 7" in _said(ours, b"exited 7")
+        assert controller.wait(20) == 0
+    finally:
+        controller.kill()
+        controller.wait()
+        os.close(ours)
+        os.close(theirs)
+        lifeline.close()
+
+
+def _said(terminal: int, awaited: bytes) -> bytes:
+    """What appears on a terminal up to the end of the awaited line."""
+    text = b""
+    while not (awaited in text and text[text.index(awaited) :].endswith((b" ", b"\n"))) and is_ready(terminal, 20):
+        text += os.read(terminal, 1000)
+    return text
 
 
 SPIN = """
