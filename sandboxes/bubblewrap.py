@@ -6,7 +6,7 @@ Stops:
 - the network, the host's loopback and abstract sockets included; what is mounted is the only way out
 - gaining rights: no capability, no new user namespace, no set-user-id, and the calls of `sandboxes.seccomp`
 - touching the first process inside, which is bubblewrap's own: its memory, descriptors and input are not in /proc
-- using more memory, processes, disk or files than allowed; printing more than is kept
+- using more memory, processes, disk, files or pseudo-terminals than allowed; printing more than is kept
 - outliving the command, the deadline or the host process, also as a daemon and after its kill -9
 Does not stop:
 - without control groups (a user whose systemd does not limit, a container's root): memory is limited per process, and

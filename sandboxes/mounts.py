@@ -4,7 +4,7 @@ import ctypes
 import os
 from pathlib import Path
 
-_NOSUID, _NODEV, _BIND, _REC, _SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
+_NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _SLAVE = 0x2, 0x4, 0x8, 0x1000, 0x4000, 0x80000
 _CLONE_NEWNS = 0x00020000
 _DETACH, _NOFOLLOW = 0x2, 0x8
 
@@ -29,6 +29,15 @@ def mount_tmpfs(target: Path, *, size: int, inodes: int, mode: int, owner: int =
     """
     options = f"size={size},nr_inodes={inodes},mode={mode:o},uid={owner},gid={owner}"
     _mount("hgm", target, "tmpfs", _NOSUID | _NODEV, options)
+
+
+def mount_terminals(target: Path, options: str) -> None:
+    """Mount a new set of pseudo-terminals.
+
+    Raises:
+        OSError: the kernel's answer.
+    """
+    _mount("hgm", target, "devpts", _NOSUID | _NOEXEC, options)
 
 
 def bind(source: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ from sandboxes.base import File, Files, Limits, SandboxSpec
 from sandboxes.keeper import keeper
 from sandboxes.launch import Launch
 from sandboxes.limits import OWN_PROCESSES, Group, Hierarchy, group_of, make_group
-from sandboxes.mounts import bind, detach, mount_tmpfs, unshare_mounts
+from sandboxes.mounts import bind, detach, mount_terminals, mount_tmpfs, unshare_mounts
 from sandboxes.seccomp import program
 from sandboxes.snapshot import MIB, write_files
 from sandboxes.view import ETC
@@ -30,6 +30,9 @@ FIRST_UID = 61000
 SLOTS = 184
 """Up to where no well-known allocation of uids begins (systemd's dynamic users, at 61184)."""
 TOOLS_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+TERMINALS = 16
+"""Per sandbox; so few that all slots together leave some of those that the machine has besides the host's own."""
+_TERMINALS = f"ptmxmode=666,mode=620,max={TERMINALS}"
 _ROOM_BYTES = 256 * MIB
 _ROOM_INODES = 256
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -166,6 +169,8 @@ def _furnish(path: Path, spec: SandboxSpec, uid: int) -> int:
     for name in ("workspace", "scratch"):
         (path / name).mkdir()
         mount_tmpfs(path / name, size=size, inodes=inodes, mode=0o755, owner=uid)
+    (path / "pts").mkdir()
+    mount_terminals(path / "pts", _TERMINALS)
     for name in ("tmp", "shm"):
         (path / "scratch" / name).mkdir()
         (path / "scratch" / name).chmod(0o1777)
@@ -190,7 +195,8 @@ def _furnishing(path: Path, spec: SandboxSpec) -> str:
     room = f"size={_ROOM_BYTES},nr_inodes={_ROOM_INODES},mode=711"
     return f"""set -e
 mount -t tmpfs -o nosuid,nodev,{room} hgm {path}
-mkdir {path}/workspace {path}/scratch
+mkdir {path}/workspace {path}/scratch {path}/pts
+mount -t devpts -o nosuid,noexec,{_TERMINALS} hgm {path}/pts
 mount -t tmpfs -o nosuid,nodev,{sizes} hgm {path}/workspace
 mount -t tmpfs -o nosuid,nodev,{sizes} hgm {path}/scratch
 mkdir -m 1777 {path}/scratch/tmp {path}/scratch/shm

@@ -41,7 +41,7 @@ class View:
     """One sandbox's part of the arguments; all sources as bubblewrap sees them."""
 
     room: Path
-    """Holds `workspace`, `scratch/tmp`, `scratch/shm` and the files of `etc`."""
+    """Holds `workspace`, `scratch/tmp`, `scratch/shm`, `pts` and the files of `etc`."""
     mounts: tuple[tuple[Path, str], ...] = ()
     env: Mapping[str, str]
 
@@ -61,7 +61,8 @@ def arguments(view: View, *, seccomp: int, status: int) -> list[str]:
         *(word for name in ETC for word in ("--ro-bind", f"{view.room}/etc/{name}", f"/etc/{name}")),
         *(word for path in _FROM_ETC for word in ("--ro-bind-try", path, path)),
         *("--proc", "/proc", *_empty(_FIRST_PROCESS)),
-        *("--dev", "/dev", "--bind", f"{view.room}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),
+        *("--dev", "/dev", "--dev-bind", f"{view.room}/pts", "/dev/pts"),
+        *("--bind", f"{view.room}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),
         *("--bind", f"{view.room}/scratch/tmp", "/tmp", "--bind", f"{view.room}/workspace", WORKSPACE),
         *(word for source, target in view.mounts for word in ("--ro-bind", str(source), _checked(target))),
         *("--remount-ro", "/", "--chdir", WORKSPACE, "--clearenv"),

@@ -19,6 +19,7 @@ from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.leftovers import leftovers, remove
 from sandboxes.limits import left_groups
 from sandboxes.names import owner_of
+from sandboxes.rooms import SLOTS, TERMINALS
 from sandboxes.seccomp import CLONE, CLONE3, DENIED, IOCTL, PERSONALITY, SOCKET
 from sandboxes.watch import is_ready
 from tests.contracts.sandbox import RUN, Lifeline, python, run, spec, told
@@ -544,6 +545,22 @@ def test_many_processes_get_no_more_processor_time_than_one(provider, folder) ->
         one, many = (float(box.result().output) for box in boxes)
     lifeline.close()
     assert one > many / 3, (one, many)  # without the group: many / 16
+
+
+def test_opens_no_more_terminals_than_its_share(provider) -> None:
+    code = """
+opened = []
+try:
+    while len(opened) < 200:
+        opened += os.openpty()
+except OSError:
+    pass
+os.write(opened[0], b'x\\n')
+print(json.dumps([len(opened) // 2, os.read(opened[1], 9).decode(), os.ttyname(opened[1])]))
+"""
+    assert told(provider, code) == [TERMINALS, "x\n", "/dev/pts/0"]
+    kernel = Path("/proc/sys/kernel/pty")
+    assert int((kernel / "max").read_text()) - int((kernel / "reserve").read_text()) > SLOTS * TERMINALS
 
 
 @pytest.mark.needs("root")
