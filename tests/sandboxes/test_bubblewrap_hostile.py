@@ -193,6 +193,27 @@ def test_the_first_process_cannot_be_made_to_look_like_the_hosts_trouble(provide
     assert (found.end, found.status, found.output) == (End.EXITED, 0, b"still here\n")
 
 
+def test_limits_set_on_the_first_process_are_no_trouble_of_the_hosts(provider) -> None:
+    code = """
+import os, resource
+for name in dir(resource):
+    if name.startswith('RLIMIT_'):
+        try:
+            resource.prlimit(1, getattr(resource, name), (0, 0))
+        except OSError:
+            pass
+print('set', flush=True)
+while True:  # orphans keep it busy
+    if os.fork() == 0:
+        os.fork()
+        os._exit(0)
+    os.wait()
+"""
+    found = python(provider, code, deadline_s=2)
+    assert found.output == b"set\n"
+    assert (found.end, found.status) in ((End.EXITED, -9), (End.DEADLINE, -9))
+
+
 def test_standard_input_is_not_kept_for_others(provider) -> None:
     """A grader reads its nonce before it starts code under test, which must not find it again."""
     code = """
