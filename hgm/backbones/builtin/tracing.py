@@ -2,8 +2,8 @@
 
 An interpreter for a small part of Python. It is handed text that nobody trusts, so it computes nothing but what is
 listed here, on small plain values, and gives up after a few hundred steps: whatever it does not know is `Unsupported`.
-No operation of the host's Python is let loose on values that could make it slow: sizes are bounded before, and
-comparisons, hashes and sorting see scalars and flat tuples only.
+No operation of the host's Python is let loose on values that could make it slow: sizes are bounded before,
+comparisons, hashes and sorting see scalars and flat tuples only, and all of it draws on one budget of work per call.
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 
 from hgm.backbones.builtin import tracing_values as values
 from hgm.backbones.builtin.tracing_expressions import VALUES, Defined, operate, unknown
-from hgm.backbones.builtin.tracing_values import Unsupported, flat, items, sized
+from hgm.backbones.builtin.tracing_values import Unsupported, copied, flat, items, sized, working
 
 MAX_DEPTH = 24
 _OWN = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, NameError)
@@ -40,6 +40,11 @@ class Trace:
 
 def follow(tree: ast.Module, call: str, steps: int) -> Trace | None:
     """Follow a call such as `f([1, 2], 3)`; None where it cannot be followed."""
+    with working():
+        return _followed(tree, call, steps)
+
+
+def _followed(tree: ast.Module, call: str, steps: int) -> Trace | None:
     machine = Machine(steps)
     try:
         asked = ast.parse(call, mode="eval").body
@@ -85,7 +90,7 @@ class Machine:
         names = [argument.arg for argument in signature.args]
         if signature.vararg or signature.kwarg or signature.kwonlyargs or self.depth > MAX_DEPTH:
             raise Unsupported
-        local = dict(function.outer or {})
+        local = dict(copied(function.outer or {}))
         missing = names[len(arguments) :]
         for name, default in zip(reversed(names), reversed(signature.defaults), strict=False):
             if name in missing:

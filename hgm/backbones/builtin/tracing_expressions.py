@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hgm.backbones.builtin import tracing_values as values
-from hgm.backbones.builtin.tracing_values import Builtin, Unsupported, flat, items, same, sized
+from hgm.backbones.builtin.tracing_values import Builtin, Unsupported, copied, flat, items, same, sized
 
 if TYPE_CHECKING:
     from hgm.backbones.builtin.tracing import Machine
@@ -87,7 +87,7 @@ def operate(operator: ast.operator, left: Any, right: Any) -> Any:
     function = _OPERATE.get(type(operator))
     if function is None:
         raise Unsupported
-    return sized(function(left, right))
+    return copied(sized(function(copied(left), copied(right))))
 
 
 def _add(left: Any, right: Any) -> Any:
@@ -150,7 +150,7 @@ def _subscript(machine: "Machine", node: ast.Subscript, local: dict[str, Any]) -
         raise TypeError
     if isinstance(node.slice, ast.Slice):
         bounds = (node.slice.lower, node.slice.upper, node.slice.step)
-        return holder[slice(*(machine.value(bound, local) if bound else None for bound in bounds))]
+        return copied(holder)[slice(*(machine.value(bound, local) if bound else None for bound in bounds))]
     return holder[flat(machine.value(node.slice, local))]
 
 
@@ -173,7 +173,7 @@ def _dict(machine: "Machine", node: ast.Dict, local: dict[str, Any]) -> Any:
 
 def _comprehension(machine: "Machine", node: Any, local: dict[str, Any]) -> Any:
     found: list[Any] = []
-    _generate(machine, node, node.generators, dict(local), found)
+    _generate(machine, node, node.generators, dict(copied(local)), found)
     if isinstance(node, ast.SetComp):
         return {flat(item) for item in found}
     return {flat(key): value for key, value in found} if isinstance(node, ast.DictComp) else sized(found)

@@ -1,6 +1,8 @@
 """Values while following a program in the head: what is small and plain enough, and the known functions and methods."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +10,46 @@ MAX_ITEMS = 2000
 MAX_BITS = 512
 MAX_FLAT = 200
 MAX_SAME = 4000
+MAX_PLACES = 100
+
+
+WORK = 12_000
+"""What following one call may cost beside its steps: about one for each value that is looked at, copied or compared."""
+
+_left: ContextVar[list[int]] = ContextVar("left")
 
 
 class Unsupported(Exception):
     """This cannot be followed."""
+
+
+@contextmanager
+def working(most: int = WORK) -> Iterator[None]:
+    """Within the block no more work than this is done, whatever a step asks for."""
+    token = _left.set([most])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def spend(amount: int) -> None:
+    """Count work before it is done.
+
+    Raises:
+        Unsupported: there has been enough.
+    """
+    left = _left.get()
+    left[0] -= amount
+    if left[0] < 0:
+        raise Unsupported
+
+
+def copied(value: Any) -> Any:
+    """The value, counted as one that Python itself goes through, which is quick."""
+    if isinstance(value, (str, list, tuple, dict, set)):
+        spend(len(value) // 8)
+    return value
 
 
 @dataclass(frozen=True)
@@ -39,9 +77,11 @@ def sized(value: Any) -> Any:
 
 def flat(value: Any) -> Any:
     """The value, if comparing and hashing it is cheap."""
+    spend(1)
     if isinstance(value, (list, tuple)):
         left = [MAX_FLAT]
         _count(value, left)
+        spend(MAX_FLAT - left[0])
     elif isinstance(value, (dict, set)) or not isinstance(value, (int, float, str, bool, type(None))):
         raise Unsupported
     return value
@@ -66,11 +106,15 @@ def _same(left: Any, right: Any, budget: list[int]) -> bool:
     budget[0] -= 1
     if budget[0] < 0:
         raise Unsupported
+    spend(1)
+    if isinstance(left, set) and isinstance(right, set):
+        for item in left:
+            flat(item)
     if isinstance(left, (list, tuple)) and type(left) is type(right):
         return len(left) == len(right) and all(_same(a, b, budget) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
         return len(left) == len(right) and all(
-            key in right and _same(value, right[key], budget) for key, value in left.items()
+            flat(key) in right and _same(value, right[key], budget) for key, value in left.items()
         )
     if isinstance(left, (list, tuple, dict)) or isinstance(right, (list, tuple, dict)):
         return False
@@ -79,6 +123,8 @@ def _same(left: Any, right: Any, budget: list[int]) -> bool:
 
 def items(value: Any, *, live: bool = False) -> Iterable[Any]:
     """What a loop over a value sees; sets only where the order does not hang on hashes of strings."""
+    if isinstance(value, (str, list, tuple, dict, set)):
+        spend(len(value) // 4)
     if isinstance(value, set) and not all(type(item) is int for item in value):
         raise Unsupported
     if isinstance(value, (list, range)):
@@ -117,6 +163,9 @@ def call(function: Any, arguments: list[Any], keywords: dict[str, Any], caller: 
     """Call a known function or method; `caller` calls functions of the program."""
     if not isinstance(function, Builtin):
         raise TypeError
+    spend(4)
+    for value in (function.holder, *arguments):
+        copied(value)
     if function.method:
         return _call_method(function, arguments, keywords, caller)
     if function.name in _HIGHER:
@@ -182,6 +231,12 @@ def _int(value: Any = 0) -> int:
     if isinstance(value, str) and len(value) > 100:
         raise Unsupported
     return int(value)
+
+
+def _round(value: Any, places: Any = None) -> Any:
+    if isinstance(places, int) and abs(places) > MAX_PLACES:
+        raise Unsupported  # Python would raise 10 to that power first
+    return round(value, places)
 
 
 def _str(value: Any = "") -> str:
@@ -282,7 +337,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len, "range": _range, "sum": _total, "abs": abs, "list": _listing(list), "tuple": _listing(tuple),
     "set": _set, "dict": _dict, "str": _str, "int": _int, "float": float, "bool": bool, "enumerate": _enumerate,
     "zip": _zip, "any": lambda value: any(items(value)), "all": lambda value: all(items(value)), "ord": ord, "chr": chr,
-    "divmod": divmod, "round": round, "reversed": lambda value: list(items(value))[::-1], "isinstance": _isinstance,
+    "divmod": divmod, "round": _round, "reversed": lambda value: list(items(value))[::-1], "isinstance": _isinstance,
 }  # fmt: skip
 _HIGHER = {"sorted": _sorted, "min": _extreme(min), "max": _extreme(max), "map": _map, "filter": _filter}
 METHODS: dict[type, frozenset[str]] = {

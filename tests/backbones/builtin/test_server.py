@@ -166,6 +166,16 @@ HOSTILE = {
     "a text that grows by format": fails(
         "def f(n):\n    return f'{n:>10000000000}'\n", "FAIL f(3): expected 2, got 3\n"
     ),
+    "a search through lists of lists": fails(
+        "def f(n):\n    inner = [0] * 2000\n    outer = [inner] * 1999\n    x = [0] * 1999 + [1]\n    c = 0\n"
+        "    while c < 300:\n" + "        if x in outer: c += 2\n" * 7 + "        c += 1\n    return c\n",
+        "FAIL f(1): expected 3, got 4\nFAIL f(2): expected 3, got 4\n0 of 2 passed\n",
+    ),
+    "a map of many functions": fails(
+        "def f(n):\n    a = [list(range(2000))] * 2000\n    while n:\n        b = map(sorted, a)\n    return n\n",
+        "FAIL f(3): expected 2, timed out\n",
+    ),
+    "rounding to a power of ten": fails("def f(n):\n    return round(n, -10 ** 9)\n", "FAIL f(3): expected 2, got 0\n"),
     "a list inside itself": fails(
         "def f(n):\n    a = []\n    a.append(a)\n    return a == a\n", "FAIL f(3): expected 2, got True\n"
     ),
