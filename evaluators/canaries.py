@@ -3,7 +3,8 @@
 A canary is a hidden test whose assertions ask for the contrary, or for values that equal nothing: no solution passes
 it, but what equals everything or replaces the runner does. Made from tests that surely reach an assertion: functions
 and methods, parametrised at most, with an `assert` or a unittest `assertEqual`, `assertTrue`, `assertFalse` that stands
-in no block. Not made from others (`pytest.raises` alone, assertions in loops or helpers); `without_canary` names them.
+in no block, and no `return`. Not made from others (`pytest.raises` alone, assertions in loops or helpers);
+`without_canary` names them.
 """
 
 import ast
@@ -90,7 +91,13 @@ def _contrary(body: list[ast.stmt], prefix: str, wanted: frozenset[str], kept: s
 
 def _is_plain(test: _Function) -> bool:
     marks = all("parametrize" in ast.unparse(decorator) for decorator in test.decorator_list)
-    return marks and any(_asserted(statement) is not None for statement in test.body)
+    return marks and not any(map(_may_return, test.body)) and any(_asserted(part) is not None for part in test.body)
+
+
+def _may_return(node: ast.AST) -> bool:
+    """Whether the test could be over before its assertion."""
+    inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef)
+    return isinstance(node, ast.Return) or (not inner and any(map(_may_return, ast.iter_child_nodes(node))))
 
 
 def _asserted(statement: ast.stmt) -> ast.expr | None:

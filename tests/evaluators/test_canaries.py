@@ -29,6 +29,9 @@ def test_more(x):
     assert add(x, 1) == x + 1, "message"
 
 def test_true():
+    def zero():
+        return 0
+    assert add(1, -1) == zero()
     assert not add(1, -1)
 
 def test_raises():
@@ -38,6 +41,11 @@ def test_raises():
 def test_loop():
     for x in ():
         assert add(x, x) == 2 * x
+
+def test_early():
+    if add(1, 1) == 2:
+        return
+    assert add(1, 1) == 3
 
 def test_any():
     assert ANY == add(1, 1)
@@ -56,7 +64,7 @@ class TestClass(unittest.TestCase):
 '''
 PLAIN = ["test_plain", "test_other_way_round", "test_more[1]", "test_more[2]", "test_true"]
 PLAIN += ["TestClass::test_equal", "TestClass::test_false"]
-REST = ["test_raises", "test_loop", "test_any", "test_marked"]
+REST = ["test_raises", "test_loop", "test_early", "test_any", "test_marked"]
 EXPECTED = tuple(f"test_add.py::{name}" for name in PLAIN + REST)
 
 
@@ -93,7 +101,7 @@ def test_a_suites_own_canaries_are_taken_as_enough():
 class TestInSandbox:
     def test_a_foreign_suite_stays_sound_and_what_is_unseen_is_said(self, tmp_path, provider):
         (row,) = validate(foreign(tmp_path), provider, run="validate")
-        assert (row.problem, row.note[:40]) == ("", "4 of 11 hidden tests have no canary: tes")
+        assert (row.problem, row.note[:40]) == ("", "5 of 12 hidden tests have no canary: tes")
 
     @pytest.mark.parametrize("name", ["test_plain", "test_other_way_round", "TestClass::test_equal"])
     def test_what_equals_everything_is_tampering(self, tmp_path, provider, name):
