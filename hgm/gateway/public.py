@@ -22,7 +22,7 @@ from hgm.gateway.live import Call, LiveLease, closed
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from hgm.gateway.strict_json import parse_object
+from hgm.gateway.strict_json import parse_object, with_text
 from hgm.gateway.upstream import Upstream
 from hgm.redaction import MARK
 
@@ -111,9 +111,12 @@ async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> 
 
 async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
     lease: LiveLease = request.state.lease
-    # An agent may show its environment to the model; a random token there would make every run differ.
-    body = (await _read(request, lease.settings)).replace(lease.token.encode(), MARK.encode())
-    wanted = dialect.read(parse_object(body, lease.settings), lease.settings)
+    body = await _read(request, lease.settings)
+    asked = parse_object(body, lease.settings)
+    if lease.token.encode() in body or b"\\u" in body:  # nothing else can spell it
+        # An agent may show its environment to the model; a random token there would make every run differ.
+        asked = with_text(asked, lease.token, MARK)
+    wanted = dialect.read(asked, lease.settings)
     call = lease.begin(wanted, dialect, size=len(body))
     upstream = upstream_of(lease.spec.backbone)
     if wanted.stream:

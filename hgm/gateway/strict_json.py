@@ -39,6 +39,17 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
     return value
 
 
+def with_text(value: Json, old: str, new: str) -> Json:
+    """The value with `new` for `old` in every string and name, however the JSON had spelled them."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [with_text(item, old, new) for item in value]
+    if isinstance(value, dict):
+        return {name.replace(old, new): with_text(item, old, new) for name, item in value.items()}
+    return value
+
+
 def _strings(body: bytes) -> int:
     """Quotes that may begin or end a string: no fewer than there are strings, as `STRING` sees them.
 

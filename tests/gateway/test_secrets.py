@@ -79,6 +79,22 @@ def test_the_token_does_not_reach_the_model_so_that_equal_runs_ask_equal_questio
     assert seen(take())["messages"][0]["content"] == "HGM_TOKEN=[redacted]"
 
 
+def test_no_spelling_of_the_token_reaches_the_model(take, post):
+    lease = take()
+    spelled = "".join(f"\\u{ord(letter):04x}" for letter in lease.token)
+    token = lease.token
+    body = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": f"a {token} b"}]}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {token: [token]}}}],
+    }
+    answer = post(lease, json.dumps(body).replace(token, spelled).encode())
+    assert answer.status_code == 200
+    seen = json.loads(answer.json()["choices"][0]["message"]["content"])
+    assert token not in json.dumps(seen)
+    assert seen["messages"][0]["content"][0]["text"] == "a [redacted] b"
+    assert seen["tools"][0]["function"]["parameters"] == {"[redacted]": ["[redacted]"]}
+
+
 def test_the_token_is_on_disk_only_while_the_lease_lives(guarded):
     lease = guarded.lease(LeaseSpec(job="disk", role="solver", backbone="scripted/ok", seed=1))
 
