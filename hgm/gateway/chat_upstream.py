@@ -11,6 +11,7 @@ from hgm.errors import BackboneError
 from hgm.gateway.live import Call
 from hgm.gateway.records import Json
 from hgm.gateway.settings import Settings
+from hgm.gateway.strict_json import load
 from hgm.gateway.upstream import Broken, Rejected, Transient
 
 HOSTS_FAULT = frozenset({401, 402, 403, 404})
@@ -80,7 +81,7 @@ class ChatProcess:
     @asynccontextmanager
     async def _sent(self, request: Mapping[str, Json]) -> AsyncIterator[httpx2.Response]:
         """The response to one attempt, if it is a 200."""
-        content = json.dumps(request, separators=(",", ":")).encode()
+        content = json.dumps(request, separators=(",", ":"), allow_nan=False).encode()
         headers = {"content-type": "application/json"}
         try:
             await self.start()
@@ -122,7 +123,7 @@ async def _body(response: httpx2.Response, limit: int) -> bytes:
 
 def _parsed(data: bytes | str) -> Json:
     try:
-        return json.loads(data)
+        return load(data)
     except (ValueError, RecursionError):
         raise Transient(f"the backbone's answer is not JSON: {data[:100]!r}") from None
 

@@ -3,6 +3,7 @@
 import json
 import re
 from itertools import accumulate
+from math import isfinite
 
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
@@ -31,7 +32,7 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
         raise Refusal(400, f"the request body nests deeper than {settings.max_json_depth} levels", code="too_deep")
     try:
         # Decoded here: left to itself, `json` would also take UTF-16, whose structure was not seen above.
-        value = json.loads(body.decode(), parse_constant=_no_constant)
+        value = load(body.decode())
     except (ValueError, RecursionError):
         raise Refusal(400, "the request body is not valid JSON", code="invalid_json") from None
     if not isinstance(value, dict):
@@ -59,5 +60,22 @@ def _strings(body: bytes) -> int:
     return even.count(b'"') - even.count(b'\\"')
 
 
+def load(text: str | bytes) -> Json:
+    """The JSON value in `text`, with finite numbers only.
+
+    Raises:
+        ValueError, RecursionError: it is none, or nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+
+
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """What `json` would call infinite goes out as `Infinity`, which no provider reads."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number

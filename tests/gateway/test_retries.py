@@ -39,6 +39,8 @@ def settled(lab, lease):
         {"malformed": '{"choices": []}'},
         {"malformed": '{"choices": [{"message": "text"}]}'},
         {"malformed": "[" * 100_000},
+        {"malformed": '{"choices": [{"message": {"content": "x"}, "logprobs": NaN}]}'},
+        {"malformed": '{"choices": [{"message": {"content": "x"}, "logprobs": 1e999}]}'},
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])

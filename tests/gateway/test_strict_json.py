@@ -53,6 +53,8 @@ def test_the_number_of_values_is_limited():
         b"{]",
         b'{"a":NaN}',
         b'{"a":-Infinity}',
+        b'{"a":1e999}',
+        b'{"a":[-1.5e400]}',
         b"\xff{}",
         b'{"a":1}x',
         b"9" * 5000,
