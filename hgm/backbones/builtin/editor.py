@@ -17,10 +17,10 @@ from hgm.backbones.builtin.wire import Reply
 
 GENERIC = 0.55
 """Share of proposals for which the brief plays no part."""
-MORE = 0.7
+MORE = 0.8
 """Chance of a further change after one."""
 MOST = 4
-FILES = 4
+FILES = 2
 """So many files it looks at, where the agent lets it, before it changes anything."""
 TEST = 0.4
 UNDO = 0.8
@@ -57,7 +57,7 @@ def act(turn: Turn) -> Reply:
         path = _pick(unread, turn)
         return toolbox.shell(turn.box, toolbox.show_command(path), f"I look at {path}.")
     cut = [path for path in seen if not known.files[path].complete]
-    if cut and rng.random() < 0.5 and len(known.commands) < 8:
+    if cut and rng.random() < 0.3 and len(known.commands) < 8:
         path = rng.choice(cut)
         first = sum(part.count("\n") for part in known.files[path].parts) + 1
         return toolbox.shell(turn.box, f"sed -n '{first},{first + 60}p' {path}", f"I look at the rest of {path}.")
