@@ -77,4 +77,5 @@ def _names(tasks: Sequence[str]) -> str:
 def check_line(check: Check) -> str:
     """What validation found of one task."""
     verdict = f"[red]{safe(check.problem)}[/red]" if check.problem else "[green]sound[/green]"
-    return f"{safe(check.task)} ({check.split}): {verdict}"
+    note = f" ({safe(check.note)})" if check.note else ""
+    return f"{safe(check.task)} ({check.split}): {verdict}{note}"

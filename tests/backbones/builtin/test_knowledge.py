@@ -23,12 +23,14 @@ PLAIN = frozenset(
 
 
 def names():
-    """What families, generated functions, tasks, their files and the functions in them are called."""
+    """What families, generated functions, tasks, their files and the functions in them are called; graders aside."""
     yield from FAMILIES
     yield from (path.stem for path in (EVALUATORS / "families").glob("*.py"))
     yield from (family(Random(seed)).function for family in FAMILIES.values() for seed in range(12))
     for path in (EVALUATORS / "tasks").rglob("*.py"):
         yield from (path.relative_to(EVALUATORS / "tasks").parts[0], path.stem)
+        if path.name == "grade.py":
+            continue
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 yield node.name
