@@ -1,6 +1,6 @@
 """What the builtin backbone lives on: the seed agent with one source of information taken away at a time.
 
-usage: python benchmarks/information_flow.py [--tasks 60] [--repeats 6] [--split dev] [--seed 0] [--save FILE]
+usage: python benchmarks/information_flow.py [--tasks 240] [--repeats 1] [--split dev] [--seed 0] [--save FILE]
 
 Each row is a copy of the seed agent with a few lines added: its tools answer with noise, the visible tests are gone,
 prompt and statement are empty, or the model sees one message of the history. Each must lower the solve rate; all four
@@ -57,8 +57,8 @@ ROWS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=int, default=60)
-    parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--tasks", type=int, default=240)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--split", default="dev")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path)
@@ -66,7 +66,7 @@ def main() -> None:
     found: dict[str, dict[str, object]] = {}
     rates: dict[str, dict[str, float]] = {}
     print(
-        f"| {args.tasks} {args.split} tasks, {args.repeats} repeats | solved | against the seed agent, points [95 %] |"
+        f"| {args.tasks} {args.split} tasks, {args.repeats} of each | solved | against the seed agent, points [95 %] |"
     )
     print("|---|---|---|")
     for name, lines in ROWS.items():

@@ -226,7 +226,7 @@ class BuiltinBenchmark:
 
     name = NAME
 
-    def __init__(self, *, dev: int = 60, search: int = 60, select: int = 60, sealed: int = 300, seed: int = 0) -> None:
+    def __init__(self, *, dev: int = 240, search: int = 60, select: int = 60, sealed: int = 300, seed: int = 0) -> None:
         self._sizes = {Split.DEV: dev, Split.SEARCH: search, Split.SELECT: select, Split.SEALED: sealed}
         self._seed = seed
 
