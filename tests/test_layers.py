@@ -28,6 +28,7 @@ MAY_IMPORT = {
 """Layer -> the layers that it may import, lowest first."""
 
 LIBRARIES = {
+    "docker": ("docker", ["sandboxes/engine.py"]),
     "git": ("gitpython", ["trees/git.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
     "h11": ("uvicorn", ["hgm/gateway/wire.py"]),
@@ -35,12 +36,14 @@ LIBRARIES = {
     "numpy": ("numpy", ["trees/", "hgm/plan.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
     "pytest": ("pytest", ["evaluators/inside/suite.py"]),
+    "requests": ("docker", ["sandboxes/engine.py"]),
     "rich": ("rich", ["hgm/cli/"]),
     "scipy": ("scipy", ["trees/statistics.py"]),
     "starlette": ("starlette", ["hgm/gateway/"]),
     "tomli_w": ("tomli-w", ["hgm/run.py"]),
     "typer": ("typer", ["hgm/cli/"]),
     "uvicorn": ("uvicorn", ["hgm/gateway/"]),
+    "urllib3": ("docker", ["sandboxes/engine.py"]),
     "zstandard": ("zstandard", ["hgm/trajectories.py"]),
 }
 """Module -> its distribution, and the only files or folders that may import it."""
