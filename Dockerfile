@@ -1,11 +1,16 @@
-# The sandbox image: what an agent and a grader find inside a container. Nothing starts it yet; sandboxes are bubblewrap's
-# until the Docker sandbox is there. The lab's own code is never copied in: .dockerignore keeps the build context empty.
-# Where python's image cannot be pulled: --build-arg BASE_IMAGE=<any Debian with python3 and pip>.
+# The sandbox image: what an agent and a grader find inside a container. `hgm image` builds it from this text alone; the
+# lab's own code is never in it. Any Debian or Ubuntu will do as a base: hgm image --base-image IMAGE
 ARG BASE_IMAGE=python:3.12-slim
 FROM ${BASE_IMAGE}
-RUN apt-get update \
- && apt-get install -y --no-install-recommends git patch \
- && rm -rf /var/lib/apt/lists/*
-# Debian's own Python refuses pip without this; python:slim takes no notice.
-RUN PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-cache-dir "pytest>=8.3"
+# Where python3 is Debian's own, pytest is too; another Python gets it from pip.
+RUN set -eu; \
+    packages="git patch procps"; \
+    case "$(command -v python3 || true)" in ''|/usr/bin/*|/bin/*) packages="$packages python3 python3-pytest" ;; esac; \
+    apt-get update -q; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $packages; \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
+    python3 -c 'import pytest' 2>/dev/null || python3 -m pip install --no-cache-dir 'pytest>=8.3'; \
+    python3 -m pytest --version
 WORKDIR /workspace
+# A container that is to end, ends: nothing in it is waited for.
+STOPSIGNAL SIGKILL

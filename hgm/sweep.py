@@ -19,11 +19,14 @@ from pathlib import Path
 from hgm.names import all_runs
 from hgm.run import DRAFT, Folder, is_locked
 from hgm.scratch import claimed, is_claimed, run_id, scratch_folders
-from sandboxes.leftovers import leftovers, remove
+from sandboxes.leftovers import Leftover, leftovers, remove
+from sandboxes.names import encoded
 
 _BACKBONES = os.fsencode(str(package_files("hgm"))) + b"/backbones/"
 _PATIENCE_S = 5.0
 _POLL_S = 0.02
+_LOOKS = 3
+"""An engine may still be making a container for somebody who is dead."""
 _NEWBORN_S = 60.0
 """A draft of a run that is younger may be just being made."""
 
@@ -35,19 +38,28 @@ class Leaving:
     run: str
     """Its run id, or the draft's name."""
     folder: Path | None
-    control_groups: int = 0
+    things: tuple[Leftover, ...] = ()
 
 
 def find(runs_dir: Path) -> list[Leaving]:
     """What runs left that no live process holds: those of `runs_dir`, and all that have a scratch folder."""
     live = {run_id(path) for path in all_runs(runs_dir) if is_locked(Folder(path))}
     scratch = {path.name: path for path in scratch_folders().iterdir() if path.is_dir()}
+    left = leftovers(None)
     found = []
     for run in sorted({*scratch, *map(run_id, all_runs(runs_dir))} - live):
-        groups = len(leftovers(run))
-        if (run in scratch or groups) and not is_claimed(run):
-            found.append(Leaving(run=run, folder=scratch.get(run), control_groups=groups))
-    return found + [Leaving(run=path.name, folder=path) for path in _drafts(runs_dir)]
+        things = tuple(thing for thing in left if thing.run == encoded(run))
+        if (run in scratch or things) and not is_claimed(run):
+            found.append(Leaving(run=run, folder=scratch.get(run), things=things))
+    known = {encoded(leaving.run) for leaving in found}
+    return [*found, *_orphans(left, known), *(Leaving(run=path.name, folder=path) for path in _drafts(runs_dir))]
+
+
+def _orphans(left: list[Leftover], known: set[str]) -> Iterator[Leaving]:
+    """What is dead whoever it was of: also canaries, and runs that are somewhere else or nowhere any more."""
+    old = [thing for thing in left if thing.is_orphan and thing.run not in known]
+    for run in sorted({thing.run for thing in old}):
+        yield Leaving(run=run, folder=None, things=tuple(thing for thing in old if thing.run == run))
 
 
 def clean(run: str) -> None:
@@ -59,7 +71,10 @@ def clean(run: str) -> None:
     """
     with claimed(run) as folder:
         _outlive(folder)
-        remove(leftovers(run))
+        looks = _LOOKS
+        while looks and (found := leftovers(run)):
+            remove(found)
+            looks -= 1
 
 
 def _outlive(folder: Path) -> None:
@@ -87,6 +102,8 @@ def discard(leaving: Leaving) -> None:
     """Remove what `find` found."""
     if leaving.folder is not None and DRAFT.fullmatch(leaving.folder.name):
         shutil.rmtree(leaving.folder, ignore_errors=True)
+    elif leaving.folder is None and all(thing.is_orphan for thing in leaving.things):
+        remove([*leaving.things])
     else:
         clean(leaving.run)
 

@@ -4,20 +4,25 @@ Only this module imports the engine's library, and only when it is called: impor
 most commands need no engine.
 """
 
+import hashlib
 import os
+import platform
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hgm.errors import SandboxError
+from hgm.errors import SandboxError, boundary
+from sandboxes.names import encoded
 
 if TYPE_CHECKING:
     import docker
 
+RUN_LABEL, JOB_LABEL, MAKER_LABEL = "hgm.run", "hgm.job", "hgm.maker"
 START = "sudo systemctl start docker"
 INSTALL = "https://docs.docker.com/engine/install (on Debian and Ubuntu: apt-get install docker.io)"
 PERMISSION = (
@@ -64,6 +69,68 @@ def connect() -> Engine:
     return _connected(host, tuple(os.environ.get(name, "") for name in _TLS))
 
 
+def labels(run: str, job: str) -> dict[str, str]:
+    """What everything that a sandbox has on an engine carries, so that `hgm gc` finds it and touches nothing else."""
+    return {RUN_LABEL: encoded(run), JOB_LABEL: encoded(job), MAKER_LABEL: str(this_process())}
+
+
+class Maker(NamedTuple):
+    """A process that makes sandboxes. Engines are shared and outlive it, so it is told apart from all others."""
+
+    user: str
+    """A user in a process namespace of one machine."""
+    boot: str
+    """Since when that is up."""
+    process: str
+
+    def __str__(self) -> str:
+        return ".".join(self)
+
+
+def this_process() -> Maker:
+    """The one that asks."""
+    return Maker(*_this_boot(os.getuid()), f"{os.getpid()}-{_began(os.getpid())}")
+
+
+def is_dead(maker: str) -> bool:
+    """Whether a label's maker was one of this user's here, and is no more; those elsewhere nobody can know about."""
+    user, _, rest = maker.partition(".")
+    boot, _, process = rest.partition(".")
+    ours = _this_boot(os.getuid())
+    if user != ours[0]:
+        return False
+    number, _, began = process.partition("-")
+    return boot != ours[1] or not number.isdecimal() or _began(int(number)) != began
+
+
+def is_of_this_user(maker: str) -> bool:
+    """Whether a label's maker is or was one of this user's here."""
+    return maker.partition(".")[0] == _this_boot(os.getuid())[0]
+
+
+@cache
+def _this_boot(user: int) -> tuple[str, str]:
+    machine = _content("/etc/machine-id") or platform.node()
+    place = f"{machine} {os.readlink('/proc/self/ns/pid')} {user}"
+    return _digest(place), _digest(_content("/proc/sys/kernel/random/boot_id"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _began(process: int) -> str:
+    """In ticks after the boot; empty if there is no such process."""
+    return "".join(_content(f"/proc/{process}/stat").rpartition(")")[2].split()[19:20])
+
+
+def _content(file: str) -> str:
+    try:
+        return Path(file).read_text().strip()
+    except OSError:
+        return ""
+
+
 @contextmanager
 def engine_trouble(doing: str = "the container engine") -> Iterator[None]:
     """The engine's errors, and those of the way to it, as `SandboxError`; everything else passes unchanged.
@@ -85,6 +152,14 @@ def is_missing(error: BaseException | None) -> bool:
     from docker.errors import NotFound
 
     return isinstance(error, NotFound) or (isinstance(error, SandboxError) and isinstance(error.__cause__, NotFound))
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether it is the engine's answer that this very thing is being done already, or a `SandboxError` of that."""
+    from docker.errors import APIError
+
+    cause = error.__cause__ if isinstance(error, SandboxError) else error
+    return isinstance(cause, APIError) and cause.response is not None and cause.response.status_code == 409
 
 
 def sockets(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -143,14 +218,14 @@ def _checked(host: str) -> str:
 def _connected(host: str, tls: tuple[str, ...]) -> Engine:
     environment = {"DOCKER_HOST": host, **{name: value for name, value in zip(_TLS, tls, strict=True) if value}}
     try:
-        with engine_trouble(f"no engine answers at {host}"):
+        with boundary(SandboxError, f"no engine answers at {host}"):
             version = _client(environment, "1.24").version(api_version=False)
             api = _client(environment, str(version.get("ApiVersion")))
-            told = api.info()
+            engine = _engine(api, host, api.info(), version)
     except SandboxError as error:
         raise SandboxError(f"{error}: {_advice(host)}") from error
     api.timeout = _TIMEOUT_S
-    return _engine(api, host, told, version)
+    return engine
 
 
 def _client(environment: Mapping[str, str], version: str) -> "docker.APIClient":

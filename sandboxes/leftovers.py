@@ -1,13 +1,43 @@
 """What a host process that was killed may leave behind, for `hgm gc`.
 
 Mounts, folders and processes end with the process that made them (see `rooms`, `keeper`). Control groups are files of
-the kernel and stay, and so would a process that was being started at that very moment.
+the kernel and stay, and so would a process that was being started at that very moment. Containers and their volumes are
+the engine's and stay, too, even when the machine is started again.
 """
 
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Any, NamedTuple
 
+from hgm.errors import SandboxError
+from sandboxes.engine import (
+    JOB_LABEL,
+    MAKER_LABEL,
+    RUN_LABEL,
+    Engine,
+    connect,
+    engine_trouble,
+    is_busy,
+    is_dead,
+    is_missing,
+    is_of_this_user,
+)
 from sandboxes.limits import Group, left_groups
 from sandboxes.names import encoded, owner_of
+
+_PATIENCE_S = 10.0
+_POLL_S = 0.02
+
+
+class Kind(StrEnum):
+    """What it is, in the words of `hgm gc`; in the order in which it goes."""
+
+    GROUP = "control group"
+    CONTAINER = "container"
+    VOLUME = "volume"
+    NETWORK = "network"
 
 
 class Leftover(NamedTuple):
@@ -16,13 +46,19 @@ class Leftover(NamedTuple):
     run: str
     """As `sandboxes.names.encoded`."""
     job: str
-    group: Group
+    kind: Kind
+    remove: Callable[[], None]
+    """Kill and remove it, with what it holds; see `remove`."""
+    is_orphan: bool = False
+    """The process that made it is dead for certain; of control groups nobody says so."""
 
 
 def leftovers(run: str | None) -> list[Leftover]:
-    """What carries the name of `run`, or of any run; live sandboxes are among it."""
-    found = [Leftover(*owner, group) for group in left_groups() if (owner := owner_of(group.name))]
-    return [leftover for leftover in found if run is None or leftover.run == encoded(run)]
+    """What carries the name of `run`, or of any run; live sandboxes are among it.
+
+    An engine that does not answer holds nothing. What other users or machines made on the same engine is not ours.
+    """
+    return [*_groups(run), *_on_engine(run)]
 
 
 def remove(found: list[Leftover]) -> None:
@@ -32,5 +68,76 @@ def remove(found: list[Leftover]) -> None:
         SandboxError: something does not go.
     """
     for leftover in found:
-        leftover.group.kill()
-        leftover.group.remove()
+        leftover.remove()
+
+
+def _groups(run: str | None) -> Iterator[Leftover]:
+    for group in left_groups():
+        owner = owner_of(group.name)
+        if owner and (run is None or owner.run == encoded(run)):
+            yield Leftover(*owner, Kind.GROUP, partial(_remove_group, group))
+
+
+def _remove_group(group: Group) -> None:
+    group.kill()
+    group.remove()
+
+
+def _on_engine(run: str | None) -> list[Leftover]:
+    label = RUN_LABEL if run is None else f"{RUN_LABEL}={encoded(run)}"
+    try:
+        engine = connect()
+        with engine_trouble("looking for what is left"):
+            return list(_labelled(engine, {"label": [label]}))
+    except SandboxError:
+        return []
+
+
+def _labelled(engine: Engine, wanted: Mapping[str, list[str]]) -> Iterator[Leftover]:
+    api = engine.api
+    for found in api.containers(all=True, filters=wanted):
+        yield from _ours(found, Kind.CONTAINER, partial(_remove_container, engine, found["Id"]))
+    for found in api.volumes(filters=wanted)["Volumes"] or ():
+        yield from _ours(found, Kind.VOLUME, partial(_remove, api.remove_volume, found["Name"]))
+    for found in api.networks(filters=wanted):
+        yield from _ours(found, Kind.NETWORK, partial(_remove, api.remove_network, found["Id"]))
+
+
+def _ours(found: Mapping[str, Any], kind: Kind, remove: Callable[[], None]) -> Iterator[Leftover]:
+    labels = found["Labels"]
+    maker = labels.get(MAKER_LABEL, "")
+    if is_of_this_user(maker) and JOB_LABEL in labels:
+        yield Leftover(labels[RUN_LABEL], labels[JOB_LABEL], kind, remove, is_dead(maker))
+
+
+def _remove_container(engine: Engine, container: str) -> None:
+    """With its anonymous volumes. Whoever else is removing it at the moment is waited for."""
+    try:
+        _remove(partial(engine.api.remove_container, v=True, force=True), container)
+    except SandboxError as error:
+        if not is_busy(error):
+            raise
+        _await_end(engine, container)
+
+
+def _await_end(engine: Engine, container: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            with engine_trouble("looking for a container that is being removed"):
+                engine.api.inspect_container(container)
+        except SandboxError as error:
+            if is_missing(error):
+                return
+            raise
+        time.sleep(_POLL_S)
+    raise SandboxError(f"container {container[:12]} does not go: docker rm -f -v {container[:12]}")
+
+
+def _remove(removal: Callable[[str], object], name: str) -> None:
+    try:
+        with engine_trouble("removing what is left"):
+            removal(name)
+    except SandboxError as error:
+        if not is_missing(error):
+            raise

@@ -15,6 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from hgm.errors import SandboxError
+from sandboxes.engine import connect
+from sandboxes.images import image_name, is_built
+
 SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -28,6 +32,16 @@ def _without_bubblewrap() -> str:
     return f"bubblewrap cannot start here: {tried.stderr.decode().strip()}" if tried.returncode else ""
 
 
+@cache
+def _without_docker() -> str:
+    try:
+        if is_built(connect()):
+            return ""
+    except SandboxError as error:
+        return f"no docker engine: {error}"
+    return f"docker has no image {image_name()} (hgm image)"
+
+
 def _without_root() -> str:
     return "" if os.geteuid() == 0 else "root is needed for this"
 
@@ -36,7 +50,12 @@ def _with_root() -> str:
     return "this is about unprivileged users (no-root)" if os.geteuid() == 0 else ""
 
 
-PARTS: dict[str, Callable[[], str]] = {"bubblewrap": _without_bubblewrap, "root": _without_root, "no-root": _with_root}
+PARTS: dict[str, Callable[[], str]] = {
+    "bubblewrap": _without_bubblewrap,
+    "docker": _without_docker,
+    "root": _without_root,
+    "no-root": _with_root,
+}
 """Part -> why it is missing; empty where it is there."""
 
 

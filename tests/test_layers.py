@@ -15,7 +15,7 @@ from hgm.config import SearchConfig
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
-DATA = ("hgm/agents/seed/", "evaluators/tasks/", "evaluators/inside/")
+DATA = ("hgm/agents/seed/", "evaluators/tasks/", "evaluators/inside/", "sandboxes/inside/")
 """Folders of programs that are data to the lab: nothing imports them."""
 
 MAY_IMPORT = {
@@ -53,6 +53,7 @@ ALONE = {
     "hgm/contract_check.py": set(),
     "hgm/gateway/relay.py": set(),
     "evaluators/inside/": {"pytest"},
+    "sandboxes/inside/": set(),
 }
 """What runs in a sandbox or a process of its own -> what it imports beside the standard library and its own folder."""
 

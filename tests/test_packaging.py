@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
-DATA = ("hgm/agents/seed", "evaluators/tasks", "evaluators/inside")
+DATA = ("hgm/agents/seed", "evaluators/tasks", "evaluators/inside", "sandboxes/inside")
 """Folders whose every file is installed, and which are no packages."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "*.egg-info")
 
@@ -66,6 +66,10 @@ def test_the_wheel_holds_nothing_else(wheel):
     extra = [name for name in wheel.namelist() if not name.startswith((*(f"{name}/" for name in PACKAGES), "hgm_lab-"))]
     assert not extra
     assert not [name for name in wheel.namelist() if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_wheel_holds_the_text_of_the_sandbox_image(wheel):
+    assert wheel.read("sandboxes/Dockerfile") == (ROOT / "Dockerfile").read_bytes()
 
 
 def test_the_wheel_makes_the_command(wheel):

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hgm.cli import benchmark, doctor, evaluate, fork, gc, resume, runs, search, tree
+from hgm.cli import benchmark, doctor, evaluate, fork, gc, image, resume, runs, search, tree
 from hgm.errors import HGMError
 from hgm.text import printable
 
@@ -66,6 +66,7 @@ app.add_typer(tree.app, name="tree")
 app.add_typer(runs.app, name="runs")
 app.add_typer(benchmark.app, name="benchmark")
 app.command(short_help="Check what works on this machine.")(doctor.doctor)
+app.command(short_help="Build the image that Docker sandboxes start from.")(image.image)
 app.command(short_help="Remove what dead runs left on this host.")(gc.gc)
 
 

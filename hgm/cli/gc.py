@@ -11,7 +11,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list it.")] = False,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Remove what runs that were killed left behind: control groups, processes, temporary folders, half-made runs.
+    """Remove what runs that were killed left behind: containers, control groups, processes, temporary folders, drafts.
 
     Runs themselves are never removed, and nothing is touched that a live process holds.
 
@@ -20,14 +20,17 @@ def gc(
       hgm gc --dry-run
       hgm gc
     """
-    from hgm.cli.terminal import out, safe
+    from collections import Counter
+
+    from hgm.cli.terminal import out, plural, safe
     from hgm.sweep import discard, find
 
     found = find(runs_dir)
     for leaving in found:
         parts = [str(leaving.folder)] if leaving.folder else []
-        if leaving.control_groups:
-            parts.append(f"{leaving.control_groups} control groups and their processes")
+        parts += [
+            plural(count, kind) for kind, count in sorted(Counter(thing.kind for thing in leaving.things).items())
+        ]
         if not dry_run:
             discard(leaving)
         out().print(f"{'left' if dry_run else 'removed'}: {safe(leaving.run)}: {safe(', '.join(parts))}")

@@ -1,10 +1,14 @@
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from docker.types import Mount
 
 from sandboxes.base import Limits
-from sandboxes.leftovers import leftovers, remove
+from sandboxes.engine import JOB_LABEL, MAKER_LABEL, RUN_LABEL, connect, labels, this_process
+from sandboxes.images import image_name
+from sandboxes.leftovers import Kind, leftovers, remove
 from sandboxes.limits import find_hierarchy, make_group
 from sandboxes.names import encoded
 
@@ -55,3 +59,107 @@ def test_odd_names_are_found_again(leave) -> None:
 def test_a_run_that_left_nothing() -> None:
     assert leftovers("never heard of") == []
     remove([])
+
+
+@pytest.fixture
+def contain():
+    """Leaves a container with an anonymous volume behind, as a killed controller might."""
+    api = connect().api
+    made = []
+
+    def contain(labels: dict[str, str], *, state: str = "running") -> str:
+        host = api.create_host_config(network_mode="none", mounts=[Mount("/data", None)])
+        box = api.create_container(image_name(), ["sleep", "1000"], labels=labels, host_config=host)["Id"]
+        made.append(box)
+        if state != "created":
+            api.start(box)
+        if state == "paused":
+            api.pause(box)
+        return box
+
+    yield contain
+    for box in made:
+        if is_there(box):
+            api.remove_container(box, v=True, force=True)
+
+
+def is_there(box: str) -> bool:
+    return box in {found["Id"] for found in connect().api.containers(all=True)}
+
+
+def volume_of(box: str) -> str:
+    (mount,) = connect().api.inspect_container(box)["Mounts"]
+    return mount["Name"]
+
+
+def volumes() -> set[str]:
+    return {found["Name"] for found in connect().api.volumes()["Volumes"] or ()}
+
+
+@pytest.mark.needs("docker")
+@pytest.mark.parametrize("state", ["created", "running", "paused"])
+def test_a_container_goes_with_its_volume(contain, state) -> None:
+    box = contain(labels("left-box", "e-1"), state=state)
+    volume = volume_of(box)
+    (left,) = leftovers("left-box")
+    assert (left.run, left.job, left.kind, left.is_orphan) == ("left-box", "e-1", Kind.CONTAINER, False)
+    remove([left])
+    remove([left])
+    assert not is_there(box)
+    assert volume not in volumes()
+    assert leftovers("left-box") == []
+
+
+@pytest.mark.needs("docker")
+def test_volumes_and_networks_of_the_run_go_too(contain) -> None:
+    api = connect().api
+    api.create_volume("hgm-test-left", labels=labels("left-box", "e-1"))
+    api.create_network("hgm-test-left", internal=True, labels=labels("left-box", "e-1"))
+    box = contain(labels("left-box", "e-1"))
+    assert [left.kind for left in leftovers("left-box")] == [Kind.CONTAINER, Kind.VOLUME, Kind.NETWORK]
+    remove(leftovers("left-box"))
+    assert leftovers("left-box") == []
+    assert not is_there(box)
+    assert "hgm-test-left" not in volumes()
+
+
+@pytest.mark.needs("docker")
+def test_nothing_of_others_is_found(contain) -> None:
+    ours = labels("left-box", "e-1")
+    elsewhere = str(this_process()._replace(user="0" * 12))
+    strangers = [
+        contain({}, state="created"),
+        contain({RUN_LABEL: "left-box", JOB_LABEL: "e-1"}, state="created"),
+        contain({**ours, MAKER_LABEL: elsewhere}, state="created"),
+        contain(labels("left-box.2", "e-1"), state="created"),
+    ]
+    mine = contain(ours, state="created")
+    remove(leftovers("left-box"))
+    assert not is_there(mine)
+    assert all(map(is_there, strangers))
+    assert not {left.run for left in leftovers(None)} & {"left-box", ""}
+
+
+@pytest.mark.needs("docker")
+def test_whose_maker_is_dead_is_an_orphan(contain) -> None:
+    maker = str(this_process()._replace(boot="0" * 12))
+    contain({**labels("left-box", "e-1"), MAKER_LABEL: maker}, state="created")
+    (left,) = leftovers("left-box")
+    assert left.is_orphan
+    remove([left])
+
+
+@pytest.mark.needs("docker")
+def test_a_container_that_somebody_is_removing_is_waited_for(contain) -> None:
+    box = contain(labels("left-box", "e-1"))
+    found = leftovers("left-box")
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(remove, found) for _ in range(4)]:
+            done.result()
+    assert not is_there(box)
+
+
+def test_without_an_engine_there_is_nothing_of_one(monkeypatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    assert all(left.kind is Kind.GROUP for left in leftovers(None))
+    assert leftovers("left-box") == []
