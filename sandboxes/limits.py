@@ -229,6 +229,22 @@ def group_of(process: int) -> Group | None:
     return None
 
 
+def container_group(process: int, container: str) -> Group | None:
+    """The group that an engine has put a container in; None if it holds no such process of this machine."""
+    try:
+        paths = _own_paths(Path(f"/proc/{process}/cgroup").read_text())
+    except OSError:
+        return None
+    found: dict[int, dict[str, Path]] = {1: {}, 2: {}}
+    for mount in _cgroup_mounts(Path("/proc/self/mountinfo").read_text()):
+        version = 1 if mount.kind == "cgroup" else 2
+        for controller in _NEEDED & mount.options if version == 1 else _NEEDED:
+            path = paths.get(controller if version == 1 else "", "")
+            if container in path and container in (folder := _folder(mount, path)).name:
+                found[version][controller] = folder
+    return next((Group(version, folders) for version, folders in found.items() if folders.keys() >= _NEEDED), None)
+
+
 def _settings(group: Group, limits: Limits) -> Iterator[tuple[Path, str]]:
     memory, pids = group.folders["memory"], group.folders["pids"]
     limit = str(limits.memory_mb << 20)

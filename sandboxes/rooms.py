@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from hgm.errors import SandboxError, boundary
 from sandboxes.base import File, Files, Limits, SandboxSpec
+from sandboxes.fixed import ETC
 from sandboxes.keeper import keeper
 from sandboxes.launch import Launch
 from sandboxes.limits import OWN_PROCESSES, Group, Hierarchy, group_of, make_group
 from sandboxes.mounts import bind, detach, mount_terminals, mount_tmpfs, unshare_mounts
 from sandboxes.seccomp import program
 from sandboxes.snapshot import MIB, write_files
-from sandboxes.view import ETC
 
 FIRST_UID = 61000
 SLOTS = 184

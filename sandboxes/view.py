@@ -8,27 +8,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from hgm.errors import SandboxError
 from sandboxes.base import WORKSPACE
+from sandboxes.fixed import ETC, HOST_NAME, USER, checked_target, environment
 
-USER = 10001
-"""Uid and gid inside, the same in every sandbox whoever starts it."""
-HOST_NAME = "sandbox"
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/tmp",
-    "TZ": "UTC",
-    "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8",
-}
-ETC = {
-    "passwd": f"agent:x:{USER}:{USER}:agent:/tmp:/bin/sh\n",
-    "group": f"agent:x:{USER}:\n",
-    "hosts": f"127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-}
 _FROM_ETC = ("/etc/ld.so.cache", "/etc/alternatives")  # the latter: links that make /usr/bin/awk and the like work
 _FIRST_PROCESS = "/proc/1"
 """bubblewrap's own process inside. It belongs to the same user as the command, which could else rewrite its memory (and
@@ -64,9 +48,9 @@ def arguments(view: View, *, seccomp: int, status: int) -> list[str]:
         *("--dev", "/dev", "--dev-bind", f"{view.room}/pts", "/dev/pts"),
         *("--bind", f"{view.room}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),
         *("--bind", f"{view.room}/scratch/tmp", "/tmp", "--bind", f"{view.room}/workspace", WORKSPACE),
-        *(word for source, target in view.mounts for word in ("--ro-bind", str(source), _checked(target))),
+        *(word for source, target in view.mounts for word in ("--ro-bind", str(source), checked_target(target))),
         *("--remount-ro", "/", "--chdir", WORKSPACE, "--clearenv"),
-        *(word for name, value in _environment(view.env) for word in ("--setenv", name, value)),
+        *(word for name, value in environment(view.env) for word in ("--setenv", name, value)),
     ]
 
 
@@ -97,17 +81,3 @@ def hidden(*, package: Path | None = None, prefix: Path | None = None) -> tuple[
         ours.append(prefix)
     below = [path for path in ours if path.is_relative_to("/usr") and path.is_dir()]
     return tuple(path for path in below if not any(path.is_relative_to(other) for other in below if other != path))
-
-
-def _environment(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in {**ENVIRONMENT, **env}.items():
-        if not name or "=" in name or "\0" in name + value or ENVIRONMENT.get(name, value) != value:
-            raise SandboxError(f"the variable {name!r} cannot be set inside a sandbox")
-        yield name, value
-
-
-def _checked(target: str) -> str:
-    parts = PurePosixPath(target).parts
-    if parts[:1] != ("/",) or len(parts) < 2 or ".." in parts or "\0" in target:
-        raise SandboxError(f"{target!r} is no place for a mount")
-    return target

@@ -1,0 +1,80 @@
+"""A process that was started in a running container, and its standard streams over one connection to the engine."""
+
+import socket
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sandboxes.engine import Engine
+
+STDOUT, STDERR = 1, 2
+_HEAD = struct.Struct("!BxxxI")
+_CHUNK = 1 << 16
+
+
+class Attached:
+    """One process in a container: what it prints, as it comes, and where its standard input is, if it has one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: int,
+        folder: str = "/",
+        env: Mapping[str, str] | None = None,
+        stdin: bool = False,
+    ) -> None:
+        self._api = engine.api
+        self._id = engine.api.exec_create(
+            container,
+            list(command),
+            user=f"{user}:{user}",
+            workdir=folder,
+            environment=dict(env or {}),
+            stdin=stdin,
+        )["Id"]
+        self._stream: Any = engine.api.exec_start(self._id, socket=True)
+        self._line: socket.socket = getattr(self._stream, "_sock", self._stream)
+        self._line.settimeout(None)
+
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Stream number and bytes, until nobody holds the streams open or the container is gone."""
+        with suppress(OSError):
+            while head := self._exactly(_HEAD.size):
+                which, left = _HEAD.unpack(head)
+                while left:
+                    if not (piece := self._line.recv(min(left, _CHUNK))):
+                        return
+                    left -= len(piece)
+                    yield which, piece
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input.
+
+        Raises:
+            OSError: it is gone.
+        """
+        self._line.sendall(data)
+
+    def status(self) -> int | None:
+        """Its exit status as a shell gives it; None while it runs."""
+        found = self._api.exec_inspect(self._id)
+        return None if found["Running"] else int(found["ExitCode"] or 0)
+
+    def close(self) -> None:
+        """End the connection, which ends `pieces` in whatever thread."""
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        self._stream.close()
+        self._line.close()
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            if not (piece := self._line.recv(size - len(data))):
+                return b""
+            data += piece
+        return data
