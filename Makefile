@@ -1,6 +1,6 @@
 # Everything here sets up what it needs in .venv first (scripts/setup), and does nothing where nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help search test check format setup clean
+.PHONY: help search test battery check format setup clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ search:  ## Grow a tree of agents offline, with a budget of 40 evaluations; ARGS
 test:  ## Run every test that can run here; ARGS="-k journal" passes more flags to pytest
 	@scripts/setup test
 	@.venv/bin/python -m pytest $(ARGS)
+
+battery:  ## Let hostile and cheating agents loose on every sandbox of this machine; prints a table, fails if one gets out
+	@scripts/setup test
+	@.venv/bin/python -m tests.battery $(ARGS)
 
 check:  ## Check format, lint and types
 	@scripts/setup check
