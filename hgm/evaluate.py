@@ -8,6 +8,7 @@ import json
 import time
 from contextlib import closing
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
 from evaluators.base import Task, Verdict
 from evaluators.grading import grade
@@ -18,6 +19,7 @@ from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
 from hgm.patch import patch
+from hgm.redaction import Redactor
 from hgm.spending import spent
 from hgm.text import printable
 from hgm.trajectories import append
@@ -55,7 +57,7 @@ def blame(ended: Exit) -> str:
 
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
-    ended, files, cause = _solve(job, task, lab, slot)
+    ended, files, cause, redact = _solve(job, task, lab, slot)
     if cause:
         lab.must_be_well(lab.backbones.solver)
         verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
@@ -64,12 +66,22 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     else:
         lab.progress(job.id, "grading")
         verdict = _grade(job, task, files, lab, slot)
-    _record(job, task, lab, ended=ended, files=files, verdict=verdict)
-    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=_detail(ended))
+    _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
+    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=redact(_detail(ended)))
 
 
-def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | None, Files, str]:
-    """The agent's part: how it ended, the workspace that counts, and the cause if it did not finish."""
+class _Solved(NamedTuple):
+    ended: Exit | None
+    files: Files
+    """The workspace that counts."""
+    cause: str
+    """Empty if the agent finished."""
+    redact: Redactor
+    """Of every key and of the lease's token, which the agent may have printed."""
+
+
+def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
+    """The agent's part."""
     lab.progress(job.id, "solving")
     assignment = Assignment(
         kind="solve",
@@ -84,15 +96,16 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> tuple[Exit | No
     )
     with lab.scratch.job(job.id) as folder, closing(lab.gateway.lease(spec)) as lease:
         place = lab.place(job.id, slot, folder)
+        redact = lab.gateway.redact.extended(lease.token)
         try:
             ended, taken = run_agent(
                 lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
             )
         except WorkspaceRejected:
-            return None, task.workspace, "bad-workspace"
+            return _Solved(None, task.workspace, "bad-workspace", redact)
         if lease.close().backbone_failed:
             lab.must_be_well(lab.backbones.solver)
-        return ended, sanitise(task.workspace, taken), blame(ended)
+        return _Solved(ended, sanitise(task.workspace, taken), blame(ended), redact)
 
 
 def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> Verdict:
@@ -106,7 +119,9 @@ def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> V
         return Verdict(outcome=Outcome.FAILED, cause="ungradable")
 
 
-def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files: Files, verdict: Verdict) -> None:
+def _record(
+    job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files: Files, verdict: Verdict, redact: Redactor
+) -> None:
     """What the host saw, behind the model exchanges; hidden results go to the host-only folder."""
     append(
         lab.trajectories / f"{job.id}.jsonl.zst",
@@ -122,7 +137,7 @@ def _record(job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files
             "log": printable(ended.output.decode(errors="replace"), _LOG_CHARS) if ended else "",
             "patch": patch(task.workspace, files, lab.scratch.root),
         },
-        redact=lab.gateway.redact,
+        redact=redact,
     )
     hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
     (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
