@@ -28,7 +28,9 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 def _without_bubblewrap() -> str:
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed (apt-get install bubblewrap)"
-    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, check=False)
+    # Not all of /, whose mounts come and go with the containers of others.
+    system = [word for path in ("/usr", "/bin", "/lib", "/lib64") for word in ("--ro-bind-try", path, path)]
+    tried = subprocess.run(["bwrap", "--unshare-all", *system, "true"], capture_output=True, check=False)
     return f"bubblewrap cannot start here: {tried.stderr.decode().strip()}" if tried.returncode else ""
 
 
