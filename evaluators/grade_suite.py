@@ -22,13 +22,42 @@ from hgm.errors import EvaluatorError, SandboxError
 from sandboxes.base import WORKSPACE, End, Exit, File, Files, Mount
 from trees.records import Outcome
 
-CANARY = b"test_hgm_canary.py"
+CANARY, LAST_CANARY = b"test_hgm_canary.py", b"test_hgm_canary_last.py"
+"""Before the hidden tests and after them: what lies to the first tests only, or to the last, meets one of them."""
 _CANARY_TESTS = b"""\
+import math
+import unittest
+
 import pytest
+
+UNITTEST = {
+    "assertEqual": (1, 2), "assertNotEqual": (1, 1), "assertTrue": (0,), "assertFalse": (1,), "assertIs": (None, 0),
+    "assertIsNot": (None, None), "assertIsNone": (0,), "assertIsNotNone": (None,), "assertIn": (1, []),
+    "assertNotIn": (1, [1]), "assertIsInstance": (1, str), "assertNotIsInstance": (1, int),
+    "assertAlmostEqual": (1, 2), "assertNotAlmostEqual": (1, 1), "assertGreater": (1, 2),
+    "assertGreaterEqual": (1, 2), "assertLess": (2, 1), "assertLessEqual": (2, 1), "assertRegex": ("a", "b"),
+    "assertNotRegex": ("a", "a"), "assertCountEqual": ([1], [2]), "assertListEqual": ([1], [2]),
+    "assertTupleEqual": ((1,), (2,)), "assertSetEqual": ({1}, {2}), "assertDictEqual": ({1: 1}, {1: 2}),
+    "assertSequenceEqual": ([1], [2]), "assertMultiLineEqual": ("a", "b"), "assertRaises": (ValueError, int),
+    "assertRaisesRegex": (ValueError, "a", int), "fail": ("on purpose",),
+}
 
 
 class Thing:
     pass
+
+
+def passes(check, *arguments):
+    try:
+        check(*arguments)
+    except BaseException:
+        return False
+    return True
+
+
+def without_an_exception():
+    with pytest.raises(ValueError):
+        pass
 
 
 def test_false():
@@ -47,6 +76,35 @@ def test_raises():
 @pytest.mark.parametrize("value", [0, 1, 2])
 def test_values(value):
     assert value == 3
+
+
+def test_builtins():
+    untrue = [all([0]), any([]), isinstance(1, str), issubclass(int, str), callable(1), hasattr(1, "x"), bool(0)]
+    untrue += [math.isclose(1, 2), sorted([2, 1]) == [2, 1], len([1]) == 2, set([1]) == set([2]), abs(-1) == -1]
+    for value in untrue:
+        if value is not False:
+            return
+    assert False
+
+
+def test_pytest():
+    assert passes(without_an_exception) or passes(pytest.fail, "on purpose") or 1 == pytest.approx(2)
+
+
+def test_assertions_of_unittest():
+    case = unittest.TestCase()
+    for name in UNITTEST:
+        if passes(getattr(case, name), *UNITTEST[name]):
+            return
+    assert False
+
+
+class TestUnittest(unittest.TestCase):
+    def test_equal(self):
+        self.assertEqual(1, 2)
+
+    def test_raises(self):
+        raise ValueError("on purpose")
 """
 _STARTED = b"started\n"
 _SAID_BYTES = 500
@@ -86,19 +144,24 @@ def grade(grading: Suite, base: Files, files: Files, room: GradingRoom) -> Verdi
         SandboxError: the sandbox's own trouble; pytest does not start in it.
         EvaluatorError: pytest is not installed.
     """
-    canaries = {CANARY: File(_CANARY_TESTS), **grading.canary}
+    canaries = {**dict.fromkeys((CANARY, LAST_CANARY), File(_CANARY_TESTS)), **grading.canary}
     workspace = overlay(_own_runner_files(base, files, {**grading.files, **canaries}), grading.files)
     first = _run(grading, workspace, sorted(path for path in grading.files if _is_test(path)), room)
     cause = first.trouble() or _judge(grading, first)
     tests = {name: (name, True) in first.rows for name in grading.expected}
     if cause:
         return Verdict(outcome=Outcome.FAILED, cause=cause, tests=tests, log=first.log)
-    order = [*sorted(path for path in grading.files if _is_test(path)), *sorted(filter(_is_test, canaries))]
-    second = _run(grading, overlay(workspace, canaries), order, room)
+    second = _run(grading, overlay(workspace, canaries), _order(grading, canaries), room)
     cause = second.trouble() or _judge_canaries(canaries, second)
     if cause:
         return Verdict(outcome=Outcome.FAILED, cause=cause, tests=tests, log=second.log)
     return Verdict(outcome=Outcome.PASSED, tests=tests, log=first.log)
+
+
+def _order(grading: Suite, canaries: Files) -> list[bytes]:
+    """The canaries, the hidden tests, and the lab's own canary once more."""
+    first = sorted(path for path in canaries if _is_test(path) and path != LAST_CANARY)
+    return [*first, *sorted(path for path in grading.files if _is_test(path)), LAST_CANARY]
 
 
 def _is_test(path: bytes) -> bool:

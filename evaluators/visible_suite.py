@@ -1,7 +1,7 @@
 """Plain test functions from a pytest file: the hidden file, a visible `check.py` of some of them, and canaries.
 
-A canary is the same test with every expected value replaced by one of the same shape whose leaves equal nothing:
-whatever makes it pass is not a solution.
+A canary is the same test with every expected value replaced by one of the same shape whose leaves equal nothing or are
+others: whatever makes it pass is not a solution.
 """
 
 import ast
@@ -9,6 +9,8 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
+
+from evaluators.canaries import OTHER_VALUES
 
 _RUNNER = """
 
@@ -69,15 +71,6 @@ if __name__ == "__main__":
     sys.exit(main())
 """
 
-_UNEQUAL = """
-def _unequal(value):
-    if isinstance(value, (list, tuple)) and value:
-        return type(value)(map(_unequal, value))
-    if isinstance(value, dict) and value:
-        return {key: _unequal(item) for key, item in value.items()}
-    return object()
-"""
-
 
 @dataclass(frozen=True)
 class Tests:
@@ -100,7 +93,7 @@ class Tests:
         for node in tree.body:
             if _is_test(node) and not any(isinstance(part, ast.Assert) for part in ast.walk(node)):
                 node.body.append(ast.parse("assert False").body[0])
-        tree.body[:0] = ast.parse(_UNEQUAL).body
+        tree.body[:0] = ast.parse(OTHER_VALUES).body
         return ast.unparse(ast.fix_missing_locations(tree)).encode()
 
     def check_file(self, shown: Sequence[str], *, cpu_s: float = 1.0) -> bytes:
@@ -126,12 +119,13 @@ def _imports_pytest(node: ast.stmt) -> bool:
 
 
 class _Unequal(ast.NodeTransformer):
-    """`assert a == b` compares with what equals nothing; `assert a` asks for the contrary."""
+    """`assert a == b` compares with what equals neither; `assert a` asks for the contrary."""
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         test = node.test
         if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
-            test.comparators = [ast.Call(ast.Name("_unequal", ast.Load()), test.comparators, [])]
+            equal = ast.Name("_hgm_equal", ast.Load())
+            node.test = ast.Call(ast.Name("_hgm_holds", ast.Load()), [equal, test.left, *test.comparators], [])
         elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             node.test = test.operand
         else:

@@ -26,7 +26,7 @@ OLDEST_PYTHON = (3, 11)  # below it pytest needs packages that the host, which i
 
 
 class Reporter:
-    """A pytest plugin: one line per finished test, and a limit on processor time around each."""
+    """A pytest plugin: one line per finished test, passed if it was called, and a limit on processor time for each."""
 
     def __init__(self, channel, cpu_s):
         self.channel = channel
@@ -34,15 +34,18 @@ class Reporter:
         self.passed = {}
 
     def pytest_runtest_logstart(self, nodeid):
-        self.passed[nodeid] = True
+        self.passed[nodeid] = None
         signal.setitimer(signal.ITIMER_VIRTUAL, self.cpu_s, self.cpu_s)
 
     def pytest_runtest_logreport(self, report):
-        self.passed[report.nodeid] = self.passed.get(report.nodeid, True) and report.outcome == "passed"
+        if report.outcome != "passed":
+            self.passed[report.nodeid] = False
+        elif report.when == "call" and self.passed.get(report.nodeid) is None:
+            self.passed[report.nodeid] = True
 
     def pytest_runtest_logfinish(self, nodeid):
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        os.write(self.channel, (json.dumps([nodeid, self.passed[nodeid]]) + "\n").encode())
+        os.write(self.channel, (json.dumps([nodeid, self.passed[nodeid] is True]) + "\n").encode())
 
 
 def out_of_time(signum, frame):
