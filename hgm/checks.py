@@ -6,32 +6,27 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
 from hgm.config import BUILTIN, default_workers
-from hgm.errors import HGMError, UsageError
+from hgm.errors import HGMError, SandboxError, UsageError
 from hgm.gateway.client import Gateway
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
 from hgm.scratch import Scratch
 from sandboxes.choose import available
+from sandboxes.engine import connect
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
-_LIMITS = "limits on memory and processes"
 _COMFORTABLE_DISK_MB = 2_000
 _COMFORTABLE_MEMORY_MB = 2_000
 _OLDEST_PYTHON = (3, 11)
-_NAMESPACES = (
-    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
-    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
-    (
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-)
-"""File, the value that forbids user namespaces to ordinary users, and what allows them (as root)."""
+_COSTS = {
+    "docker": "sandboxes are bubblewrap's alone",
+    "bubblewrap": "sandboxes are Docker's alone, which start more slowly",
+}
+_NO_SANDBOX = "no sandbox, so nothing can be measured"
 
 
 class Level(IntEnum):
@@ -61,8 +56,8 @@ def checks(runs_dir: Path) -> Iterator[Check]:
     """Look at everything, one after the other."""
     yield _python()
     yield _git()
-    yield _user_namespaces()
     yield from _sandboxes()
+    yield from _engine_disk()
     yield _processors()
     yield _memory()
     for folder, what in ((Path(tempfile.gettempdir()), "temporary files"), (runs_dir, "runs")):
@@ -89,26 +84,30 @@ def _git() -> Check:
     return Check(part="git", found="missing", level=Level.BAD, cost=cost, remedy="apt-get install git")
 
 
-def _user_namespaces() -> Check:
-    part = "user namespaces"
-    if os.geteuid() == 0:
-        return Check(part=part, found="not needed: you are root")
-    for file, forbidding, remedy in _NAMESPACES:
-        if _first_word(Path(file)) == forbidding:
-            cost = "no sandbox can be started by an ordinary user"
-            return Check(part=part, found=f"forbidden by {file}", level=Level.BAD, cost=cost, remedy=f"sudo {remedy}")
-    return Check(part=part, found="allowed")
-
-
 def _sandboxes() -> Iterator[Check]:
-    for part in available():
+    parts = available()
+    missing = {part.sandbox for part in parts if not part.found}
+    none_works = missing >= {*_COSTS}
+    for part in parts:
         if part.found:
             yield Check(part=part.name, found=part.found)
-        elif part.name == _LIMITS:
+        elif not part.sandbox:
             yield Check(part=part.name, found="incomplete", level=Level.LACKING, cost=part.otherwise)
         else:
-            cost = "no sandbox, so nothing can be measured"
-            yield Check(part=part.name, found="missing", level=Level.BAD, cost=cost, remedy=part.otherwise)
+            level, cost = (Level.BAD, _NO_SANDBOX) if none_works else (Level.LACKING, _COSTS[part.sandbox])
+            yield Check(part=part.name, found="missing", level=level, cost=cost, remedy=part.otherwise)
+
+
+def _engine_disk() -> Iterator[Check]:
+    try:
+        engine = connect()
+    except SandboxError:
+        return
+    if engine.is_local and os.path.isdir(engine.root):
+        free = shutil.disk_usage(engine.root).free >> 20
+        remedy = f"make room on the disk of {engine.root}, e.g. docker system prune"
+        found = _room("disk of the container engine", free, FREE_DISK_MB, _COMFORTABLE_DISK_MB, remedy)
+        yield replace(found, level=min(found.level, Level.LACKING))
 
 
 def _processors() -> Check:
@@ -167,10 +166,3 @@ def _builtin() -> Check:
 def _key(name: str) -> Check:
     there = "set" if os.environ.get(name) else "not set"
     return Check(part=name, found=f"{there}; only {BUILTIN} is asked in this version")
-
-
-def _first_word(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return ""

@@ -55,6 +55,17 @@ class AgentLimits(_Record):
     """Model calls per agent run."""
 
 
+class DockerConfig(_Record):
+    """How Docker sandboxes are made; whoever sets an image or a runtime is never given another kind of sandbox."""
+
+    image: str | None = None
+    """Instead of the lab's own image (`hgm image`). A run keeps the one it began with."""
+    runtime: str | None = None
+    """One of the engine's, e.g. runsc (gVisor) or kata: a stronger wall than the host's own kernel."""
+    transport: Literal["auto", "mounted", "copied"] = "auto"
+    """Whether files and sockets are mounted, or copied and relayed; the latter takes no engine on this machine."""
+
+
 class Confirmation(_Record):
     """What happens after the budget: confirming the winner, then opening the sealed tasks once."""
 
@@ -73,7 +84,8 @@ class SearchConfig(_Record):
     """Evaluations of the search itself; confirming and sealed evaluations come on top and are counted apart."""
     seed: int = Field(0, ge=0)
     workers: int = Field(default_factory=lambda: default_workers(os.cpu_count()), ge=1, le=MOST_WORKERS)
-    sandbox: Literal["auto", "bubblewrap"] = "auto"
+    sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
+    """auto: Docker where an engine answers and has the image, else bubblewrap."""
     benchmark: str = "builtin"
     """A bundled benchmark's name, or the path of a folder of tasks in Harbor's format."""
     data: Path | None = None
@@ -89,6 +101,7 @@ class SearchConfig(_Record):
     policy: PolicyConfig = PolicyConfig()
     backbones: Backbones = Backbones()
     limits: AgentLimits = AgentLimits()
+    docker: DockerConfig = DockerConfig()
     confirmation: Confirmation = Confirmation()
     minimum_evaluations: int = Field(10, ge=1)
     """A node with fewer cannot be best-belief while one with as many exists."""
@@ -97,6 +110,12 @@ class SearchConfig(_Record):
     def _placebo_edits_alone(self) -> "SearchConfig":
         if self.placebo and self.editor != "self":
             raise ValueError("--placebo replaces the editor: leave --editor out")
+        return self
+
+    @model_validator(mode="after")
+    def _docker_is_asked_for_by_its_settings(self) -> "SearchConfig":
+        if self.sandbox == "bubblewrap" and (self.docker.image or self.docker.runtime):
+            raise ValueError("an image or a runtime is for Docker sandboxes: leave it out, or --sandbox bubblewrap")
         return self
 
 

@@ -21,11 +21,18 @@ from hgm.loop import Ending, Watch, search
 from hgm.plan import is_finished
 from hgm.run import Folder, Run
 from hgm.scratch import run_id
-from hgm.session import benchmark_of, check_unchanged, event_zero, lab_for, work_in
+from hgm.session import (
+    benchmark_of,
+    check_unchanged,
+    event_zero,
+    lab_for,
+    remember_sandboxes,
+    sandboxes_of,
+    work_in,
+)
 from hgm.state import RunState
 from hgm.sweep import clean
 from sandboxes.base import File, Files
-from sandboxes.choose import choose
 from trees.policies import make_policy
 from trees.records import ROOT
 
@@ -83,7 +90,8 @@ def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
     editor = None if config.editor == "self" else find_agent(config.editor, runs_dir)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
-    created["sandbox"] = choose(config.sandbox).name  # last: what the user wrote comes before what the machine lacks
+    # last: what the user wrote comes before what the machine lacks
+    remember_sandboxes(created, sandboxes_of(config, config.sandbox))
     return Prepared(
         path=path,
         config=config,

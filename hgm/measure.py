@@ -20,10 +20,9 @@ from hgm.jobs import EvaluateJob, EvaluationResult, derive_seed
 from hgm.plan import UNMEASURED_IN_ROW
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
-from hgm.session import lab_for, work_in
+from hgm.session import lab_for, sandboxes_of, work_in
 from hgm.summary import Score
 from sandboxes.base import Files
-from sandboxes.choose import choose
 from trees.archive import Archive
 from trees.records import ROOT, Outcome
 
@@ -78,7 +77,7 @@ def measure(
         archive = Archive.create(folder.archive)
         commit = archive.add_root(agent).commit
         jobs = list(_jobs(tasks, commit, config.seed, repeats))
-        sandbox = choose(config.sandbox).name
+        sandbox = sandboxes_of(config, config.sandbox).name
         with (
             Interrupts(runs, told=stopping, leaving=leaving) as interrupts,
             lab_for(folder, config, archive, agent, sandbox=sandbox, progress=stage) as lab,

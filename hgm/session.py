@@ -26,6 +26,7 @@ from hgm.scratch import Scratch, run_id
 from hgm.seal import Sealer
 from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
+from sandboxes.images import image_name
 from trees.archive import Archive
 from trees.folders import write_folder
 
@@ -53,6 +54,23 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
         "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
         "sealed_openings": 0,
     }
+
+
+def sandboxes_of(config: SearchConfig, name: str) -> SandboxProvider:
+    """The provider of that name, which is `config.sandbox` or what was chosen for it.
+
+    Raises:
+        ConfigError: this machine lacks something; the message says what to do.
+    """
+    return choose(name, image=config.docker.image, runtime=config.docker.runtime, transport=config.docker.transport)
+
+
+def remember_sandboxes(created: dict[str, Any], provider: SandboxProvider) -> None:
+    """Write into event zero what a run keeps using, whatever "auto" or the lab's own image come to be later."""
+    created["sandbox"] = provider.name
+    docker = created["config"]["docker"]
+    if provider.name == "docker" and docker["image"] is None:
+        docker["image"] = image_name()
 
 
 def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]:
@@ -96,7 +114,7 @@ def lab_for(
     Raises:
         ConfigError: a backbone does not answer, or an agent needs another Python than the sandbox has.
     """
-    provider = choose(sandbox)
+    provider = sandboxes_of(config, sandbox)
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
         for agent in (root, editor):

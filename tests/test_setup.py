@@ -1,4 +1,4 @@
-"""scripts/setup on machines that lack something: it says what, names one line to run, and exits 2."""
+"""scripts/setup and scripts/engine on machines that lack something: they say what, and what to do, and exit with 2."""
 
 import os
 import shutil
@@ -18,7 +18,8 @@ def bare(tmp_path) -> Path:
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "setup", tmp_path / "scripts")
+    for name in ("setup", "engine"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
@@ -34,9 +35,13 @@ def give(bare: Path, name: str, script: str = "exit 0") -> None:
 
 
 def setup(bare: Path, goal: str, **env: str) -> tuple[int, str]:
+    return script(bare, "setup", goal, **env)
+
+
+def script(bare: Path, *words: str, **env: str) -> tuple[int, str]:
     """Run it as somebody who is not root."""
     done = subprocess.run(
-        ["scripts/setup", goal],
+        [f"scripts/{words[0]}", *words[1:]],
         cwd=bare,
         env={"PATH": str(bare / "bin"), **env},
         capture_output=True,
@@ -92,3 +97,18 @@ def test_what_fails_is_shown(bare):
     status, said = setup(bare, "check")
     assert status == 3
     assert "No space left on device" in said
+
+
+def test_an_engine_is_started_by_root_alone(bare):
+    give(bare, "apt-get", 'echo "apt-get was started" >&2; exit 1')
+    status, said = script(bare, "engine")
+    assert status == 2
+    assert "only root may start one" in said
+    assert "apt-get was started" not in said
+
+
+def test_an_engine_elsewhere_is_not_replaced(bare):
+    give(bare, "docker", "exit 1")
+    give(bare, "dockerd", 'echo "dockerd was started" >&2')
+    status, said = script(bare, "engine", DOCKER_HOST="tcp://127.0.0.1:9")
+    assert (status, said) == (2, "No engine answers at DOCKER_HOST=tcp://127.0.0.1:9.\n")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, Data, Limits, Quiet, RunsDir, Workers
+from hgm.cli.options import RUNS_DIR, Backbone, Data, Limits, Quiet, RunsDir, Sandbox, Workers
 from hgm.errors import ConfigError
 
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
@@ -53,9 +53,7 @@ def show(
 
 
 @app.command()
-def validate(
-    name: Name, data: Data = None, limit: Limit = None, sandbox: Annotated[str, typer.Option("--sandbox")] = "auto"
-) -> None:
+def validate(name: Name, data: Data = None, limit: Limit = None, sandbox: Sandbox = None) -> None:
     """Check tasks: the reference passes, the untouched workspace fails, three repeats agree. Ends with 3 if not.
 
     \b
@@ -73,7 +71,7 @@ def validate(
     from sandboxes.choose import choose
 
     at_least_one(limit, "--limit")
-    opened, provider = open_benchmark(name, data), choose(sandbox)
+    opened, provider = open_benchmark(name, data), choose(sandbox or "auto")
     checks = []
     with (
         Scratch(f"validate-{os.getpid()}") as scratch,
@@ -108,7 +106,7 @@ def calibrate(
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
     runs_dir: RunsDir = RUNS_DIR,
     workers: Workers = None,
-    sandbox: Annotated[str, typer.Option("--sandbox", metavar="auto|bubblewrap")] = "auto",
+    sandbox: Sandbox = None,
     backbone: Backbone = None,
     set_: Limits = None,
     quiet: Quiet = False,

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, BenchmarkName, Data, Limits, Quiet, RunsDir, Workers
+from hgm.cli.options import (
+    RUNS_DIR,
+    Backbone,
+    BenchmarkName,
+    Data,
+    DockerRuntime,
+    Limits,
+    Quiet,
+    RunsDir,
+    Sandbox,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from hgm.measure import Measured
@@ -24,7 +35,8 @@ def evaluate(
     runs_dir: RunsDir = RUNS_DIR,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds.")] = 0,
     workers: Workers = None,
-    sandbox: Annotated[str, typer.Option("--sandbox", metavar="auto|bubblewrap")] = "auto",
+    sandbox: Sandbox = None,
+    docker_runtime: DockerRuntime = None,
     backbone: Backbone = None,
     set_: Limits = None,
     quiet: Quiet = False,
@@ -54,6 +66,7 @@ def evaluate(
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
+        "docker": {"runtime": docker_runtime},
         "benchmark": benchmark,
         "data": data,
         "backbones": dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone),

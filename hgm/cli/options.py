@@ -12,7 +12,10 @@ import typer
 from hgm.errors import ConfigError
 
 MOST_EVALUATIONS = 1_000_000
-_LIMITS = tuple(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls"))
+_LIMITS = (
+    *(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls")),
+    *(f"docker.{name}" for name in ("image", "runtime", "transport")),
+)
 """The settings of an evaluation that have no flag of their own."""
 _FLAGS = {
     "backbones": "--backbone",
@@ -41,8 +44,14 @@ Settings = Annotated[
 Limits = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-o", metavar="KEY=VALUE", help="A limit of an agent run; may be repeated. -o limits.memory_mb=256"
+        "--set", "-o", metavar="KEY=VALUE", help="A setting of an agent run; may be repeated. -o limits.memory_mb=256"
     ),
+]
+Sandbox = Annotated[
+    str | None, typer.Option("--sandbox", metavar="auto|bubblewrap|docker", help="Where untrusted code runs.")
+]
+DockerRuntime = Annotated[
+    str | None, typer.Option("--docker-runtime", metavar="NAME", help="One of the engine's, e.g. runsc or kata.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No display; only the result.")]
 Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Jobs at the same time.")]

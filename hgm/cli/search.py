@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, Data, Quiet, RunsDir, Settings, Workers, evaluations, settings
+from hgm.cli.options import (
+    RUNS_DIR,
+    Backbone,
+    Data,
+    DockerRuntime,
+    Quiet,
+    RunsDir,
+    Sandbox,
+    Settings,
+    Workers,
+    evaluations,
+    settings,
+)
 
 Model = str | None
 
@@ -18,9 +30,8 @@ def search(
     runs_dir: RunsDir = RUNS_DIR,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions.")] = None,
     workers: Workers = None,
-    sandbox: Annotated[
-        str | None, typer.Option("--sandbox", metavar="auto|bubblewrap", help="Where untrusted code runs.")
-    ] = None,
+    sandbox: Sandbox = None,
+    docker_runtime: DockerRuntime = None,
     benchmark: Annotated[
         str | None,
         typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks."),
@@ -76,6 +87,7 @@ def search(
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
+        "docker": {"runtime": docker_runtime},
         "benchmark": benchmark,
         "data": data,
         "calibration": calibration,

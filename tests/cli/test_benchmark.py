@@ -11,7 +11,7 @@ from hgm.scratch import scratch_folders
 from sandboxes.leftovers import leftovers
 from tests.cli.command import Command
 
-pytestmark = pytest.mark.needs("bubblewrap")
+SANDBOXES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("bubblewrap", "docker")]
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,19 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
 
 
-def validating() -> subprocess.Popen[str]:
-    """A validation that has said its first verdict and has many to go."""
-    command = [sys.executable, "-m", "hgm", "benchmark", "validate", "builtin"]
+@pytest.fixture(params=SANDBOXES)
+def sandbox(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def validating(sandbox: str) -> subprocess.Popen[str]:
+    """A validation that has said its first verdict, is busy with the second and has many to go."""
+    command = [sys.executable, "-m", "hgm", "benchmark", "validate", "builtin", "--sandbox", sandbox]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert "sound" in process.stdout.readline()
+    while not leftovers(f"validate-{process.pid}"):
+        assert process.poll() is None
     return process
 
 
@@ -35,8 +42,8 @@ def assert_nothing_is_left(process: subprocess.Popen[str]) -> None:
     assert leftovers(f"validate-{process.pid}") == []
 
 
-def test_killed_it_leaves_what_gc_finds(hgm: Command) -> None:
-    with validating() as process:
+def test_killed_it_leaves_what_gc_finds(hgm: Command, sandbox: str) -> None:
+    with validating(sandbox) as process:
         assert "nothing is left" in hgm("gc").out, "the living are left alone"
         process.kill()
     assert f"left: validate-{process.pid}: " in hgm("gc", "--dry-run").out
@@ -44,8 +51,8 @@ def test_killed_it_leaves_what_gc_finds(hgm: Command) -> None:
     assert_nothing_is_left(process)
 
 
-def test_interrupted_it_finishes_the_task_and_says_so() -> None:
-    with validating() as process:
+def test_interrupted_it_finishes_the_task_and_says_so(sandbox: str) -> None:
+    with validating(sandbox) as process:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 130
@@ -55,8 +62,8 @@ def test_interrupted_it_finishes_the_task_and_says_so() -> None:
     assert_nothing_is_left(process)
 
 
-def test_interrupted_twice_it_stops_at_once() -> None:
-    with validating() as process:
+def test_interrupted_twice_it_stops_at_once(sandbox: str) -> None:
+    with validating(sandbox) as process:
         assert process.stderr is not None
         process.send_signal(signal.SIGTERM)
         while "Ctrl-C again" not in process.stderr.readline():

@@ -1,5 +1,6 @@
 import io
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from hgm.loop import Ending
 from hgm.run import Folder, create, opened, read, read_events
 from hgm.state import RunState
 from hgm.summary import comparison, lineage, score, spend
+from sandboxes import discovery
+from sandboxes.discovery import find_tools
 from tests.cli.command import Command
 from tests.hgm.simulated import SEED_AGENT, created, cut, go_on, make
 from trees.policies import make_policy
@@ -199,3 +202,40 @@ def test_the_doctor_names_what_is_bad(hgm: Command, monkeypatch: pytest.MonkeyPa
     assert said.code == 3
     assert "mend it: apt-get install git" in said.out
     assert "cannot run here" in said.out
+
+
+@pytest.mark.needs("bubblewrap")
+def test_the_doctor_tells_what_a_machine_without_an_engine_lacks(hgm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    said = hgm("doctor", "--short")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    at = next(number for number, line in enumerate(lines) if "container engine" in line)
+    assert [line.split()[0] for line in lines[at : at + 3]] == ["lacking", "costs:", "mend"]
+    assert "bubblewrap's alone" in lines[at + 1]
+    assert "DOCKER_HOST=unix:///nowhere" in lines[at + 2]
+
+
+@pytest.mark.needs("docker")
+def test_one_kind_of_sandbox_is_enough_for_the_doctor(hgm: Command, no_bubblewrap: None) -> None:
+    said = hgm("doctor", "--short")
+    assert said.code == 0
+    assert "lacking  bubblewrap: missing" in said.out
+    assert "Docker's alone" in said.out
+
+
+def test_no_kind_of_sandbox_is_bad(hgm: Command, no_bubblewrap: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    said = hgm("doctor", "--short")
+    assert said.code == 3
+    assert "bad      container engine: missing" in said.out
+    assert "bad      bubblewrap: missing" in said.out
+    assert "nothing can be measured" in said.out
+
+
+@pytest.fixture
+def no_bubblewrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(discovery, "TOOLS_PATH", str(tmp_path))
+    find_tools.cache_clear()
+    yield
+    find_tools.cache_clear()

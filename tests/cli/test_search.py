@@ -17,12 +17,15 @@ from hgm.plan import is_finished
 from hgm.run import Folder, is_locked, read, read_events
 from hgm.scratch import run_id
 from sandboxes.base import File
+from sandboxes.leftovers import leftovers
 from tests.cli.command import Command
 from trees.archive import Archive
 
 pytestmark = pytest.mark.needs("bubblewrap")
 
+BUBBLEWRAP = ("--sandbox", "bubblewrap")
 SMALL = (
+    *BUBBLEWRAP,
     *("--workers", "2", "--sealed-tasks", "2", "-o", "confirmation.select_tasks=1", "-o", "confirmation.candidates=1"),
     *("-o", "confirmation.sealed_repeats=1", "-o", "policy.options.root_evaluations=2"),
     *("-o", "policy.options.initial_expansions=2"),
@@ -47,7 +50,7 @@ def test_a_search_grows_a_tree_and_everything_can_be_asked_about_it(hgm: Command
     assert hgm("runs", "list").out.count("finished") == 1
     assert hgm("tree", "best", "first", "--export", "mine").code == 0
 
-    said = hgm("evaluate", "./mine", "--limit", "2", "--repeats", "2", "--json", "result.json")
+    said = hgm("evaluate", "./mine", "--limit", "2", "--repeats", "2", "--json", "result.json", *BUBBLEWRAP)
     assert said.code == 0
     result = json.loads(Path("result.json").read_text())
     assert result["measured"] + result["unmeasured"] == len(result["evaluations"]) == 4
@@ -70,13 +73,16 @@ def test_a_backbone_that_is_not_there_leaves_no_run(hgm: Command, tmp_path: Path
 
 
 def test_quiet_is_quiet(hgm: Command) -> None:
-    said = hgm("evaluate", "seed", "--limit", "1", "--quiet")
+    said = hgm("evaluate", "seed", "--limit", "1", "--quiet", *BUBBLEWRAP)
     assert said.code == 0
     assert len(said.out.splitlines()) == 2, "the result, and what builtin is"
 
 
 def test_calibration(hgm: Command) -> None:
-    said = hgm("benchmark", "calibrate", "builtin", "--limit", "2", "--repeats", "2", "--write", "c.json", "--quiet")
+    said = hgm(
+        *("benchmark", "calibrate", "builtin", "--limit", "2", "--repeats", "2", "--write", "c.json", "--quiet"),
+        *BUBBLEWRAP,
+    )
     assert said.code == 0
     assert "noise band" in said.out
     assert json.loads(Path("c.json").read_text())["agent"] == "seed"
@@ -140,8 +146,9 @@ def test_the_editor_stays_what_it_was(tmp_path: Path) -> None:
     assert {path: File(*file) for path, file in kept.items()} == read_agent(BUNDLED / "seed")
 
 
-def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path) -> None:
-    with started(tmp_path) as process:
+@pytest.mark.parametrize("sandbox", ["bubblewrap", pytest.param("docker", marks=pytest.mark.needs("docker"))])
+def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path, sandbox: str) -> None:
+    with started(tmp_path, "--sandbox", sandbox) as process:
         process.kill()
     run = tmp_path / "runs" / "r"
     done = [item.job for item in read(run).evaluations]
@@ -156,6 +163,8 @@ def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path) -> N
     assert len(jobs) > len(done)
     assert len(jobs) == len(set(jobs)), "no evaluation is repeated"
     assert set(done) <= set(jobs)
+    assert read(run).created["sandbox"] == sandbox
+    assert_nothing_is_left(run)
 
 
 def resumed(tmp_path: Path) -> subprocess.Popen[str]:
@@ -173,10 +182,11 @@ def resumed(tmp_path: Path) -> subprocess.Popen[str]:
 
 
 def assert_nothing_is_left(run: Path) -> None:
-    """No folder, control group or process carries the run's name."""
+    """No folder, control group, container or process carries the run's name."""
     name = run_id(run)
     assert not (Path(tempfile.gettempdir()) / f"hgm-{os.getuid()}" / name).exists()
     assert not list(Path("/sys/fs/cgroup").rglob(f"*{name}*"))
+    assert leftovers(name) == []
     assert name not in "".join(map(cmdline, Path("/proc").glob("[0-9]*/cmdline")))
 
 

@@ -42,7 +42,12 @@ MISTAKES = {
     "an unknown policy": ((*SEARCH, "--policy", "luck"), "hgm, greedy, random"),
     "an unknown option of a policy": ((*SEARCH, "-o", "policy.options.beta=2"), "alpha"),
     "a bad option of a policy": ((*SEARCH, "-o", "policy.options.alpha=2"), "at most 1"),
-    "an unknown sandbox": ((*SEARCH, "--sandbox", "chroot"), "'auto' or 'bubblewrap'"),
+    "an unknown sandbox": ((*SEARCH, "--sandbox", "chroot"), "'auto', 'bubblewrap' or 'docker'"),
+    "an engine's runtime for bubblewrap": (
+        (*SEARCH, "--sandbox", "bubblewrap", "--docker-runtime", "runsc"),
+        "leave it out, or --sandbox bubblewrap",
+    ),
+    "a transport that is none": ((*SEARCH, "-o", "docker.transport=pigeon"), "'auto', 'mounted' or 'copied'"),
     "an unknown benchmark": ((*SEARCH, "--benchmark", "imagenet"), "builtin"),
     "a missing folder of tasks": ((*SEARCH, "--benchmark", "./nowhere"), "nowhere"),
     "a benchmark without its data": ((*SEARCH, "--benchmark", "quixbugs"), "--data"),

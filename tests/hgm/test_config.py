@@ -60,3 +60,11 @@ def test_defaults_are_held_to_their_own_limits() -> None:
 def test_a_deadline_is_finite(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"limits.{name}"):
         resolve(budget=5, limits={name: value})
+
+
+def test_settings_of_docker_ask_for_docker() -> None:
+    assert resolve(budget=5, sandbox="docker", docker={"runtime": "runsc"}).docker.runtime == "runsc"
+    assert resolve(budget=5, docker={"image": "mine:1"}).sandbox == "auto"
+    for setting in ({"runtime": "runsc"}, {"image": "mine:1"}):
+        with pytest.raises(ConfigError, match="leave it out, or --sandbox bubblewrap"):
+            resolve(budget=5, sandbox="bubblewrap", docker=setting)

@@ -24,7 +24,7 @@ def hgm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_python_of_the_sandbox_is_compared_by_number() -> None:
-    provider = choose("auto")
+    provider = choose("bubblewrap")
     for enough in ("3.2", "3.9"):
         check_interpreter(read_manifest(agent(manifest=f'{MANIFEST}python = "{enough}"\n')), provider, run="t")
     with pytest.raises(ConfigError, match=r"needs Python 3\.99"):

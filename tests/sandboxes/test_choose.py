@@ -7,10 +7,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from hgm.errors import ConfigError, SandboxError
-from sandboxes import discovery
+from sandboxes import discovery, images
 from sandboxes.base import SandboxProvider
-from sandboxes.choose import available, choose, switched_off
+from sandboxes.choose import NAMES, available, choose, switched_off
 from sandboxes.discovery import find_bubblewrap, find_python, find_tools, find_way_down
+from sandboxes.engine import connect
+from sandboxes.images import build, image_name
 from sandboxes.limits import find_hierarchy
 
 
@@ -32,21 +34,78 @@ def programs(monkeypatch):
         find_tools.cache_clear()
 
 
-@pytest.mark.needs("bubblewrap")
-@pytest.mark.parametrize("name", ["auto", "bubblewrap"])
+@pytest.fixture
+def no_engine(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+
+
+@pytest.fixture
+def no_image(monkeypatch):
+    monkeypatch.setattr(images, "_dockerfile", lambda: b"never built")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.needs(name)) for name in NAMES[1:]])
 def test_chooses_what_runs(name) -> None:
     provider: SandboxProvider = choose(name)
-    assert provider.name == "bubblewrap"
+    assert provider.name == name
     assert provider.healthy()
 
 
+@pytest.mark.needs("docker")
+def test_auto_is_docker_where_engine_and_image_are_there(programs) -> None:
+    assert choose("auto").name == "docker"
+    assert choose("auto") is choose("docker"), "nothing is started twice"
+
+
+@pytest.mark.needs("bubblewrap")
+def test_auto_is_bubblewrap_without_an_engine(no_engine) -> None:
+    assert choose("auto").name == "bubblewrap"
+
+
+@pytest.mark.needs("bubblewrap", "docker")
+def test_auto_is_bubblewrap_without_the_image(no_image) -> None:
+    assert choose("auto").name == "bubblewrap"
+
+
+@pytest.mark.needs("bubblewrap", "docker")
+def test_auto_is_bubblewrap_where_the_image_starts_no_sandbox(monkeypatch) -> None:
+    monkeypatch.setattr(images, "_dockerfile", lambda: b"ARG BASE_IMAGE\nFROM scratch\nLABEL empty=yes\n")
+    build(connect(), base=None, progress=lambda line: None)
+    try:
+        assert choose("auto").name == "bubblewrap"
+        with pytest.raises(ConfigError, match="no sandbox can be started here: "):
+            choose("docker")
+    finally:
+        connect().api.remove_image(image_name())
+
+
+@pytest.mark.needs("docker")
+def test_docker_without_the_image_is_told_the_line_to_run(no_image) -> None:
+    with pytest.raises(ConfigError, match=r"no image hgm-sandbox:\w{12} for sandboxes: hgm image$"):
+        choose("docker")
+    with pytest.raises(ConfigError, match=r"no image no/such:one for sandboxes: docker pull no/such:one$"):
+        choose("docker", image="no/such:one")
+
+
+@pytest.mark.parametrize("asked", [{"runtime": "runsc"}, {"image": "x"}])
+def test_a_stronger_wall_that_was_asked_for_is_never_another(no_engine, asked) -> None:
+    with pytest.raises(ConfigError, match="DOCKER_HOST=unix:///nowhere"):
+        choose("auto", **asked)
+
+
+@pytest.mark.needs("docker")
+def test_a_runtime_that_the_engine_has_not_is_told() -> None:
+    with pytest.raises(ConfigError, match="no-such-runtime"):
+        choose("auto", runtime="no-such-runtime")
+
+
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"'chroot'.*auto, bubblewrap"):
+    with pytest.raises(ConfigError, match=r"'chroot'.*auto, bubblewrap, docker"):
         choose("chroot")
 
 
-def test_what_is_missing_is_told_with_the_line_to_run(programs) -> None:
-    with pytest.raises(ConfigError, match="bwrap is missing: apt-get install bubblewrap"):
+def test_what_is_missing_is_told_with_the_line_to_run(programs, no_engine) -> None:
+    with pytest.raises(ConfigError, match=r"bwrap is missing: apt-get install .*; nor in Docker: DOCKER_HOST"):
         choose("auto")
 
 
@@ -69,7 +128,7 @@ def test_a_bubblewrap_that_fails_is_told_with_its_own_words(programs) -> None:
     )
     programs("chroot", f'exec {shutil.which("chroot", path="/usr/bin:/usr/sbin:/bin:/sbin")} "$@"')
     with pytest.raises(ConfigError, match=r"never started.*setting up uid map: no"):
-        choose("auto")
+        choose("bubblewrap")
 
 
 @pytest.mark.needs("root")
@@ -119,3 +178,18 @@ def test_the_doctor_hears_what_is_missing(programs) -> None:
     assert not parts["bubblewrap"].found
     assert "apt-get install bubblewrap" in parts["bubblewrap"].otherwise
     assert not parts["canary sandbox"].found
+
+
+@pytest.mark.needs("docker")
+def test_the_doctor_hears_of_the_engine() -> None:
+    parts = [part for part in available() if part.sandbox == "docker"]
+    assert [part.name for part in parts] == ["container engine", "sandbox image", "canary container"]
+    assert [part.found for part in parts[1:]] == [image_name(), "runs"]
+    assert connect().version in parts[0].found
+
+
+@pytest.mark.needs("docker")
+def test_the_doctor_hears_that_the_image_is_missing(no_image) -> None:
+    *_, last = [part for part in available() if part.sandbox == "docker"]
+    assert (last.name, last.found) == ("sandbox image", "")
+    assert last.otherwise.endswith("is not built: hgm image")
