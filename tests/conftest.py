@@ -19,7 +19,7 @@ from hgm.errors import SandboxError
 from sandboxes.engine import connect
 from sandboxes.images import image_name, is_built
 
-SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_")
+SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_(?!BATTERY$)")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
