@@ -139,8 +139,8 @@ class Ground:
             self._plant(name, path)
         with suppress(OSError):
             self.secrets["venv"] = Path(self.paths["venv"]).read_text().strip()
-        with suppress(OSError):
-            self.secrets["shadow"] = _lines("/etc/shadow")[0]
+        if passwords := _lines("/etc/shadow"):
+            self.secrets["shadow"] = passwords[0]
 
     def _plant(self, name: str, path: Path) -> None:
         self.secrets[name], self.paths[name] = secret(name), str(path)

@@ -8,7 +8,7 @@ from tests.hgm.small_lab import OneTask
 
 BLAME = "provoked trouble"
 _CRASHED, _LATE, _MEMORY = failed("crashed"), failed("deadline"), failed("out-of-memory")
-_GRADED = (failed("tests"), failed("ungradable"), failed("tampering"))
+_GRADED = (failed("tests"), failed("ungradable"), failed("tampering"), failed("deadline"))
 
 
 def _exits(status: int, who: str) -> Attempt:
@@ -163,6 +163,7 @@ while True:
         _MEMORY,
         _CRASHED,
         limits={"memory_mb": 64},
+        noisy=True,  # without control groups it is told, and fails by itself
     ),
     ends_as(
         "no place to read",
