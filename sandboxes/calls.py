@@ -17,13 +17,13 @@ def archive(engine: Engine, container: str, path: str) -> Iterator[Iterator[byte
         yield response.iter_content(_CHUNK)
 
 
-def limit_processes(engine: Engine, container: str, number: int) -> None:
-    """Set how many processes a running container may have; those that it has stay."""
+def limit_processes(engine: Engine, container: str, number: int) -> bool:
+    """Set how many processes a running container may have; those that it has stay. Old engines cannot: then False."""
     response = engine.api.post(
         _url(engine, container, "update"), json={"PidsLimit": number}, timeout=engine.api.timeout
     )
     with closing(response):
-        response.raise_for_status()
+        return bool(response.ok)
 
 
 def _url(engine: Engine, container: str, call: str) -> str:

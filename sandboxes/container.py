@@ -15,11 +15,17 @@ TERMINALS = 16
 _KEPT_ALIVE = ("sleep", "2147483647")
 _OWN_PROCESSES = 2
 """The engine's init and the sleeper."""
-_OPEN_FILES = 4096
-_NO_DUMP = 1  # not 0, which a `core_pattern` that names a program ignores
+_ULIMITS = {
+    "nofile": 4096,
+    "nproc": 16384,  # of all sandboxes together; each has a limit of its own, but engines may set more than they may
+    "core": 1,  # not 0, which a `core_pattern` that names a program ignores
+}
 _PROCESSORS = 2
 _NANO = 1_000_000_000
 _COPIED_BYTES = 256 * MIB
+_PAGE = 4096
+_PODMANS_OWN = ("/run", "/run/lock", "/var/tmp")
+"""Where everybody could write, because Podman adds folders in memory to a read-only root, unless something is there."""
 
 JSON = dict[str, Any]
 
@@ -35,8 +41,8 @@ def container(
 ) -> JSON:
     """Arguments of the SDK's `create_container`, but for the image.
 
-    `places` are mounts and volumes, `image_env` the names of the variables that the image sets, `relays` the number of
-    processes that the host itself adds to the command's.
+    `places` are mounts and the places of volumes, `image_env` the names of the variables that the image sets, `relays`
+    the number of processes that the host itself adds to the command's.
     """
     return {
         "command": list(_KEPT_ALIVE),
@@ -68,11 +74,10 @@ def _limited(limits: Limits, places: list[JSON], processors: int, relays: int) -
         "MemorySwap": memory,
         "NanoCpus": processors * _NANO,
         "PidsLimit": limits.pids + _OWN_PROCESSES + relays,
-        "Ulimits": [_ulimit("nofile", _OPEN_FILES), _ulimit("core", _NO_DUMP)],
+        "Ulimits": [_ulimit(name, value) for name, value in _ULIMITS.items()],
         "LogConfig": {"Type": "none"},
-        "Tmpfs": {"/tmp": f"rw,exec,{_half(limits)}"},
-        "ShmSize": limits.workspace_mb * MIB // 2,
-        "Mounts": [workspace(limits), _terminals(), *places],
+        "ShmSize": limits.workspace_mb * MIB // 2,  # the other half is /tmp's
+        "Mounts": places,
     }
 
 
@@ -80,30 +85,38 @@ def _ulimit(name: str, value: int) -> JSON:
     return {"Name": name, "Soft": value, "Hard": value}
 
 
-def _half(limits: Limits) -> str:
-    """Of what /tmp and /dev/shm may hold together."""
-    return f"nosuid,nodev,size={limits.workspace_mb * MIB // 2},nr_inodes={limits.workspace_inodes},mode=1777"
+def folders(limits: Limits, *, is_podman: bool) -> dict[str, JSON]:
+    """Folders inside -> arguments of the SDK's `create_volume`: in memory, where the kernel limits bytes and files."""
+    size, inodes = limits.workspace_mb * MIB, limits.workspace_inodes
+    closed = {target: _memory(_PAGE, "mode=755", is_podman) for target in _PODMANS_OWN} if is_podman else {}
+    return {
+        **closed,
+        WORKSPACE: _memory(size, f"nr_inodes={inodes},mode=755,uid={USER},gid={USER}", is_podman),
+        "/tmp": _memory(size // 2, f"nr_inodes={inodes},mode=1777", is_podman),
+        "/dev/pts": _volume("devpts", f"nosuid,noexec,ptmxmode=666,mode=620,max={TERMINALS}"),
+    }
 
 
-def workspace(limits: Limits) -> JSON:
-    """A volume in memory: only there does the kernel limit bytes and files."""
-    options = f"nosuid,nodev,size={limits.workspace_mb * MIB},nr_inodes={limits.workspace_inodes}"
-    return _made(WORKSPACE, "tmpfs", f"{options},mode=755,uid={USER},gid={USER}")
+def copied(*, is_podman: bool) -> JSON:
+    """For what cannot be mounted: readable for the command, and writable for the container's keeper alone."""
+    return _memory(_COPIED_BYTES, f"mode=755,uid={KEEPER},gid={KEEPER}", is_podman)
 
 
-def _terminals() -> JSON:
-    return _made("/dev/pts", "devpts", f"nosuid,noexec,ptmxmode=666,mode=620,max={TERMINALS}")
+def _memory(size: int, options: str, is_podman: bool) -> JSON:
+    # Podman takes `size` for a disk quota of its own; a block is a page.
+    limit = f"nr_blocks={size // _PAGE}" if is_podman else f"size={size}"
+    return _volume("tmpfs", f"nosuid,nodev,{limit},{options}")
 
 
-def _made(target: str, kind: str, options: str) -> JSON:
-    """An anonymous volume, which is gone with its container."""
-    driver = {"Name": "local", "Options": {"type": kind, "device": kind, "o": options}}
-    return {"Type": "volume", "Target": target, "VolumeOptions": {"NoCopy": True, "DriverConfig": driver}}
+def _volume(kind: str, options: str) -> JSON:
+    return {"driver": "local", "driver_opts": {"type": kind, "device": kind, "o": options}}
 
 
-def copied(target: str) -> JSON:
-    """A volume for what cannot be mounted: readable for the command, and writable for the container's keeper alone."""
-    return _made(target, "tmpfs", f"nosuid,nodev,size={_COPIED_BYTES},mode=755,uid={KEEPER},gid={KEEPER}")
+def place(volume: str, target: str) -> JSON:
+    """A volume's place in a container."""
+    is_closed = target in _PODMANS_OWN[1:]  # its init is put into /run, which is root's
+    options = {"VolumeOptions": {"NoCopy": True}, "ReadOnly": is_closed}
+    return {"Type": "volume", "Source": volume, "Target": target, **options}
 
 
 def bind(mount: Mount) -> JSON:

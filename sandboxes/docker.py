@@ -25,9 +25,10 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -35,8 +36,8 @@ from hgm.errors import SandboxError, WorkspaceRejected, boundary
 from sandboxes.attached import STDOUT, Attached
 from sandboxes.base import WORKSPACE, End, Exit, File, Files, Limits, Mount, SandboxSpec
 from sandboxes.calls import archive, limit_processes
-from sandboxes.container import KEEPER, bind, container, copied, variables
-from sandboxes.engine import Engine, engine_trouble, is_missing
+from sandboxes.container import JSON, KEEPER, bind, container, copied, folders, place, variables
+from sandboxes.engine import Engine, engine_trouble, is_missing, labels
 from sandboxes.fixed import USER, checked_target, environment
 from sandboxes.limits import Events, Group, container_group
 from sandboxes.snapshot import Bounds
@@ -57,7 +58,7 @@ _QUIET_S = 0.05
 _FREEZES = 5
 _CANARY_S = 20.0
 _STARTED = b"started"
-_LAUNCH = f"""unset HOSTNAME PWD OLDPWD
+_LAUNCH = f"""unset HOSTNAME PWD OLDPWD TERM container
 command -v "$1" >/dev/null 2>&1 || {{ printf 'no such command: %s' "$1" >&2; exit 127; }}
 printf {_STARTED.decode()} >&2
 exec "$@" <"$0" 2>&1"""
@@ -106,16 +107,20 @@ class Docker:
         folder.chmod(0o711)
         mounts = [_resolved(mount) for mount in (*spec.mounts, Mount(source=folder, target=_IN))]
         to_copy = copies(mounts) if self.is_copying else Copies()
+        box = DockerSandbox(self.engine, spec, folder, is_copying=self.is_copying)
+        stack.callback(box.close)
+        is_podman = self.engine.name == "Podman"
+        volumes = folders(spec.limits, is_podman=is_podman)
+        volumes |= {target: copied(is_podman=is_podman) for target in to_copy.archives}
+        places = [place(box.add_volume(made), target) for target, made in volumes.items()]
         arguments = container(
             spec,
-            places=map(copied, to_copy.archives) if self.is_copying else map(bind, mounts),
+            places=places if self.is_copying else [*places, *map(bind, mounts)],
             image_env=self._image_env,
             processors=self.engine.processors,
             relays=bool(to_copy.sockets),
             runtime=self.runtime,
         )
-        box = DockerSandbox(self.engine, spec, folder, is_copying=self.is_copying)
-        stack.callback(box.close)
         box.start(self.engine.api.create_container(self.image, **arguments)["Id"])
         box.copy_in(to_copy, self.python)
         return box
@@ -189,6 +194,7 @@ class DockerSandbox:
         self._folder = folder
         self._is_copying = is_copying
         self._container = ""
+        self._volumes: list[str] = []
         self._group: Group | None = None
         self._deadline: Deadline | None = None
         self._in_use = threading.Lock()
@@ -197,6 +203,12 @@ class DockerSandbox:
         self._lost = ""
         self.skipped: tuple[bytes, ...] = ()
         """Paths of devices, FIFOs and sockets that `take` found and left."""
+
+    def add_volume(self, made: JSON) -> str:
+        """Make a volume of this sandbox, which `close` removes; its name."""
+        name = str(self._engine.api.create_volume(labels=labels(self._spec.run, self._spec.job), **made)["Name"])
+        self._volumes.append(name)
+        return name
 
     def start(self, identity: str) -> None:
         """Start the container of this sandbox, which `close` removes."""
@@ -207,8 +219,8 @@ class DockerSandbox:
 
     def copy_in(self, to_copy: Copies, python: str) -> None:
         """Put what could not be mounted where the command expects it."""
-        for place, contents in to_copy.archives.items():
-            self._engine.api.put_archive(self._container, place, contents)
+        for target, contents in to_copy.archives.items():
+            self._engine.api.put_archive(self._container, target, contents)
         if to_copy.sockets:
             self._give("relay.py", PROGRAM.read_bytes())
             command = [python, "-I", "-S", f"{_IN}/relay.py", *(inside for inside, _ in to_copy.sockets)]
@@ -305,7 +317,8 @@ class DockerSandbox:
                 return
             if not state["Running"]:
                 raise SandboxError("the container is gone")
-            limit_processes(self._engine, self._container, 1)  # who forks without end cannot be frozen
+            if not limit_processes(self._engine, self._container, 1):  # who forks without end cannot be frozen
+                break
         self._engine.api.kill(self._container)
         self._lost = "its processes could not be stopped"
 
@@ -336,19 +349,24 @@ class DockerSandbox:
     def close(self) -> None:
         """Kill and remove it, with its volumes. Idempotent; trouble is told, but changes nothing that was shown."""
         self._leaving.set()
-        if not self._container:
-            return
-        try:
-            with engine_trouble("cannot remove a container"):
-                self._engine.api.remove_container(self._container, v=True, force=True)
-        except SandboxError as error:
-            if not is_missing(error):
-                _log.warning("%s", error)
+        api = self._engine.api
+        if self._container:
+            self._gone(partial(api.remove_container, self._container, v=True, force=True))
+        while self._volumes:
+            self._gone(partial(api.remove_volume, self._volumes.pop(), force=True))
         if self._relay is not None:
             process, relay = self._relay
             process.close()
             relay.close()
-        self._container = ""
+        self._container, self._relay = "", None
+
+    def _gone(self, remove: Callable[[], None]) -> None:
+        try:
+            with engine_trouble("cannot remove a sandbox"):
+                remove()
+        except SandboxError as error:
+            if not is_missing(error):
+                _log.warning("%s", error)
 
 
 class _Printed:

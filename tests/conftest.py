@@ -21,6 +21,7 @@ from sandboxes.images import image_name, is_built
 
 SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_(?!BATTERY$)")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
+_PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec/podman"
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -44,6 +45,11 @@ def _without_docker() -> str:
     return f"docker has no image {image_name()} (hgm image)"
 
 
+def _without_podman() -> str:
+    missing = [program for program in ("podman", "runc", "catatonit") if not shutil.which(program, path=_PROGRAMS)]
+    return f"podman needs {', '.join(missing)} (apt-get install podman runc catatonit)" if missing else ""
+
+
 def _without_root() -> str:
     return "" if os.geteuid() == 0 else "root is needed for this"
 
@@ -55,6 +61,7 @@ def _with_root() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "bubblewrap": _without_bubblewrap,
     "docker": _without_docker,
+    "podman": _without_podman,
     "root": _without_root,
     "no-root": _with_root,
 }

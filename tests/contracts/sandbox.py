@@ -332,10 +332,19 @@ class SandboxContract:
     def test_looks_the_same_in_every_slot(self, provider) -> None:
         code = """
 import socket, time
-print(json.dumps([socket.gethostname(), os.getuid(), os.getgid(), os.getgroups(), os.getpid(), time.tzname,
+print(json.dumps([socket.gethostname(), os.getuid(), os.getgid(), os.getgroups(), time.tzname,
                   os.path.expanduser('~'), os.listdir('/'), os.stat('.').st_mode, os.stat('.').st_uid, os.umask(0)]))
 """
         assert told(provider, code, slot=0) == told(provider, code, slot=7)
+
+    def test_numbers_the_command_alike(self, provider) -> None:
+        """So that what a program derives from its number is the same each time."""
+        code = "print(json.dumps(os.getpid()))"
+        self.check_numbers(told(provider, code, slot=0), told(provider, code, slot=7))
+
+    def check_numbers(self, first: int, second: int) -> None:
+        """The process numbers of two commands."""
+        assert first == second
 
     def test_sees_mounts_and_cannot_change_them(self, provider, folder) -> None:
         (folder / "file").write_text("one")
