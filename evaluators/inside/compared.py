@@ -19,6 +19,7 @@ from _json import encode_basestring_ascii
 
 MAX_BYTES = 200_000
 MEMORY = 384 << 20
+SLACK_S = 0.5  # of processor time: the kernel counts in ticks
 TIMED_OUT, STALLED = b'{"error": "timed out"}', b'{"error": "stalled"}'
 LAZY = ("generator", "map", "filter", "zip", "reversed", "enumerate")
 
@@ -121,7 +122,7 @@ def kill(target):
 
 
 def run(job, code, arguments, nothing):
-    """What the child of one case wrote, and its exit status."""
+    """What the child of one case wrote, its exit status, and the processor time of it and of those it waited for."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -133,14 +134,15 @@ def run(job, code, arguments, nothing):
     kill(-pid)
     if data is None:
         kill(pid)
-    return data, os.waitpid(pid, 0)[1]
+    _, status, used = os.wait4(pid, 0)
+    return data, status, used.ru_utime + used.ru_stime
 
 
-def judged(data, status):
+def judged(data, status, used, most):
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status)
     if data is None:
         return STALLED
-    if not data and killed in (_signal.SIGPROF, _signal.SIGXCPU):
+    if used > most or (not data and killed in (_signal.SIGPROF, _signal.SIGXCPU)):
         return TIMED_OUT
     return data if data and b"\n" not in data else b'{"error": "died"}'
 
@@ -153,7 +155,7 @@ def main():
     for number, arguments in enumerate(job["cases"]):
         report = b'{"error": "not tried"}'
         if late < job["give_up"]:
-            report = judged(*run(job, code, arguments, nothing))
+            report = judged(*run(job, code, arguments, nothing), job["cpu_s"] + SLACK_S)
         late += report in (TIMED_OUT, STALLED)
         os.write(1, b"%d %s\n" % (number, report))
 

@@ -112,6 +112,24 @@ GRADINGS: Mapping[str, Grading] = {
 }
 
 
+SLOW = """\
+import os, time
+def burn(seconds):
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+def double(n):
+    for _ in range(3):
+        if os.fork() == 0:
+            burn(0.4)
+            os._exit(0)
+        os.wait()
+    return 2 * n
+"""
+"""Uses 1.2 s of processor time, in processes of 0.4 s each."""
+QUICKLY = Compared(module="answer.py", function="double", cases=(Case(args=(2,), expected=4),), cpu_s=0.5)
+
+
 @dataclass(frozen=True)
 class Doubles:
     """One problem, graded in every way there is; the ids of its tasks are those of `GRADINGS`."""
@@ -571,10 +589,10 @@ CHEATS = (
     ),
     Cheat(
         name="replaces unittest's assertions",
-        tries="assertEqual and assertTrue do nothing",
+        tries="assertEqual does nothing",
         main=leaves(
-            WRONG + "import unittest\nfor name in ('assertEqual', 'assertTrue'):\n"
-            "    setattr(unittest.TestCase, name, lambda *arguments: None)\n"
+            "import unittest\nunittest.TestCase.assertEqual = lambda *arguments: None\n"
+            "def double(n):\n    return 2 * n if n < 100 else 0\n"
         ),
         fools="unittest",
         on="unittest",

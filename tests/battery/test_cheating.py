@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evaluators.base import Split
+from evaluators.grading import grade
 from hgm.config import SearchConfig
 from hgm.evaluate import evaluate
 from hgm.jobs import EvaluateJob, EvaluationResult
@@ -22,7 +23,9 @@ from tests.battery.cheating import (
     BASE,
     CHEATS,
     PASSED,
+    QUICKLY,
     RIGHT,
+    SLOW,
     TESTS,
     Cheat,
     Doubles,
@@ -109,3 +112,13 @@ def test_an_honest_agent_passes(lab: Lab, task: str) -> None:
 
 def graded(lab: Lab, result: EvaluationResult) -> str:
     return (lab.grading / f"{result.job}.json").read_text()
+
+
+def test_a_slow_solution_spread_over_processes_is_slow(lab: Lab) -> None:
+    """Those that it waits for count as its own. Not promised: the others, which end with the case on the clock."""
+    task = replace(Doubles().task("compared"), grading=QUICKLY)
+    for source, outcome in ((SLOW, Outcome.FAILED), (RIGHT, Outcome.PASSED)):
+        files = {b"answer.py": File(source.encode())}
+        found = grade(task, files, lab.provider, run="cheating", job=f"slow{next(numbers)}", slot=0)
+        assert found.outcome is outcome, found.log
+        assert outcome is Outcome.PASSED or b"timed out" in found.log or b"stalled" in found.log, found.log
