@@ -1,10 +1,11 @@
 """Grading class *suite*: hidden pytest files that share a process with the code under test.
 
 Stops: results printed by the code under test; an early `os._exit(0)`; tests skipped, reported twice or left out;
-replaced pieces of pytest and values that equal everything, through canary tests that must fail; the agent's own
-conftest.py, pytest settings, *.pth and sitecustomize; packages, extension modules and bytecode that would be imported
-in place of the grader's files (`evaluators.shadows`). Does not stop: code written against this very grader, which may
-tell canaries from tests; values that equal everything in tests without a canary of their own, which
+replaced pieces of pytest, of unittest and of the commonest builtins, and values that equal everything or everything of
+a type, through canary tests that must fail, before the hidden tests and after them; the agent's own conftest.py, pytest
+settings, *.pth and sitecustomize; packages, extension modules and bytecode that would be imported in place of the
+grader's files (`evaluators.shadows`). Does not stop: code written against this very grader, which may tell canaries
+from tests or read the tests that call it; values that equal everything in tests without a canary of their own, which
 `evaluators.canaries` names and validation prints.
 """
 
