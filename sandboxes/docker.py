@@ -7,7 +7,8 @@ Stops:
 - reading or writing anything of the host but what the spec mounts (read-only): no home, no engine socket, no other
   sandbox, no environment or process of the host
 - the network, the host's loopback and abstract sockets included; what is mounted is the only way out
-- gaining rights: no capability, no set-user-id, the engine's own filter on system calls, an unprivileged user
+- gaining rights: no capability, no set-user-id, an unprivileged user, and two filters on system calls: the engine's and
+  that of `sandboxes.seccomp`
 - touching the container's first processes, which belong to another user
 - using more memory, processes, disk, files or pseudo-terminals than allowed, or all the processors of a large machine;
   printing more than is kept
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +42,7 @@ from sandboxes.container import JSON, KEEPER, bind, container, copied, folders, 
 from sandboxes.engine import Engine, engine_trouble, is_missing, labels
 from sandboxes.fixed import USER, checked_target, environment
 from sandboxes.limits import Events, Group, container_group
+from sandboxes.seccomp import MACHINES, program
 from sandboxes.snapshot import Bounds
 from sandboxes.stdio import PROGRAM, Copies, SocketRelay, copies
 from sandboxes.stream import packed, unpacked
@@ -58,11 +61,8 @@ _QUIET_S = 0.05
 _FREEZES = 5
 _CANARY_S = 20.0
 _STARTED = b"started"
-_LAUNCH = f"""unset HOSTNAME PWD OLDPWD TERM container
-command -v "$1" >/dev/null 2>&1 || {{ printf 'no such command: %s' "$1" >&2; exit 127; }}
-printf {_STARTED.decode()} >&2
-exec "$@" <"$0" 2>&1"""
-"""Nothing of the command's runs before `started` is said, so that nothing of it can look like a failed start."""
+"""See `inside/launch.py`."""
+_LAUNCH = (files("sandboxes") / "inside" / "launch.py").read_text()
 _FIND_PYTHON = """for name in python3 /opt/miniconda3/bin/python3 /usr/local/bin/python3; do
   path=$(command -v $name) && $path -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' && echo $path && exit
 done"""
@@ -90,7 +90,7 @@ class Docker:
         with engine_trouble(f"no image {image}"):
             self._image_env = variables(engine.api.inspect_image(image))
         self.is_copying = True
-        self.python = "/bin/sh"
+        self.python = ""
         self.python = self._find_python()
         self.is_copying = transport == "copied" or (transport == "auto" and not self._sees_our_sockets())
 
@@ -107,7 +107,7 @@ class Docker:
         folder.chmod(0o711)
         mounts = [_resolved(mount) for mount in (*spec.mounts, Mount(source=folder, target=_IN))]
         to_copy = copies(mounts) if self.is_copying else Copies()
-        box = DockerSandbox(self.engine, spec, folder, is_copying=self.is_copying)
+        box = DockerSandbox(self.engine, spec, folder, python=self.python, is_copying=self.is_copying)
         stack.callback(box.close)
         is_podman = self.engine.name == "Podman"
         volumes = folders(spec.limits, is_podman=is_podman)
@@ -122,7 +122,7 @@ class Docker:
             runtime=self.runtime,
         )
         box.start(self.engine.api.create_container(self.image, **arguments)["Id"])
-        box.copy_in(to_copy, self.python)
+        box.copy_in(to_copy)
         return box
 
     def healthy(self) -> bool:
@@ -147,11 +147,11 @@ class Docker:
             raise SandboxError(f"the canary died: {found.end}, status {found.status}, {found.output[:300]!r}")
 
     def _find_python(self) -> str:
-        with self.open(_canary()) as box:
-            found = box.run(["/bin/sh", "-c", _FIND_PYTHON])
-        if not found.output.strip():
+        with self.open(_canary()) as box, engine_trouble(f"no shell in the image {self.image}"):
+            found = box.look(["/bin/sh", "-c", _FIND_PYTHON]).decode().strip()
+        if not found:
             raise SandboxError(f"no Python 3.9 or newer in the image {self.image}")
-        return found.output.decode().strip()
+        return found
 
     def _sees_our_sockets(self) -> bool:
         """Whether what is mounted is this machine's: not so with an engine elsewhere or in a virtual machine."""
@@ -187,8 +187,9 @@ def _resolved(mount: Mount) -> Mount:
 class DockerSandbox:
     """One open sandbox. See `Sandbox`."""
 
-    def __init__(self, engine: Engine, spec: SandboxSpec, folder: Path, *, is_copying: bool) -> None:
+    def __init__(self, engine: Engine, spec: SandboxSpec, folder: Path, *, python: str, is_copying: bool) -> None:
         self._engine = engine
+        self._python = python
         self._spec = spec
         self._variables = dict(environment(spec.env))
         self._folder = folder
@@ -217,13 +218,18 @@ class DockerSandbox:
         state = self._engine.api.inspect_container(identity)["State"]
         self._group = container_group(int(state["Pid"]), identity) if self._engine.is_local else None
 
-    def copy_in(self, to_copy: Copies, python: str) -> None:
+    def look(self, command: Sequence[str]) -> bytes:
+        """What a command of the image's own prints, as the container's keeper; before any other runs."""
+        with closing(Attached(self._engine, self._container, command, user=KEEPER)) as process:
+            return b"".join(data for which, data in process.pieces() if which == STDOUT)
+
+    def copy_in(self, to_copy: Copies) -> None:
         """Put what could not be mounted where the command expects it."""
         for target, contents in to_copy.archives.items():
             self._engine.api.put_archive(self._container, target, contents)
         if to_copy.sockets:
             self._give("relay.py", PROGRAM.read_bytes())
-            command = [python, "-I", "-S", f"{_IN}/relay.py", *(inside for inside, _ in to_copy.sockets)]
+            command = [self._python, "-I", "-S", f"{_IN}/relay.py", *(inside for inside, _ in to_copy.sockets)]
             process = Attached(self._engine, self._container, command, user=KEEPER, stdin=True)
             said = (data for which, data in process.pieces() if which == STDOUT)
             relay = SocketRelay([ours for _, ours in to_copy.sockets], said, process.send)
@@ -273,7 +279,7 @@ class DockerSandbox:
 
     def _started(self, command: Sequence[str], stdin: bytes) -> Attached:
         source = self._give("stdin", stdin) if stdin else "/dev/null"
-        words = ["/bin/sh", "-c", _LAUNCH, source, *command]
+        words = [self._python, "-I", "-S", "-c", _LAUNCH, _filter(self._engine.machine), source, *command]
         return Attached(self._engine, self._container, words, user=USER, folder=WORKSPACE, env=self._variables)
 
     def _give(self, name: str, data: bytes) -> str:
@@ -367,6 +373,11 @@ class DockerSandbox:
         except SandboxError as error:
             if not is_missing(error):
                 _log.warning("%s", error)
+
+
+def _filter(machine: str) -> str:
+    """In hex; empty for machines whose system calls are not known here, which have the engine's filter alone."""
+    return program(machine).hex() if machine in MACHINES else ""
 
 
 class _Printed:

@@ -33,6 +33,8 @@ _TIMEOUT_S = 60.0
 _FIRST_ANSWER_S = 5.0
 _CONNECTIONS = 128
 """Kept open at the same time: more than the most workers need."""
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""What Podman calls them, and the kernel."""
 _TLS = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
@@ -51,6 +53,8 @@ class Engine:
     """Reached through a Unix socket of this machine. Its containers may run elsewhere all the same (Docker Desktop)."""
     is_rootless: bool
     processors: int
+    machine: str
+    """As the kernel calls it: x86_64, aarch64."""
     root: str
     """The folder, on the engine's machine, that holds its images and volumes."""
     runtimes: tuple[str, ...]
@@ -264,6 +268,7 @@ def _engine(api: "docker.APIClient", host: str, told: Mapping[str, Any], version
         is_local=host.startswith("unix://"),
         is_rootless="name=rootless" in (told.get("SecurityOptions") or ()),
         processors=int(told.get("NCPU") or 1),
+        machine=_MACHINES.get(machine := str(told.get("Architecture") or ""), machine),
         root=str(told.get("DockerRootDir") or ""),
         runtimes=tuple(sorted(told.get("Runtimes") or ())),
     )

@@ -109,7 +109,8 @@ _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (getaddrinfo)
 _TERMINAL_INJECTION = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _PERSONALITIES = (0, 0x0008, 0x20000, 0x20008, 0xFFFFFFFF)  # as in Docker's profile: all others weaken hardening
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""Machines whose system calls are known here, by the name that the kernel gives them."""
 _X32 = 0x40000000
 
 _LOAD, _EQUAL, _GREATER, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
@@ -124,14 +125,14 @@ def program(machine: str = os.uname().machine) -> bytes:
     Raises:
         SandboxError: not a machine whose system call numbers are known here.
     """
-    if machine not in _ARCHITECTURES:
-        raise SandboxError(f"no system call filter for {machine}: only for {', '.join(_ARCHITECTURES)}")
+    if machine not in MACHINES:
+        raise SandboxError(f"no system call filter for {machine}: only for {', '.join(MACHINES)}")
     return b"".join(_instructions(machine))
 
 
 def _instructions(machine: str) -> Iterator[bytes]:
     yield _instruction(_LOAD, _ARCHITECTURE_AT)
-    yield from _unless(_EQUAL, _ARCHITECTURES[machine], _fails(errno.ENOSYS))
+    yield from _unless(_EQUAL, MACHINES[machine], _fails(errno.ENOSYS))
     yield _instruction(_LOAD, _NUMBER_AT)
     if machine == "x86_64":
         yield from _when(_AT_LEAST, _X32, _fails(errno.ENOSYS))

@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -22,16 +23,26 @@ class EngineContract(SandboxContract):
         assert abs(first - second) < 16
 
 
+@pytest.fixture(scope="module")
+def mounting() -> Docker:
+    return Docker(connect(), image=image_name(), transport="mounted")
+
+
+@pytest.fixture(scope="module")
+def copying() -> Docker:
+    return Docker(connect(), image=image_name(), transport="copied")
+
+
 class TestDockerWithMounts(EngineContract):
-    @pytest.fixture(scope="class")
-    def provider(self) -> Docker:
-        return Docker(connect(), image=image_name(), transport="mounted")
+    @pytest.fixture
+    def provider(self, mounting) -> Docker:
+        return mounting
 
 
 class TestDockerWithCopies(EngineContract):
-    @pytest.fixture(scope="class")
-    def provider(self) -> Docker:
-        return Docker(connect(), image=image_name(), transport="copied")
+    @pytest.fixture
+    def provider(self, copying) -> Docker:
+        return copying
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +75,19 @@ def _answering(service: subprocess.Popen[bytes], host: str) -> Engine:
     return engine
 
 
+@pytest.fixture(scope="module")
+def podmans(podman) -> Docker:
+    return Docker(podman, image=image_name())
+
+
 @pytest.mark.needs("podman")
 class TestPodman(EngineContract):
-    @pytest.fixture(scope="class")
-    def provider(self, podman) -> Docker:
-        return Docker(podman, image=image_name(), transport="mounted")
+    @pytest.fixture
+    def provider(self, podmans) -> Docker:
+        return podmans
+
+
+def test_finds_out_how_mounts_get_inside(mounting, copying) -> None:
+    assert not Docker(connect(), image=image_name()).is_copying
+    elsewhere = replace(connect(), is_local=False)
+    assert Docker(elsewhere, image=image_name()).is_copying
