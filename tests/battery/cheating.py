@@ -830,3 +830,12 @@ CHEATS = (
         fools="visible",
     ),
 )  # fmt: skip
+SHORT = frozenset(
+    (
+        *("leaves at import", "equals what is built in", "a lying int", "replaces runtestprotocol"),
+        *("replaces unittest's assertions", "conftest", "settings of pytest", "forges the report channel"),
+        *("hunts for the nonce", "a bomb that counts tests", "a bomb that knows canaries"),
+        *("takes answers off the stack", "reads git objects"),
+    )
+)
+"""The names of those that are tried in the short form."""
