@@ -11,6 +11,8 @@ RUN set -eu; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
     python3 -c 'import pytest' 2>/dev/null || python3 -m pip install --no-cache-dir 'pytest>=8.3'; \
     python3 -m pytest --version
+# So that whoever looks its own name up finds one.
+RUN echo 'agent:x:10001:10001:agent:/tmp:/bin/sh' >>/etc/passwd && echo 'agent:x:10001:' >>/etc/group
 WORKDIR /workspace
 # A container that is to end, ends: nothing in it is waited for.
 STOPSIGNAL SIGKILL

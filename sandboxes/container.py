@@ -1,11 +1,12 @@
 """What the engine is told about one sandbox's container, as pure data."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sandboxes.base import WORKSPACE, Limits, Mount, SandboxSpec
 from sandboxes.engine import labels
-from sandboxes.fixed import ENVIRONMENT, HOST_NAME, USER
+from sandboxes.fixed import ENVIRONMENT, ETC, HOST_NAME, USER
 from sandboxes.snapshot import MIB
 
 KEEPER = 65534
@@ -13,7 +14,7 @@ KEEPER = 65534
 TERMINALS = 16
 """Pseudo-terminals per sandbox."""
 _KEPT_ALIVE = ("sleep", "2147483647")
-_OWN_PROCESSES = 2
+OWN_PROCESSES = 2
 """The engine's init and the sleeper."""
 _ULIMITS = {
     "nofile": 4096,
@@ -37,10 +38,12 @@ def container(
     image_env: Iterable[str],
     processors: int,
     relays: int,
+    is_networked: bool,
     runtime: str | None,
 ) -> JSON:
     """Arguments of the SDK's `create_container`, but for the image.
 
+    Without `is_networked` it has a loopback all the same, but the engine needs half the time and writes no /etc/hosts.
     `places` are mounts and the places of volumes, `image_env` the names of the variables that the image sets, `relays`
     the number of processes that the host itself adds to the command's.
     """
@@ -49,6 +52,7 @@ def container(
         "entrypoint": [],
         "user": f"{KEEPER}:{KEEPER}",
         "hostname": HOST_NAME,
+        "network_disabled": not is_networked,
         "working_dir": "/",
         "environment": [*sorted({*image_env} - {*ENVIRONMENT}), *(f"{k}={v}" for k, v in ENVIRONMENT.items())],
         "labels": labels(spec.run, spec.job),
@@ -73,7 +77,7 @@ def _limited(limits: Limits, places: list[JSON], processors: int, relays: int) -
         "Memory": memory,
         "MemorySwap": memory,
         "NanoCpus": processors * _NANO,
-        "PidsLimit": limits.pids + _OWN_PROCESSES + relays,
+        "PidsLimit": limits.pids + OWN_PROCESSES + relays,
         "Ulimits": [_ulimit(name, value) for name, value in _ULIMITS.items()],
         "LogConfig": {"Type": "none"},
         "ShmSize": limits.workspace_mb * MIB // 2,  # the other half is /tmp's
@@ -117,6 +121,14 @@ def place(volume: str, target: str) -> JSON:
     is_closed = target in _PODMANS_OWN[1:]  # its init is put into /run, which is root's
     options = {"VolumeOptions": {"NoCopy": True}, "ReadOnly": is_closed}
     return {"Type": "volume", "Source": volume, "Target": target, **options}
+
+
+def hosts(folder: Path) -> JSON:
+    """A /etc/hosts of our own, to be kept in a folder."""
+    file = folder / "hosts"
+    file.write_text(ETC["hosts"])
+    file.chmod(0o644)
+    return bind(Mount(source=file, target="/etc/hosts"))
 
 
 def bind(mount: Mount) -> JSON:

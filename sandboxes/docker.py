@@ -37,15 +37,15 @@ from typing import Literal
 from hgm.errors import SandboxError, WorkspaceRejected, boundary
 from sandboxes.attached import STDOUT, Attached
 from sandboxes.base import WORKSPACE, End, Exit, File, Files, Limits, Mount, SandboxSpec
-from sandboxes.calls import archive, limit_processes
-from sandboxes.container import JSON, KEEPER, bind, container, copied, folders, place, variables
+from sandboxes.calls import limit_processes
+from sandboxes.container import JSON, KEEPER, OWN_PROCESSES, bind, container, copied, folders, hosts, place, variables
 from sandboxes.engine import Engine, engine_trouble, is_missing, labels
 from sandboxes.fixed import USER, checked_target, environment
 from sandboxes.limits import Events, Group, container_group
+from sandboxes.reach import Far, Reach, near
 from sandboxes.seccomp import MACHINES, program
 from sandboxes.snapshot import Bounds
 from sandboxes.stdio import PROGRAM, Copies, SocketRelay, copies
-from sandboxes.stream import packed, unpacked
 from sandboxes.watch import Capped, Deadline
 
 Transport = Literal["auto", "mounted", "copied"]
@@ -115,10 +115,11 @@ class Docker:
         places = [place(box.add_volume(made), target) for target, made in volumes.items()]
         arguments = container(
             spec,
-            places=places if self.is_copying else [*places, *map(bind, mounts)],
+            places=places if self.is_copying else [*places, *map(bind, mounts), hosts(folder)],
             image_env=self._image_env,
             processors=self.engine.processors,
             relays=bool(to_copy.sockets),
+            is_networked=self.is_copying,
             runtime=self.runtime,
         )
         box.start(self.engine.api.create_container(self.image, **arguments)["Id"])
@@ -197,6 +198,8 @@ class DockerSandbox:
         self._container = ""
         self._volumes: list[str] = []
         self._group: Group | None = None
+        """Where the kernel counts for this container, if that is this machine's."""
+        self._reach: Reach = Far(engine, "")
         self._deadline: Deadline | None = None
         self._in_use = threading.Lock()
         self._leaving = threading.Event()
@@ -215,8 +218,10 @@ class DockerSandbox:
         """Start the container of this sandbox, which `close` removes."""
         self._container = identity
         self._engine.api.start(identity)
-        state = self._engine.api.inspect_container(identity)["State"]
-        self._group = container_group(int(state["Pid"]), identity) if self._engine.is_local else None
+        process = int(self._engine.api.inspect_container(identity)["State"]["Pid"])
+        if not self._is_copying:
+            self._group = container_group(process, identity)
+        self._reach = (near(process) if self._group else None) or Far(self._engine, identity)
 
     def look(self, command: Sequence[str]) -> bytes:
         """What a command of the image's own prints, as the container's keeper; before any other runs."""
@@ -239,7 +244,7 @@ class DockerSandbox:
     def put(self, files: Files) -> None:
         """See `Sandbox`."""
         with boundary(SandboxError, "cannot fill the workspace"):
-            self._engine.api.put_archive(self._container, WORKSPACE, packed(files, owner=USER))
+            self._reach.write(files)
 
     def take(self) -> Files:
         """See `Sandbox`."""
@@ -247,11 +252,8 @@ class DockerSandbox:
             raise SandboxError("the command still runs: its workspace cannot be read")
         if self._lost:
             raise WorkspaceRejected(f"the workspace is lost: {self._lost}")
-        with (
-            boundary(SandboxError, "cannot read the workspace"),
-            archive(self._engine, self._container, WORKSPACE) as chunks,
-        ):
-            found = unpacked(chunks, Bounds.of(self._spec.limits))
+        with boundary(SandboxError, "cannot read the workspace"):
+            found = self._reach.read(Bounds.of(self._spec.limits))
         self.skipped = found.skipped
         return found.files
 
@@ -272,7 +274,8 @@ class DockerSandbox:
             printed = _Printed(self._spec.limits.output_bytes)
             with closing(self._started(command, stdin)) as process:
                 code = self._follow(process, printed.follow(process), self._deadline)
-                self._freeze()
+                if code is None or not self._is_alone():
+                    self._freeze()
                 printed.settle()
             events = self._events()
         return self._judge(printed, code, events, wall_s=time.monotonic() - started)
@@ -306,6 +309,11 @@ class DockerSandbox:
                 return code
             pause = min(1.5 * pause, _SELDOM_S)
         return None
+
+    def _is_alone(self) -> bool:
+        """Whether nothing of the command's is left, as far as that can be seen from here."""
+        own = OWN_PROCESSES + (self._relay is not None)
+        return self._group is not None and self._group.population() <= own
 
     def _freeze(self) -> None:
         """Stop everything inside at once, as it is; what is frozen dies with the container.
@@ -355,6 +363,7 @@ class DockerSandbox:
     def close(self) -> None:
         """Kill and remove it, with its volumes. Idempotent; trouble is told, but changes nothing that was shown."""
         self._leaving.set()
+        self._reach.close()
         api = self._engine.api
         if self._container:
             self._gone(partial(api.remove_container, self._container, v=True, force=True))
