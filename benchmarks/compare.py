@@ -86,7 +86,7 @@ def search(args: argparse.Namespace, arm: str, seed: int) -> None:
         command = ["resume", str(path), "--quiet"]
     else:
         command = ["search", "--quiet", "--runs-dir", str(args.runs_dir), "--run", path.name, "--seed", str(seed)]
-        command += ["--budget", str(args.budget), "--sealed-tasks", str(args.sealed_tasks)]
+        command += ["--budget", str(args.budget), "--sealed-tasks", str(args.sealed_tasks), "--sandbox", "bubblewrap"]
         command += ["--placebo"] if arm == "placebo" else ["--policy", arm]
     print(f"{path.name} …", file=sys.stderr, flush=True)
     subprocess.run([*HGM, *command], check=True, stdout=subprocess.DEVNULL)
@@ -102,6 +102,7 @@ def quixbugs(args: argparse.Namespace, arm: str, seed: int) -> None:
             continue
         command = ["evaluate", agent, "--benchmark", "quixbugs", "--data", str(args.quixbugs), "--split", "all"]
         command += ["--repeats", str(args.quixbugs_repeats), "--seed", str(seed), "--json", str(out), "--quiet"]
+        command += ["--sandbox", "bubblewrap"]
         subprocess.run([*HGM, *command], check=True, stdout=subprocess.DEVNULL)
 
 

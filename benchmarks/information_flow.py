@@ -89,7 +89,18 @@ def solve_rates(lines: str, args: argparse.Namespace) -> dict[str, float]:
         shutil.copytree(BUNDLED / "seed", agent, ignore=shutil.ignore_patterns("__pycache__"))
         with (agent / "loop.py").open("a") as code:
             code.write(lines)
-        command = [sys.executable, "-m", "hgm", "evaluate", str(agent), "--quiet", "--json", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "hgm",
+            "evaluate",
+            str(agent),
+            "--quiet",
+            "--sandbox",
+            "bubblewrap",
+            "--json",
+            str(out),
+        ]
         command += ["--split", args.split, "--limit", str(args.tasks), "--repeats", str(args.repeats)]
         subprocess.run([*command, "--seed", str(args.seed)], check=True, stdout=subprocess.DEVNULL)
         evaluations = json.loads(out.read_text())["evaluations"]

@@ -3,7 +3,7 @@
 usage: python benchmarks/throughput.py [--tasks 60] [--save FILE]
 
 The null agent copies the reference solution and exits, so that its time is all the lab's own: repository, sandbox,
-lease, agent start, patch, grading. Generated builtin tasks, real sandboxes, grading included.
+lease, agent start, patch, grading. Generated builtin tasks, bubblewrap, grading included.
 """
 
 import argparse
@@ -63,7 +63,8 @@ def timed(agent: Files, tasks: list[tuple[Split, str]], *, workers: int | None) 
     def watch(done: Measured) -> None:
         moments.append(time.monotonic())
 
-    config = SearchConfig(budget=1) if workers is None else SearchConfig(budget=1, workers=workers)
+    chosen = {} if workers is None else {"workers": workers}
+    config = SearchConfig(budget=1, sandbox="bubblewrap", **chosen)
     results, _ = measure(agent, tasks, config, repeats=1, watch=watch)
     seconds = [item.result.wall_s for item in results]
     return {
