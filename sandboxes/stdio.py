@@ -100,7 +100,8 @@ class SocketRelay:
             raise SandboxError("the relay inside does not start")
 
     def close(self) -> None:
-        """Wait until all connections are closed; what `incoming` comes from must have ended."""
+        """Close all connections and wait for it; what `incoming` comes from must have ended."""
+        self._drop_all()  # or a server that does not read would be waited for
         self._thread.join(_READY_S)
 
     def _listen(self) -> None:
@@ -116,11 +117,10 @@ class SocketRelay:
                         break
                     body, rest = rest[_HEAD.size : _HEAD.size + length], rest[_HEAD.size + length :]
                     self._take(kind, number, body)
-        except OSError:
-            pass  # the container is gone
+        except (OSError, struct.error, LookupError):
+            pass  # the container is gone, or what speaks there is not our program
         finally:
-            for number in [*self._connections]:
-                self._drop(number)
+            self._drop_all()
 
     def _take(self, kind: bytes, number: int, body: bytes) -> None:
         if kind == b"R":
@@ -134,11 +134,14 @@ class SocketRelay:
             self._drop(number)
 
     def _connect(self, number: int, which: int) -> None:
+        if number in self._connections:
+            raise LookupError(f"connection {number} comes twice")
+        path = self._sockets[which]
         connection = socket.socket(socket.AF_UNIX)
         try:
             if len(self._connections) >= _MOST_CONNECTIONS:
                 raise ConnectionRefusedError
-            connection.connect(str(self._sockets[which]))
+            connection.connect(str(path))
         except OSError:
             connection.close()
             self._say(b"C", number, b"")
@@ -156,6 +159,10 @@ class SocketRelay:
     def _say(self, kind: bytes, number: int, body: bytes) -> None:
         with self._sending, suppress(OSError):
             self._send(_HEAD.pack(kind, number, len(body)) + body)
+
+    def _drop_all(self) -> None:
+        for number in [*self._connections]:
+            self._drop(number)
 
     def _drop(self, number: int) -> None:
         if connection := self._connections.pop(number, None):

@@ -17,6 +17,8 @@ HEAD = struct.Struct("!cII")
 CHUNK = 65536
 MOST_WAITING = 1 << 22
 """Bytes that a client may leave unread before it is cut off."""
+MOST_CLIENTS = 512
+"""At the same time: more than the host serves, and fewer than this program may open files."""
 
 
 class Relay:
@@ -53,6 +55,9 @@ class Relay:
 
     def accept(self, listener, number):
         client, _ = listener.accept()
+        if len(self.clients) >= MOST_CLIENTS:
+            client.close()
+            return
         client.setblocking(False)
         self.latest += 1
         self.clients[self.latest], self.waiting[self.latest] = client, b""
@@ -103,6 +108,7 @@ class Relay:
             self.waiting[number] = b""
         left = len(self.waiting[number])
         if left > MOST_WAITING or (number in self.closing and not left):
+            say(b"C", number, b"")
             self.close(number)
             return
         more = selectors.EVENT_WRITE if left else 0

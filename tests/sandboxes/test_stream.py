@@ -150,10 +150,9 @@ def test_a_name_that_plays_an_archives_header_is_no_trouble_of_the_hosts() -> No
     size = len(b" path=" + name + b"\n") + 2
     try:
         found = taken(extended(b"%d path=%s\n" % (size, name)), member("workspace/x", b"x"))
-    except WorkspaceRejected as refused:
-        assert "header" in str(refused)
-    else:
-        assert found.files == {name.removeprefix(b"workspace/"): File(b"x")}
+    except WorkspaceRejected:
+        return
+    assert found.files == {name.removeprefix(b"workspace/"): File(b"x")}
 
 
 def test_a_hosts_own_encoding_of_names_plays_no_part() -> None:
@@ -296,9 +295,10 @@ def test_a_size_that_is_no_number_gives_no_content(size: str) -> None:
 )
 def test_records_without_sense_bring_nothing(records: bytes) -> None:
     try:
-        assert taken(extended(records), member("workspace/../a", b"x")).files == {}
-    except (tarfile.TarError, WorkspaceRejected) as refused:
-        assert str(refused)
+        found = taken(extended(records), member("workspace/../a", b"x"))
+    except (tarfile.TarError, WorkspaceRejected):
+        return
+    assert found.files == {}
 
 
 def test_a_path_in_an_extended_header_is_looked_at_too() -> None:
