@@ -22,6 +22,7 @@ Does not stop:
 """
 
 import logging
+import re
 import socket
 import tempfile
 import threading
@@ -51,6 +52,7 @@ from sandboxes.watch import Capped, Deadline
 Transport = Literal["auto", "mounted", "copied"]
 _IN = "/hgm.in"
 """A folder of this sandbox alone: the command's standard input, and the relay where sockets are not mounted."""
+_KERNELS_ACCOUNTS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 _KILLED = 128 + 9
 _SIGNALS = range(129, 128 + 65)
 """How the engine, like a shell, tells a death by signal; a command that exits with such a status looks the same."""
@@ -59,6 +61,7 @@ _SOON_S, _SELDOM_S = 0.005, 0.5
 _QUIET_S = 0.05
 """After so long without any, all output of a frozen container has arrived."""
 _FREEZES = 5
+_NO_MEMORY = "memory ran out for the sandbox as a whole"
 _CANARY_S = 20.0
 _STARTED = b"started"
 """See `inside/launch.py`."""
@@ -219,9 +222,9 @@ class DockerSandbox:
         self._container = identity
         self._engine.api.start(identity)
         process = int(self._engine.api.inspect_container(identity)["State"]["Pid"])
-        if not self._is_copying:
-            self._group = container_group(process, identity)
-        self._reach = (near(process) if self._group else None) or Far(self._engine, identity)
+        self._group = container_group(process, identity) if self._engine.is_local else None
+        is_here = self._group is not None and not self._is_copying
+        self._reach = (near(process) if is_here else None) or Far(self._engine, identity)
 
     def look(self, command: Sequence[str]) -> bytes:
         """What a command of the image's own prints, as the container's keeper; before any other runs."""
@@ -274,10 +277,13 @@ class DockerSandbox:
             printed = _Printed(self._spec.limits.output_bytes)
             with closing(self._started(command, stdin)) as process:
                 code = self._follow(process, printed.follow(process), self._deadline)
+                events = self._told_inside() if self._group is None and code == _KILLED else Events()
                 if code is None or not self._is_alone():
                     self._freeze()
                 printed.settle()
-            events = self._events()
+            events = self._group.events() if self._group else events
+            if self._lost == _NO_MEMORY:  # and the account of it is lost, too
+                events = Events(out_of_memory_kills=max(1, events.out_of_memory_kills))
         return self._judge(printed, code, events, wall_s=time.monotonic() - started)
 
     def _started(self, command: Sequence[str], stdin: bytes) -> Attached:
@@ -327,7 +333,7 @@ class DockerSandbox:
                 return
             state = self._engine.api.inspect_container(self._container)["State"]
             if state["OOMKilled"] and not state["Running"]:
-                self._lost = "memory ran out for the sandbox as a whole"
+                self._lost = _NO_MEMORY
                 return
             if not state["Running"]:
                 raise SandboxError("the container is gone")
@@ -336,11 +342,12 @@ class DockerSandbox:
         self._engine.api.kill(self._container)
         self._lost = "its processes could not be stopped"
 
-    def _events(self) -> Events:
-        if self._group is not None and not self._lost:
-            return self._group.events()
-        state = self._engine.api.inspect_container(self._container)["State"]
-        return Events(out_of_memory_kills=int(state["OOMKilled"]))
+    def _told_inside(self) -> Events:
+        """What the kernel of an engine elsewhere did; nothing is known where no more processes can be started."""
+        with suppress(SandboxError), engine_trouble("cannot look inside"):
+            found = re.search(rb"^oom_kill (\d+)$", self.look(["cat", *_KERNELS_ACCOUNTS]), re.MULTILINE)
+            return Events(out_of_memory_kills=int(found[1]) if found else 0)
+        return Events()
 
     def _judge(self, printed: "_Printed", code: int | None, events: Events, *, wall_s: float) -> Exit:
         if not printed.launch.startswith(_STARTED):
@@ -363,7 +370,8 @@ class DockerSandbox:
     def close(self) -> None:
         """Kill and remove it, with its volumes. Idempotent; trouble is told, but changes nothing that was shown."""
         self._leaving.set()
-        self._reach.close()
+        reach, self._reach = self._reach, Far(self._engine, "")
+        reach.close()
         api = self._engine.api
         if self._container:
             self._gone(partial(api.remove_container, self._container, v=True, force=True))

@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from hgm.errors import SandboxError
+from sandboxes.base import End
 from sandboxes.docker import Docker
 from sandboxes.engine import Engine, connect
 from sandboxes.images import image_name, is_built
-from tests.contracts.sandbox import SandboxContract
+from tests.contracts.sandbox import SandboxContract, run
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -85,6 +86,14 @@ class TestPodman(EngineContract):
     @pytest.fixture
     def provider(self, podmans) -> Docker:
         return podmans
+
+
+def test_an_engine_elsewhere_tells_that_memory_ran_out() -> None:
+    elsewhere = Docker(replace(connect(), is_local=False), image=image_name())
+    found = run(elsewhere, elsewhere.python, "-c", "data = b'x' * (400 << 20)", memory_mb=100)
+    assert (found.end, found.status) == (End.OUT_OF_MEMORY, -9)
+    ended = run(elsewhere, "/bin/sh", "-c", "kill -9 $$")
+    assert (ended.end, ended.status) == (End.EXITED, -9)
 
 
 def test_finds_out_how_mounts_get_inside(mounting, copying) -> None:
