@@ -52,7 +52,7 @@ def podman() -> Iterator[Engine]:
     with tempfile.TemporaryDirectory(prefix="hgm-test-", dir="/tmp") as folder:
         host = f"unix://{folder}/sock"
         command = ["podman", "--runtime", "runc", "system", "service", "--time=0", host]
-        service = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        service = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder)  # where it leaves notes of its own
         try:
             yield _answering(service, host)
         finally:
