@@ -23,7 +23,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from hgm.errors import SandboxError, boundary
-from sandboxes.base import End, Exit, File, Files, Limits, SandboxSpec
+from sandboxes import canary
+from sandboxes.base import End, Exit, File, Files, SandboxSpec
 from sandboxes.discovery import Tools, find_tools
 from sandboxes.limits import Events
 from sandboxes.rooms import SLOTS, Room, open_rooted, open_rootless, slot_uid
@@ -35,7 +36,6 @@ _ARGUMENTS, _SECCOMP, _STATUS = 3, 4, 5
 _KILLED = 128 + 9
 _SIGNALS = range(129, 128 + 65)
 """How bubblewrap, like a shell, tells a death by signal; a command that exits with such a status looks the same."""
-_CANARY_S = 10.0
 
 
 class Bubblewrap:
@@ -70,11 +70,7 @@ class Bubblewrap:
 
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
-        try:
-            self.check()
-        except SandboxError:
-            return False
-        return True
+        return canary.lives(self, slot=SLOTS - 1)
 
     def check(self) -> None:
         """Run a canary.
@@ -82,13 +78,7 @@ class Bubblewrap:
         Raises:
             SandboxError: it died, and why.
         """
-        spec = SandboxSpec(run="canary", job="canary", slot=SLOTS - 1, limits=Limits(deadline_s=_CANARY_S))
-        with self.open(spec) as box:
-            box.put({b"in": File(b"alive")})
-            found = box.run(["/bin/sh", "-c", "cat in > out"])
-            written = box.take().get(b"out", File(b""))
-        if found.status != 0 or written.data != b"alive":
-            raise SandboxError(f"the canary died: {found.end}, status {found.status}, {found.output[:300]!r}")
+        canary.send(self, slot=SLOTS - 1)
 
 
 class BubblewrapSandbox:
