@@ -2,7 +2,8 @@
 
 Stops: the command changing what was copied, which belongs to another user; a client inside reaching any socket of the
 host but those of its mounts.
-Does not stop: a command that uses up all its memory from taking its own relay along.
+Does not stop: a command from stopping its own connections: by using up all its memory, which takes the relay along, or
+by sending on and on without reading what comes back.
 """
 
 import io
@@ -16,11 +17,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from hgm.errors import SandboxError
 from sandboxes.base import Mount
 from sandboxes.container import KEEPER
 
+Transport = Literal["auto", "mounted", "copied"]
+"""How mounts get inside."""
 PROGRAM = Path(__file__).parent / "inside" / "stdio_relay.py"
 _HEAD = struct.Struct("!cII")
 _CHUNK = 65536
@@ -98,6 +102,10 @@ class SocketRelay:
         """
         if not self._ready.wait(_READY_S):
             raise SandboxError("the relay inside does not start")
+
+    def is_alive(self) -> bool:
+        """Whether it still hears the program inside."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Close all connections and wait for it; what `incoming` comes from must have ended."""

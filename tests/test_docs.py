@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from hgm.cli.app import app
+from tests.battery.every import HOSTILE, cheating
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
@@ -205,6 +206,66 @@ def test_the_table_of_causes_is_that_of_the_code():
 
 def test_the_table_of_rejections_is_that_of_the_code():
     assert reasons_in_code() | {"bad-workspace"} == table("Why a child is rejected")
+
+
+PROMISES = INLINE.findall(text_of(ROOT / "docs/security.md"))
+TEST = re.compile(r"(tests/[\w/]+\.py)((?:::\w+)*)")
+
+
+def named_tests() -> Iterator[tuple[str, list[str]]]:
+    """File, and class or test in it, of every test that the page names; without a file it is in the one before."""
+    file, above = "", list[str]()
+    for word in PROMISES:
+        if found := TEST.fullmatch(word):
+            file, path = found[1], found[2].split("::")[1:]
+            above = path[:-1]
+            yield file, path
+        elif word.startswith("test_"):
+            yield file, [*above, word]
+
+
+def stands_in(file: str, path: list[str]) -> bool:
+    if not (ROOT / file).is_file():
+        return False
+    found: ast.AST | None = ast.parse((ROOT / file).read_bytes())
+    for name in path:
+        inside = getattr(found, "body", [])
+        found = next((node for node in inside if getattr(node, "name", "") == name), None)
+    return found is not None
+
+
+def test_every_test_that_security_names_exists():
+    named = [*named_tests()]
+    assert len(named) > 80
+    assert not ["::".join([file, *path]) for file, path in named if not stands_in(file, path)]
+
+
+def test_a_test_that_does_not_exist_is_noticed():
+    assert stands_in("tests/contracts/sandbox.py", ["SandboxContract", "test_has_no_network"])
+    assert not stands_in("tests/contracts/sandbox.py", ["test_has_no_network"])
+    assert not stands_in("tests/contracts/sandbox.py", ["SandboxContract", "test_has_a_network"])
+    assert not stands_in("tests/contracts/no_sandbox.py", [])
+
+
+def test_every_attempt_that_security_names_is_made():
+    made = [*HOSTILE, *cheating()]
+    known = {attempt.name for attempt in made} | {f"{attempt.kind}/*" for attempt in made}
+    named = {word.removeprefix("battery::") for word in PROMISES if word.startswith("battery::")} - {"…"}
+    assert named <= known, named - known
+    left = {attempt.kind for attempt in made} - {name.removesuffix("/*") for name in named}
+    assert not left, "kinds of attempts without a promise"
+
+
+def test_every_promise_names_where_it_is_kept_and_what_holds_it():
+    promised = text_of(ROOT / "docs/security.md").split("\n## ")[2]
+    lines = [[cell.strip() for cell in line.split("|")] for line in promised.splitlines()]
+    rows = [cells for cells in lines if len(cells) == 5 and cells[1] not in ("promise", "---")]
+    assert len(rows) > 30
+    for _, promise, kept, held, _ in rows:
+        assert "`tests/" in held, promise
+        files = [word for word in INLINE.findall(kept) if "/" in word]
+        assert files or kept == "the same", promise
+        assert not [file for file in files if not (ROOT / file).exists()], promise
 
 
 def test_no_page_speaks_of_one_machine():
