@@ -1,6 +1,6 @@
 """What a sandbox costs per evaluation, beside what the engine's own client needs for two empty containers.
 
-usage: python benchmarks/overhead.py [--tasks 20] [--save FILE]
+usage: python -m benchmarks.overhead [--tasks 20] [--save FILE]
 
 The agent is the null agent of `throughput.py`, which copies the reference solution and exits: all the time is the
 lab's own, solve and grade together. After every evaluation `docker run --rm --network none IMAGE true` is timed twice,

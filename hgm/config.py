@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hgm.errors import ConfigError, JournalError
+from sandboxes.stdio import Transport
 
 BUILTIN = "builtin/rules"
 MOST_WORKERS = 64
@@ -62,7 +63,7 @@ class DockerConfig(_Record):
     """Instead of the lab's own image (`hgm image`). A run keeps the one it began with."""
     runtime: str | None = None
     """One of the engine's, e.g. runsc (gVisor) or kata: a stronger wall than the host's own kernel."""
-    transport: Literal["auto", "mounted", "copied"] = "auto"
+    transport: Transport = "auto"
     """Whether files and sockets are mounted, or copied and relayed; the latter takes no engine on this machine."""
 
 

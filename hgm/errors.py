@@ -6,6 +6,7 @@ HGMError
 │   ├── RunError          a run that exists already, is locked, is missing or cannot be resumed
 │   └── AgentError        an agent folder that breaks the agent contract
 ├── SandboxError          the sandbox's own trouble, never the fault of what ran inside
+│   └── SandboxLost       trouble after the command had started: whose fault it is has to be found out
 ├── WorkspaceRejected     what came back from a sandbox breaks a limit: the agent's fault
 ├── GatewayError          the model proxy
 ├── BackboneError         the model behind it
@@ -47,6 +48,10 @@ class AgentError(UsageError):
 
 class SandboxError(HGMError):
     """The sandbox itself failed: nothing can be said about what was to run inside."""
+
+
+class SandboxLost(SandboxError):
+    """The sandbox failed after its command had started, which may have had a part in it."""
 
 
 class WorkspaceRejected(HGMError):

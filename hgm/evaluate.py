@@ -1,7 +1,8 @@
 """One evaluation, end to end: one agent, one task, one outcome (DESIGN: whose fault is it?).
 
-An outcome says something about the agent only when the host can prove that it was not the host's own trouble: then the
-whole attempt is made again in new sandboxes, and after the last attempt the evaluation is `unmeasured`.
+Trouble of the host's own means that the whole attempt is made again in new sandboxes, and after the last one that the
+evaluation is `unmeasured`; but where every attempt loses its sandbox after the agent had started, and the host is well,
+it is the agent's doing.
 """
 
 import json
@@ -14,7 +15,7 @@ from evaluators.base import Task, Verdict
 from evaluators.grading import grade
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
-from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejected
+from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
@@ -35,14 +36,18 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     """Run the job; never raises for anything that an agent, a model or a sandbox does."""
     began = time.monotonic()
     result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED)
+    lost = 0
     for _ in range(ATTEMPTS):
         try:
             result = _attempt(job, lab, slot)
             break
         except _TROUBLE as trouble:
+            lost += isinstance(trouble, SandboxLost)
             result = EvaluationResult(
                 job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
             )
+    if lost == ATTEMPTS and lab.is_well(lab.backbones.solver):
+        result = replace(result, outcome=Outcome.FAILED, cause="lost")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
 

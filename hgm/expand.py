@@ -8,7 +8,7 @@ from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
 from hgm.contract import self_test_command
 from hgm.diagnose import diagnose, statement
-from hgm.errors import BackboneError, GatewayError, SandboxError, WorkspaceRejected
+from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.evaluate import ATTEMPTS, blame
 from hgm.gates import Candidate, Rejection, first_rejection
 from hgm.gateway.client import LeaseSpec
@@ -27,12 +27,16 @@ def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     """Run the job; never raises for anything that an agent, a model or a sandbox does."""
     began = time.monotonic()
     result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED)
+    lost = 0
     for _ in range(ATTEMPTS):
         try:
             result = _placebo(job, lab, slot) if lab.placebo else _attempt(job, lab, slot)
             break
         except _TROUBLE as trouble:
+            lost += isinstance(trouble, SandboxLost)
             result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED, reason=printable(str(trouble), 500))
+    if lost == ATTEMPTS and lab.is_well(lab.backbones.editor):
+        result = replace(result, kind=Expansion.REJECTED, reason=f"lost: {result.reason}")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
 

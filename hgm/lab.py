@@ -9,7 +9,7 @@ from evaluators.base import Benchmark
 from hgm.agent_run import Place
 from hgm.config import AgentLimits, Backbones
 from hgm.contract import Manifest
-from hgm.errors import BackboneError, SandboxError
+from hgm.errors import BackboneError, HGMError, SandboxError
 from hgm.gateway.client import Gateway
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
@@ -63,6 +63,14 @@ class Lab:
     def code(self, commit: str) -> Files:
         """An agent's files."""
         return {path: File(*stored) for path, stored in self.archive.files(commit).items()}
+
+    def is_well(self, backbone: str) -> bool:
+        """Whether nothing can be said against the host and that backbone right now."""
+        try:
+            self.must_be_well(backbone)
+        except HGMError:
+            return False
+        return True
 
     def must_be_well(self, backbone: str) -> None:
         """Return when the host can prove, right now, that it is not to blame for what an agent did.

@@ -26,7 +26,7 @@ from hgm.scratch import Scratch, run_id
 from hgm.seal import Sealer
 from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
-from sandboxes.images import image_name
+from sandboxes.docker import Docker
 from trees.archive import Archive
 from trees.folders import write_folder
 
@@ -68,9 +68,8 @@ def sandboxes_of(config: SearchConfig, name: str) -> SandboxProvider:
 def remember_sandboxes(created: dict[str, Any], provider: SandboxProvider) -> None:
     """Write into event zero what a run keeps using, whatever "auto" or the lab's own image come to be later."""
     created["sandbox"] = provider.name
-    docker = created["config"]["docker"]
-    if provider.name == "docker" and docker["image"] is None:
-        docker["image"] = image_name()
+    if isinstance(provider, Docker):
+        created["config"]["docker"]["image"] = provider.image
 
 
 def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]:

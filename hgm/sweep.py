@@ -26,7 +26,7 @@ _BACKBONES = os.fsencode(str(package_files("hgm"))) + b"/backbones/"
 _PATIENCE_S = 5.0
 _POLL_S = 0.02
 _LOOKS = 3
-"""An engine may still be making a container for somebody who is dead."""
+"""Rounds at the most: while some are being removed, an engine may finish more for somebody who is dead."""
 _NEWBORN_S = 60.0
 """A draft of a run that is younger may be just being made."""
 

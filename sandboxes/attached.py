@@ -26,7 +26,9 @@ class Attached:
         folder: str = "/",
         env: Mapping[str, str] | None = None,
         stdin: bool = False,
+        patience_s: float | None = None,
     ) -> None:
+        """Start it. `patience_s` is how long it may be silent before `pieces` ends."""
         self._api = engine.api
         self._id = engine.api.exec_create(
             container,
@@ -38,7 +40,7 @@ class Attached:
         )["Id"]
         self._stream: Any = engine.api.exec_start(self._id, socket=True)
         self._line: socket.socket = getattr(self._stream, "_sock", self._stream)
-        self._line.settimeout(None)
+        self._line.settimeout(patience_s)
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
         """Stream number and bytes, until nobody holds the streams open or the container is gone."""
@@ -60,16 +62,17 @@ class Attached:
         self._line.sendall(data)
 
     def status(self) -> int | None:
-        """Its exit status as a shell gives it; None while it runs."""
+        """Its exit status as a shell gives it; None while it runs, or is only now being started."""
         found = self._api.exec_inspect(self._id)
-        return None if found["Running"] else int(found["ExitCode"] or 0)
+        return None if found["Running"] or found["ExitCode"] is None else int(found["ExitCode"])
 
     def close(self) -> None:
         """End the connection, which ends `pieces` in whatever thread."""
         with suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
-        self._stream.close()
-        self._line.close()
+        for end in {id(end): end for end in (self._stream, self._line)}.values():
+            with suppress(OSError):  # of a connection over ssh, whose process may be gone
+                end.close()
 
     def _exactly(self, size: int) -> bytes:
         data = b""

@@ -11,7 +11,8 @@ _CHUNK = 1 << 16
 @contextmanager
 def archive(engine: Engine, container: str, path: str) -> Iterator[Iterator[bytes]]:
     """A folder of a container as a tar stream, which need not be read to its end."""
-    response = engine.api.get(_url(engine, container, "archive"), params={"path": path}, stream=True)
+    url, timeout = _url(engine, container, "archive"), engine.api.timeout
+    response = engine.api.get(url, params={"path": path}, stream=True, timeout=timeout)
     with closing(response):
         response.raise_for_status()
         yield response.iter_content(_CHUNK)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from hgm.errors import ConfigError, SandboxError
 from sandboxes.base import SandboxProvider
@@ -14,6 +14,7 @@ from sandboxes.docker import Docker
 from sandboxes.engine import Engine, connect
 from sandboxes.images import BUILD, image_name, is_built
 from sandboxes.seccomp import program
+from sandboxes.stdio import Transport
 
 NAMES = ("auto", "bubblewrap", "docker")
 _SETTINGS = (
@@ -22,8 +23,6 @@ _SETTINGS = (
     ("user/max_user_namespaces", "0", "10000"),
 )
 """Name, the value that forbids, the value that does not."""
-
-Transport = Literal["auto", "mounted", "copied"]
 
 
 class Part(NamedTuple):
@@ -80,7 +79,11 @@ def _bubblewrap() -> Bubblewrap:
 def _docker(image: str | None, runtime: str | None, transport: Transport) -> Docker:
     engine = connect()
     if not is_built(engine, image):
-        remedy = f"docker pull {image}" if image else BUILD
+        remedy = BUILD
+        if image:
+            remedy = f"docker pull {image}"
+        if image and image.startswith("sha256:"):
+            remedy = "the run began with it, and it is gone: start a new run"
         raise ConfigError(f"the engine has no image {image or image_name()} for sandboxes: {remedy}")
     return _tried(engine, image or image_name(), runtime, transport)
 

@@ -7,8 +7,8 @@ Stops:
 - reading or writing anything of the host but what the spec mounts (read-only): no home, no engine socket, no other
   sandbox, no environment or process of the host
 - the network, the host's loopback and abstract sockets included; what is mounted is the only way out
-- gaining rights: no capability, no set-user-id, an unprivileged user, and two filters on system calls: the engine's and
-  that of `sandboxes.seccomp`
+- gaining rights: no capability, no set-user-id, an unprivileged user, and two filters on system calls: the engine's
+  and, on machines that it knows, that of `sandboxes.seccomp`
 - touching the container's first processes, which belong to another user
 - using more memory, processes, disk, files or pseudo-terminals than allowed, or all the processors of a large machine;
   printing more than is kept
@@ -19,15 +19,16 @@ Does not stop:
 - whoever may use the engine: that is as good as root on its machine
 - reading what every process may know: kernel version, processor, load, names of mounted folders
 - what a rootless engine without delegated control groups cannot limit
+- using up what the kernel counts per user, for all sandboxes together: watches of files, signals and timers that wait
 """
 
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from hgm.errors import SandboxError, boundary
 from sandboxes import canary
@@ -36,9 +37,8 @@ from sandboxes.container import bind, container, copied, folders, hosts, place, 
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
 from sandboxes.engine import Engine, engine_trouble
 from sandboxes.fixed import checked_target
-from sandboxes.stdio import Copies, copies
+from sandboxes.stdio import Copies, Transport, copies
 
-Transport = Literal["auto", "mounted", "copied"]
 _FIND_PYTHON = """for name in python3 /opt/miniconda3/bin/python3 /usr/local/bin/python3; do
   path=$(command -v $name) && $path -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' && echo $path && exit
 done"""
@@ -61,13 +61,23 @@ class Docker:
         Raises:
             SandboxError: no sandbox can be started from this image.
         """
-        self.engine, self.image, self.runtime = engine, image, runtime
+        if engine.name == "Podman" and engine.is_rootless:
+            raise SandboxError("a user's own Podman may not limit a workspace: use the system's Podman, or Docker")
+        self.engine, self.runtime = engine, runtime
         with engine_trouble(f"no image {image}"):
-            self._image_env = variables(engine.api.inspect_image(image))
+            told = engine.api.inspect_image(image)
+        self.image = str(told["Id"])
+        """What the name stood for at the beginning."""
+        self._image_env = variables(told)
+        # In a virtual machine of a runtime's the kernel of this one counts something else.
+        self.is_counted = engine.is_local and runtime is None
+        self.is_near = self.is_counted and os.geteuid() == 0 and not engine.is_rootless
+        """Whether workspaces may be reached through the kernel."""
         self.is_copying = True
         self.python = ""
         self.python = self._find_python()
         self.is_copying = transport == "copied" or (transport == "auto" and not self._sees_our_sockets())
+        self.check()
 
     @contextmanager
     def open(self, spec: SandboxSpec) -> Iterator[DockerSandbox]:
@@ -82,7 +92,15 @@ class Docker:
         folder.chmod(0o711)
         mounts = [_resolved(mount) for mount in (*spec.mounts, Mount(source=folder, target=OWN_FOLDER))]
         to_copy = copies(mounts) if self.is_copying else Copies()
-        box = DockerSandbox(self.engine, spec, folder, python=self.python, is_copying=self.is_copying)
+        box = DockerSandbox(
+            self.engine,
+            spec,
+            folder,
+            python=self.python,
+            is_copying=self.is_copying,
+            is_counted=self.is_counted,
+            is_near=self.is_near and not self.is_copying,
+        )
         stack.callback(box.close)
         is_podman = self.engine.name == "Podman"
         volumes = folders(spec.limits, is_podman=is_podman)
@@ -114,10 +132,10 @@ class Docker:
         canary.send(self)
 
     def _find_python(self) -> str:
-        with self.open(canary.spec()) as box, engine_trouble(f"no shell in the image {self.image}"):
+        with self.open(canary.spec()) as box, engine_trouble("no shell in the image"):
             found = box.look(["/bin/sh", "-c", _FIND_PYTHON]).decode().strip()
         if not found:
-            raise SandboxError(f"no Python 3.9 or newer in the image {self.image}")
+            raise SandboxError("no Python 3.9 or newer in the image")
         return found
 
     def _sees_our_sockets(self) -> bool:

@@ -10,11 +10,11 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from hgm.errors import SandboxError, WorkspaceRejected, boundary
+from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected, boundary
 from sandboxes.attached import STDOUT, Attached
 from sandboxes.base import WORKSPACE, End, Exit, Files, Mount, SandboxSpec
 from sandboxes.calls import limit_processes
-from sandboxes.container import JSON, KEEPER, OWN_PROCESSES
+from sandboxes.container import JSON, KEEPER
 from sandboxes.engine import Engine, engine_trouble, is_missing, labels
 from sandboxes.fixed import USER, environment
 from sandboxes.limits import Events, Group, container_group
@@ -32,8 +32,10 @@ _SIGNALS = range(129, 128 + 65)
 """How the engine, like a shell, tells a death by signal; a command that exits with such a status looks the same."""
 _SOON_S, _SELDOM_S = 0.005, 0.5
 """Between two looks whether a command has ended that still holds its output open."""
-_QUIET_S = 0.05
-"""After so long without any, all output of a frozen container has arrived."""
+_QUIET_S, _QUIET_ELSEWHERE_S = 0.05, 1.0
+"""After so long without any, all output of a frozen container has arrived: here, and over a network."""
+_PATIENCE_S = 5.0
+_LOOK_S = 20.0
 _FREEZES = 5
 _NO_MEMORY = "memory ran out for the sandbox as a whole"
 _STARTED = b"started"
@@ -45,8 +47,20 @@ _log = logging.getLogger(__name__)
 class DockerSandbox:
     """One open sandbox. See `Sandbox`."""
 
-    def __init__(self, engine: Engine, spec: SandboxSpec, folder: Path, *, python: str, is_copying: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        spec: SandboxSpec,
+        folder: Path,
+        *,
+        python: str,
+        is_copying: bool,
+        is_counted: bool,
+        is_near: bool,
+    ) -> None:
+        """`is_counted`: this machine's kernel keeps its accounts; `is_near`: and can open its workspace."""
         self._engine = engine
+        self._is_counted, self._is_near = is_counted, is_near
         self._python = python
         self._spec = spec
         self._variables = dict(environment(spec.env))
@@ -76,13 +90,12 @@ class DockerSandbox:
         self._container = identity
         self._engine.api.start(identity)
         process = int(self._engine.api.inspect_container(identity)["State"]["Pid"])
-        self._group = container_group(process, identity) if self._engine.is_local else None
-        is_here = self._group is not None and not self._is_copying
-        self._reach = (near(process) if is_here else None) or Far(self._engine, identity)
+        self._group = container_group(process, identity) if self._is_counted else None
+        self._reach = (near(process) if self._is_near and self._group else None) or Far(self._engine, identity)
 
     def look(self, command: Sequence[str]) -> bytes:
-        """What a command of the image's own prints, as the container's keeper; before any other runs."""
-        with closing(Attached(self._engine, self._container, command, user=KEEPER)) as process:
+        """What a command of the image's own prints, as the container's keeper."""
+        with closing(Attached(self._engine, self._container, command, user=KEEPER, patience_s=_LOOK_S)) as process:
             return b"".join(data for which, data in process.pieces() if which == STDOUT)
 
     def copy_in(self, to_copy: Copies) -> None:
@@ -109,7 +122,7 @@ class DockerSandbox:
             raise SandboxError("the command still runs: its workspace cannot be read")
         if self._lost:
             raise WorkspaceRejected(f"the workspace is lost: {self._lost}")
-        with boundary(SandboxError, "cannot read the workspace"):
+        with boundary(SandboxLost, "cannot read the workspace"):
             found = self._reach.read(Bounds.of(self._spec.limits))
         self.skipped = found.skipped
         return found.files
@@ -127,18 +140,34 @@ class DockerSandbox:
         self._deadline = Deadline(self._spec.limits.deadline_s if deadline_s is None else deadline_s)
         if self._deadline.left() <= 0:
             raise SandboxError("the command was never started: its deadline came first")
-        with self._in_use, boundary(SandboxError, "cannot run a command"):
+        with self._in_use:
             printed = _Printed(self._spec.limits.output_bytes)
-            with closing(self._started(command, stdin)) as process:
-                code = self._follow(process, printed.follow(process), self._deadline)
-                events = self._told_inside() if self._group is None and code == _KILLED else Events()
-                if code is None or not self._is_alone():
-                    self._freeze()
-                printed.settle()
-            events = self._group.events() if self._group else events
-            if self._lost == _NO_MEMORY:  # and the account of it is lost, too
-                events = Events(out_of_memory_kills=max(1, events.out_of_memory_kills))
+            try:
+                with boundary(SandboxError, "cannot run a command"):
+                    code, events = self._run(command, stdin, printed, self._deadline)
+            except SandboxError as error:
+                raise SandboxLost(str(error)) if printed.has_started else error from error
+        if self._relay is not None and not self._relay[1].is_alive() and not events.out_of_memory_kills:
+            raise SandboxError("the connection to the relay inside broke")
         return self._judge(printed, code, events, wall_s=time.monotonic() - started)
+
+    def _run(
+        self, command: Sequence[str], stdin: bytes, printed: "_Printed", deadline: Deadline
+    ) -> tuple[int | None, Events]:
+        """Its exit status, None if its deadline came first, and what the kernel did."""
+        own = self._group.members() if self._group else frozenset()
+        with closing(self._started(command, stdin)) as process:
+            code = self._follow(process, printed.follow(process), deadline)
+            events = self._told_inside() if self._group is None and code == _KILLED else Events()
+            if code is not None and self._group is not None and self._group.members() <= own:
+                printed.settle(_PATIENCE_S)  # nothing else holds its output
+            else:
+                self._freeze()
+                printed.settle(_QUIET_S if self._engine.is_local else _QUIET_ELSEWHERE_S)
+        events = self._group.events() if self._group else events
+        if self._lost == _NO_MEMORY:  # and the account of it is lost, too
+            events = Events(out_of_memory_kills=max(1, events.out_of_memory_kills))
+        return code, events
 
     def _started(self, command: Sequence[str], stdin: bytes) -> Attached:
         source = self._give("stdin", stdin) if stdin else "/dev/null"
@@ -170,11 +199,6 @@ class DockerSandbox:
             pause = min(1.5 * pause, _SELDOM_S)
         return None
 
-    def _is_alone(self) -> bool:
-        """Whether nothing of the command's is left, as far as that can be seen from here."""
-        own = OWN_PROCESSES + (self._relay is not None)
-        return self._group is not None and self._group.population() == own  # fewer: somebody has killed them
-
     def _freeze(self) -> None:
         """Stop everything inside at once, as it is; what is frozen dies with the container.
 
@@ -204,7 +228,7 @@ class DockerSandbox:
         return Events()
 
     def _judge(self, printed: "_Printed", code: int | None, events: Events, *, wall_s: float) -> Exit:
-        if not printed.launch.startswith(_STARTED):
+        if not printed.has_started:
             reason = "its deadline came first" if code is None else ascii(printed.launch.decode(errors="replace"))
             raise SandboxError(f"the command was never started: {reason}")
         end = End.DEADLINE if code is None else End.EXITED
@@ -264,13 +288,19 @@ class _Printed:
         self._reader.start()
         return self._reader
 
-    def settle(self) -> None:
-        """Wait until all that was printed is here; nothing more is being printed."""
-        seen = -1
-        while self._reader.is_alive() and seen != (seen := self._read_so_far()):
-            self._reader.join(_QUIET_S)
+    @property
+    def has_started(self) -> bool:
+        """Whether the command itself ran, if only for a moment."""
+        return self.launch.startswith(_STARTED)
 
-    def _read_so_far(self) -> int:
+    def settle(self, quiet_s: float) -> None:
+        """Wait for the end of the output, but not longer than nothing comes; nothing more is being printed."""
+        last = time.monotonic() + _PATIENCE_S
+        seen = -1
+        while self._reader.is_alive() and time.monotonic() < last and seen != (seen := self._so_far()):
+            self._reader.join(quiet_s)
+
+    def _so_far(self) -> int:
         return len(self.output.kept) + self.output.dropped
 
     def _read(self, process: Attached) -> None:

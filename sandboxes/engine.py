@@ -60,6 +60,14 @@ class Engine:
     runtimes: tuple[str, ...]
 
 
+class NoEngine(SandboxError):
+    """This machine has none."""
+
+
+class _Forbidden(SandboxError):
+    """Somebody listens, but not for this user."""
+
+
 def connect() -> Engine:
     """The engine of DOCKER_HOST; without that the system's, the user's own, Docker Desktop's, or Podman's.
 
@@ -173,7 +181,6 @@ def sockets(environment: Mapping[str, str] = os.environ) -> list[str]:
         "/var/run/docker.sock",
         f"{own}/docker.sock",
         os.path.expanduser("~/.docker/desktop/docker.sock"),
-        f"{own}/podman/podman.sock",
         "/run/podman/podman.sock",
     ]
 
@@ -194,12 +201,12 @@ def first_of(paths: list[str], find: Callable[[str], str | None] = shutil.which)
         except OSError as error:
             refused.setdefault(type(error), path)
     if forbidden := refused.get(PermissionError):
-        raise SandboxError(f"permission denied on the engine's socket {forbidden}: {PERMISSION}")
+        raise _Forbidden(f"permission denied on the engine's socket {forbidden}: {PERMISSION}")
     if find("dockerd") or ConnectionRefusedError in refused:
         raise SandboxError(f"the Docker engine is not running: {START}")
     if find("podman"):
-        raise SandboxError("Podman does not listen: systemctl --user start podman.socket")
-    raise SandboxError(f"neither Docker nor Podman is installed: {INSTALL}")
+        raise SandboxError("Podman does not listen: sudo systemctl start podman.socket")
+    raise NoEngine(f"neither Docker nor Podman is installed: {INSTALL}")
 
 
 def _first_that_answers() -> str:
@@ -211,9 +218,9 @@ def _checked(host: str) -> str:
         path = host.removeprefix("unix://")
         try:
             first_of([path], lambda program: None)
+        except _Forbidden:
+            raise
         except SandboxError as error:
-            if isinstance(error.__context__, PermissionError):
-                raise
             raise SandboxError(f"DOCKER_HOST={host}: nobody listens there: correct it, or unset it") from error
     return host
 

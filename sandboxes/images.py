@@ -18,6 +18,7 @@ REPOSITORY = "hgm-sandbox"
 BUILD = "hgm image"
 DEFAULT_BASE = "python:3.12-slim"
 """As in the Dockerfile."""
+BASE_LABEL = "hgm.base"
 _NOISE = "(Reading database ..."
 
 
@@ -42,6 +43,16 @@ def is_built(engine: Engine, image: str | None = None) -> bool:
     return True
 
 
+def base_of(engine: Engine) -> str:
+    """What the image was built on, as it was named then.
+
+    Raises:
+        SandboxError: it is not there.
+    """
+    with engine_trouble("looking at the image"):
+        return str((engine.api.inspect_image(image_name())["Config"].get("Labels") or {}).get(BASE_LABEL, ""))
+
+
 def build(engine: Engine, *, base: str | None, progress: Callable[[str], None], anew: bool = False) -> None:
     """Build it on `base`, by default a published Python; `anew` takes nothing from earlier builds.
 
@@ -56,6 +67,7 @@ def build(engine: Engine, *, base: str | None, progress: Callable[[str], None], 
             fileobj=BytesIO(_dockerfile()),
             tag=image_name(),
             buildargs=arguments,
+            labels={BASE_LABEL: base or DEFAULT_BASE},
             nocache=anew,
             rm=True,
             forcerm=True,

@@ -17,6 +17,7 @@ from sandboxes.engine import (
     MAKER_LABEL,
     RUN_LABEL,
     Engine,
+    NoEngine,
     connect,
     engine_trouble,
     is_busy,
@@ -59,6 +60,17 @@ def leftovers(run: str | None) -> list[Leftover]:
     An engine that does not answer holds nothing. What other users or machines made on the same engine is not ours.
     """
     return [*_groups(run), *_on_engine(run)]
+
+
+def unasked() -> str:
+    """Why the engine was not asked what is left there; empty if it was, or if this machine has none."""
+    try:
+        connect()
+    except NoEngine:
+        return ""
+    except SandboxError as error:
+        return str(error)
+    return ""
 
 
 def remove(found: list[Leftover]) -> None:

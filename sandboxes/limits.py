@@ -156,9 +156,9 @@ class Group:
             _entry(self.folders["memory"] / memory, "oom_kill"), _entry(self.folders["pids"] / "pids.events", "max")
         )
 
-    def population(self) -> int:
-        """How many processes are in it."""
-        return len(self._processes())
+    def members(self) -> frozenset[int]:
+        """The processes in it."""
+        return frozenset(self._processes())
 
     def kill(self) -> None:
         """Kill every process in it, also those that are being born; returns when none is left.

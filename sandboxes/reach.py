@@ -67,9 +67,10 @@ class Far(Reach):
 
 
 def near(process: int) -> Near | None:
-    """Through a process of the container on this machine; None where that is not allowed."""
-    if os.geteuid() != 0:
-        return None
+    """Through a process of the container on this machine; None where what is there is not a sandbox's new workspace."""
     with suppress(OSError):
-        return Near(os.open(f"/proc/{process}/root{WORKSPACE}", _FOLDER))
+        found = Near(os.open(f"/proc/{process}/root{WORKSPACE}", _FOLDER))
+        if os.fstat(found.folder).st_uid == USER and not os.listdir(found.folder):
+            return found
+        found.close()
     return None

@@ -24,6 +24,7 @@ def gc(
 
     from hgm.cli.terminal import out, plural, safe
     from hgm.sweep import discard, find
+    from sandboxes.leftovers import unasked
 
     found = find(runs_dir)
     for leaving in found:
@@ -36,3 +37,5 @@ def gc(
         out().print(f"{'left' if dry_run else 'removed'}: {safe(leaving.run)}: {safe(', '.join(parts))}")
     if not found:
         out().print("nothing is left of dead runs")
+    if reason := unasked():
+        out().print(f"[yellow]the container engine was not asked: {safe(reason)}[/yellow]")

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 
-NOT_FOUND = 127
 SET_SECCOMP, FILTER_MODE = 22, 2
 ENGINES_OWN = ("HOSTNAME", "TERM", "container")
 """Variables that engines add."""

@@ -63,8 +63,8 @@ def _on(sandbox: str, attempts: list[Attempt]) -> Iterator[Report]:
             report = _made(field, attempt, f"{number}/{len(attempts)}")
             if report:
                 yield report
-        for trouble in field.harm():
-            print(f"after all of them: {trouble}")
+        if harm := [*field.harm()]:
+            raise SystemExit(f"after all of them: {'; '.join(harm)}")
 
 
 def _made(field: Field, attempt: Attempt, number: str) -> Report | None:

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from hgm import trajectories
+from hgm.errors import SandboxLost
 from hgm.evaluate import evaluate
 from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluationResult
 from hgm.lab import Lab
+from sandboxes.base import Sandbox, SandboxProvider, SandboxSpec
 from tests.hgm.small_lab import ASKS, MANIFEST, QUICK, SECRET, OneTask, agent, evaluation, root_of, scripted, small_lab
 from trees.records import Outcome
 
@@ -28,6 +30,45 @@ numbers = count(1)
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with small_lab(tmp_path_factory.mktemp("evaluate") / "run", agent()) as lab:
         yield lab
+
+
+@dataclass(frozen=True)
+class Losing:
+    """A provider whose sandboxes break after their command has started, `times` times."""
+
+    inner: SandboxProvider
+    left: list[None]
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def python(self) -> str:
+        return self.inner.python
+
+    def open(self, spec: SandboxSpec) -> AbstractContextManager[Sandbox]:
+        return self._opened(spec)
+
+    @contextmanager
+    def _opened(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        with self.inner.open(spec) as box:
+            yield box
+            if self.left:
+                self.left.pop()
+                raise SandboxLost("gone")
+
+    def healthy(self) -> bool:
+        return self.inner.healthy()
+
+
+@pytest.mark.parametrize(
+    ("times", "outcome", "cause"), [(1, Outcome.PASSED, ""), (3, Outcome.FAILED, "lost"), (2, Outcome.PASSED, "")]
+)
+def test_whoever_loses_every_sandbox_has_done_it(lab: Lab, times: int, outcome: Outcome, cause: str) -> None:
+    losing = replace(lab, provider=Losing(lab.provider, [None] * times))
+    found = solved(losing, RIGHT)
+    assert (found.outcome, found.cause) == (outcome, cause)
 
 
 def solved(lab: Lab, main: str, **limits: float) -> EvaluationResult:

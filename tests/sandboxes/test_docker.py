@@ -40,6 +40,20 @@ class TestDockerWithMounts(EngineContract):
         return mounting
 
 
+@pytest.fixture(scope="module")
+def users() -> Docker:
+    """As for a user who is not root: mounts, but workspaces through the engine."""
+    provider = Docker(connect(), image=image_name(), transport="mounted")
+    provider.is_near = False
+    return provider
+
+
+class TestDockerAsUser(EngineContract):
+    @pytest.fixture
+    def provider(self, users) -> Docker:
+        return users
+
+
 class TestDockerWithCopies(EngineContract):
     @pytest.fixture
     def provider(self, copying) -> Docker:
