@@ -147,8 +147,9 @@ class DockerSandbox:
                     code, events = self._run(command, stdin, printed, self._deadline)
             except SandboxError as error:
                 raise SandboxLost(str(error)) if printed.has_started else error from error
-        if self._relay is not None and not self._relay[1].is_alive() and not events.out_of_memory_kills:
-            raise SandboxError("the connection to the relay inside broke")
+        is_relaying = self._relay is None or self._relay[1].is_alive()
+        if not is_relaying and not self._lost and not events.out_of_memory_kills and printed.has_started:
+            raise SandboxLost("the connection to the relay inside broke")
         return self._judge(printed, code, events, wall_s=time.monotonic() - started)
 
     def _run(
@@ -159,8 +160,8 @@ class DockerSandbox:
         with closing(self._started(command, stdin)) as process:
             code = self._follow(process, printed.follow(process), deadline)
             events = self._told_inside() if self._group is None and code == _KILLED else Events()
-            if code is not None and self._group is not None and self._group.members() <= own:
-                printed.settle(_PATIENCE_S)  # nothing else holds its output
+            if code is not None and self._group is not None and own and self._group.members() == own:
+                printed.settle(_PATIENCE_S)  # nothing else holds its output; were there fewer, somebody killed them
             else:
                 self._freeze()
                 printed.settle(_QUIET_S if self._engine.is_local else _QUIET_ELSEWHERE_S)
