@@ -5,14 +5,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from hgm.errors import SandboxError, WorkspaceRejected
+from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected
 from sandboxes.base import End, File, Mount, SandboxSpec
 from sandboxes.container import KEEPER, TERMINALS
 from sandboxes.docker import Docker
@@ -503,14 +503,13 @@ def test_a_runtime_is_passed_on(provider) -> None:
 def test_a_container_that_somebody_else_kills_is_the_hosts_trouble(provider, folder) -> None:
     lifeline = Lifeline(folder)
     wanted = spec(mounts=(lifeline.mount,))
-    with ThreadPoolExecutor(1) as pool, provider.open(wanted) as box:
+    with closing(lifeline), ThreadPoolExecutor(1) as pool, provider.open(wanted) as box:
         box.put({})
         running = pool.submit(box.run, [provider.python, "-c", Lifeline.connect + "line.recv(1)"])
         with lifeline.accept():
             connect().api.kill(container_of(wanted))
-            with pytest.raises(SandboxError):
+            with pytest.raises(SandboxLost):
                 running.result(30)
-    lifeline.close()
 
 
 class Between:
@@ -610,10 +609,13 @@ def test_an_engine_that_goes_away_is_the_hosts_trouble(between, folder, caplog) 
     lifeline.close()
 
 
-def test_a_workspace_that_cannot_be_had_is_the_agents(between) -> None:
+@pytest.mark.parametrize("is_copying", [False, True])
+def test_a_workspace_that_cannot_be_had_is_the_agents(between, folder, is_copying) -> None:
     """As with an engine that limits no processes: who forks without end cannot be frozen there."""
     way, provider = between
-    with provider.open(spec(pids=40, deadline_s=1.0)) as box:
+    provider.is_copying = is_copying
+    mount = Mount(source=folder / "gateway", target="/hgm/gateway")
+    with naming(mount.source / "sock", b"x"), provider.open(spec(pids=40, deadline_s=2.0, mounts=(mount,))) as box:
         box.put({})
         way.refused = (b"/pause", b"/update")
         assert box.run([provider.python, "-c", BOMB]).end is End.DEADLINE
