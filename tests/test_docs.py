@@ -178,7 +178,8 @@ def says_a_cause(node: ast.AST) -> bool:
 
 
 def reasons_in_code() -> set[str]:
-    given = (node for node in nodes_of(ROOT / "hgm/gates.py") if isinstance(node, ast.keyword) and node.arg == "reason")
+    nodes = [*nodes_of(ROOT / "hgm/gates.py"), *nodes_of(ROOT / "hgm/expand.py")]
+    given = (node for node in nodes if isinstance(node, ast.keyword) and node.arg == "reason")
     blame = next(node for node in nodes_of(ROOT / "hgm/evaluate.py") if getattr(node, "name", "") == "blame")
     return {word for node in [*given, blame] for word in words_in(node)}
 
@@ -189,8 +190,10 @@ def nodes_of(file: Path) -> list[ast.AST]:
 
 def words_in(node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)*", str(inner.value)):
-            yield str(inner.value)
+        if isinstance(inner, ast.Constant) and (
+            found := re.fullmatch(r"([a-z]+(?:-[a-z]+)*)(?:: )?", str(inner.value))
+        ):
+            yield found[1]
 
 
 def table(heading: str) -> set[str]:
