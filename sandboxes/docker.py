@@ -1,7 +1,8 @@
 """Sandboxes made by a container engine: Docker, rootless Docker, Podman; here or on another machine.
 
 A container is kept alive by a process that the command has no power over; the command is a second one in it. When the
-command ends or its deadline passes, the whole container is frozen, its workspace read, and then it is killed.
+command ends or its deadline passes, everything inside is killed where root has opened the workspace before, so that it
+can still be read; elsewhere the whole container is frozen, its workspace read through the engine, and then killed.
 
 Stops:
 - reading or writing anything of the host but what the spec mounts (read-only): no home, no engine socket, no other

@@ -37,6 +37,7 @@ _QUIET_S, _QUIET_ELSEWHERE_S = 0.05, 1.0
 _PATIENCE_S = 5.0
 _LOOK_S = 20.0
 _FREEZES = 5
+_LOOKS = 10
 _NO_MEMORY = "memory ran out for the sandbox as a whole"
 _STARTED = b"started"
 """See `inside/launch.py`."""
@@ -159,16 +160,25 @@ class DockerSandbox:
         own = self._group.members() if self._group else frozenset()
         with closing(self._started(command, stdin)) as process:
             code = self._follow(process, printed.follow(process), deadline)
-            events = self._told_inside() if self._group is None and code == _KILLED else Events()
-            if code is not None and self._group is not None and own and self._group.members() == own:
-                printed.settle(_PATIENCE_S)  # nothing else holds its output; were there fewer, somebody killed them
+            events = self._events(code)
+            left = self._group.members() if self._group else frozenset()
+            if code is not None and own and left == own:
+                printed.settle(_PATIENCE_S)  # nothing else holds its output
+            elif self._group and self._reach.outlives and own and own <= left:
+                self._group.kill()
+                printed.settle(_PATIENCE_S)
             else:
                 self._freeze()
                 printed.settle(_QUIET_S if self._engine.is_local else _QUIET_ELSEWHERE_S)
-        events = self._group.events() if self._group else events
         if self._lost == _NO_MEMORY:  # and the account of it is lost, too
-            events = Events(out_of_memory_kills=max(1, events.out_of_memory_kills))
+            events = events._replace(out_of_memory_kills=max(1, events.out_of_memory_kills))
         return code, events
+
+    def _events(self, code: int | None) -> Events:
+        """What the kernel did, while it still has the account of it."""
+        if self._group:
+            return self._group.events()
+        return self._told_inside() if code == _KILLED else Events()
 
     def _started(self, command: Sequence[str], stdin: bytes) -> Attached:
         source = self._give("stdin", stdin) if stdin else "/dev/null"
@@ -210,16 +220,28 @@ class DockerSandbox:
             with suppress(SandboxError), engine_trouble("cannot freeze a container"):
                 self._engine.api.pause(self._container)
                 return
-            state = self._engine.api.inspect_container(self._container)["State"]
-            if state["OOMKilled"] and not state["Running"]:
-                self._lost = _NO_MEMORY
+            if self._is_gone():
                 return
-            if not state["Running"]:
-                raise SandboxError("the container is gone")
             if not limit_processes(self._engine, self._container, 1):  # who forks without end cannot be frozen
                 break
         self._engine.api.kill(self._container)
         self._lost = "its processes could not be stopped"
+
+    def _is_gone(self) -> bool:
+        """Whether the container has died for want of memory, which the engine may say a moment later.
+
+        Raises:
+            SandboxError: it has died otherwise.
+        """
+        for _ in range(_LOOKS):
+            state = self._engine.api.inspect_container(self._container)["State"]
+            if state["Running"]:
+                return False
+            if state["OOMKilled"]:
+                self._lost = _NO_MEMORY
+                return True
+            self._leaving.wait(_QUIET_S)
+        raise SandboxError("the container is gone")
 
     def _told_inside(self) -> Events:
         """What the kernel of an engine elsewhere did; nothing is known where no more processes can be started."""

@@ -21,6 +21,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Reach(Protocol):
     """A way to a container's workspace."""
 
+    @property
+    def outlives(self) -> bool:
+        """Whether it leads there even when the container is dead."""
+
     def write(self, files: Files) -> None:
         """Put trusted files into the empty workspace, owned by the command's user."""
 
@@ -36,6 +40,7 @@ class Near(Reach):
     """The workspace as a folder of this machine's, for root."""
 
     folder: int
+    outlives: bool = True
 
     def write(self, files: Files) -> None:
         write_files(self.folder, files, uid=USER, gid=USER)
@@ -54,6 +59,7 @@ class Far(Reach):
 
     engine: Engine
     container: str
+    outlives: bool = False
 
     def write(self, files: Files) -> None:
         self.engine.api.put_archive(self.container, WORKSPACE, packed(files, owner=USER))
