@@ -67,6 +67,8 @@ class Docker:
         self.engine, self.runtime = engine, runtime
         with engine_trouble(f"no image {image}"):
             told = engine.api.inspect_image(image)
+        if told["Config"].get("Volumes"):
+            raise SandboxError(f"the image {image} declares volumes, whose size nothing limits: take another one")
         self.image = str(told["Id"])
         """What the name stood for at the beginning."""
         self._image_env = variables(told)

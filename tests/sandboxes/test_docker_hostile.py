@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -621,3 +622,14 @@ def test_a_workspace_that_cannot_be_had_is_the_agents(between, folder, is_copyin
         assert box.run([provider.python, "-c", BOMB]).end is End.DEADLINE
         with pytest.raises(WorkspaceRejected, match="lost"):
             box.take()
+
+
+def test_an_image_with_volumes_of_its_own_is_refused() -> None:
+    api = connect().api
+    name = f"hgm-test-volumes:{os.getpid()}"
+    [*api.build(fileobj=BytesIO(f"FROM {image_name()}\nVOLUME /store\n".encode()), tag=name, rm=True)]
+    try:
+        with pytest.raises(SandboxError, match="declares volumes"):
+            Docker(connect(), image=name)
+    finally:
+        api.remove_image(name)
