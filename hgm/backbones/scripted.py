@@ -173,8 +173,9 @@ def main() -> None:
     parser.add_argument("--script", type=Path, required=True)
     parser.add_argument("--socket", required=True)
     arguments = parser.parse_args()
+    script = Script(json.loads(arguments.script.read_text()))  # before anybody can connect
     with Server(arguments.socket, Handler) as server:
-        server.script = Script(json.loads(arguments.script.read_text()))
+        server.script = script
         server.serve_forever()
 
 
