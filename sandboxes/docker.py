@@ -79,7 +79,8 @@ class Docker:
         self.is_copying = True
         self.python = ""
         self.python = self._find_python()
-        self.is_copying = transport == "copied" or (transport == "auto" and not self._sees_our_sockets())
+        with boundary(SandboxError, "cannot try a mounted socket"):  # whose path may be too long
+            self.is_copying = transport == "copied" or (transport == "auto" and not self._sees_our_sockets())
         self.check()
 
     @contextmanager
