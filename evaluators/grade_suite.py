@@ -205,7 +205,7 @@ def _run(grading: Suite, workspace: Files, tests: list[bytes], room: GradingRoom
 
 
 def read_report(ended: Exit, nonce: str) -> Report:
-    """The runner's own line, told from anything else by the nonce that only the runner knew.
+    """The runner's own line, told from what else is printed by the nonce.
 
     Raises:
         SandboxError: pytest did not start, and so nothing of the agent's.

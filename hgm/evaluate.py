@@ -29,6 +29,8 @@ from trees.records import Outcome
 
 ATTEMPTS = 3
 _LOG_CHARS = 4000
+_OF_THE_MACHINES_MAKING = ("deadline", "out-of-memory", "ungradable")
+"""Causes from grading that a machine in trouble gives, too."""
 _TROUBLE = (SandboxError, GatewayError, BackboneError)
 
 
@@ -71,6 +73,8 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     else:
         lab.progress(job.id, "grading")
         verdict = _grade(job, task, files, lab, slot)
+        if verdict.cause in _OF_THE_MACHINES_MAKING:
+            lab.must_be_well(lab.backbones.solver)
     _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
     return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=redact(_detail(ended)))
 
@@ -117,11 +121,23 @@ def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> V
     try:
         return grade(task, files, lab.provider, run=lab.run, job=job.id, slot=slot)
     except SandboxError:
-        grade(task, task.workspace, lab.provider, run=lab.run, job=job.id, slot=slot)
+        _grade_untouched(job, task, lab, slot)
     try:
         return grade(task, files, lab.provider, run=lab.run, job=job.id, slot=slot)
     except SandboxError:
         return Verdict(outcome=Outcome.FAILED, cause="ungradable")
+
+
+def _grade_untouched(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> None:
+    """Return if grading works here now.
+
+    Raises:
+        SandboxError: it does not, and nothing of the agent's has a part in that.
+    """
+    try:
+        grade(task, task.workspace, lab.provider, run=lab.run, job=job.id, slot=slot)
+    except SandboxLost as lost:
+        raise SandboxError(str(lost)) from lost
 
 
 def _record(

@@ -41,17 +41,25 @@ class Attached:
         self._stream: Any = engine.api.exec_start(self._id, socket=True)
         self._line: socket.socket = getattr(self._stream, "_sock", self._stream)
         self._line.settimeout(patience_s)
+        self._is_closed = False
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
-        """Stream number and bytes, until nobody holds the streams open or the container is gone."""
-        with suppress(OSError):
+        """Stream number and bytes, until nobody holds the streams open, the container is gone, or `close` is called.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        try:
             while head := self._exactly(_HEAD.size):
                 which, left = _HEAD.unpack(head)
                 while left:
                     if not (piece := self._line.recv(min(left, _CHUNK))):
-                        return
+                        raise ConnectionResetError("the engine's connection ends in the middle of what was printed")
                     left -= len(piece)
                     yield which, piece
+        except OSError:
+            if not self._is_closed:
+                raise
 
     def send(self, data: bytes) -> None:
         """Write to its standard input.
@@ -68,6 +76,7 @@ class Attached:
 
     def close(self) -> None:
         """End the connection, which ends `pieces` in whatever thread."""
+        self._is_closed = True
         with suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
         for end in {id(end): end for end in (self._stream, self._line)}.values():
@@ -78,6 +87,8 @@ class Attached:
         data = b""
         while len(data) < size:
             if not (piece := self._line.recv(size - len(data))):
+                if data:
+                    raise ConnectionResetError("the engine's connection ends in the middle of what was printed")
                 return b""
             data += piece
         return data

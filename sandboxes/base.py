@@ -84,7 +84,7 @@ class Exit:
     status: int
     wall_s: float
     output: bytes
-    """Standard output and error as they came, capped: the agent's claims, never parsed for a verdict."""
+    """Standard output and error as they came, capped: claims of whoever ran inside."""
     output_dropped: int = 0
     """Bytes beyond the cap."""
     out_of_memory_kills: int = 0

@@ -36,7 +36,7 @@ from sandboxes import canary
 from sandboxes.base import Mount, SandboxSpec
 from sandboxes.container import bind, container, copied, folders, hosts, place, variables
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
-from sandboxes.engine import Engine, engine_trouble
+from sandboxes.engine import FOLDER_PREFIX, Engine, engine_trouble, this_process
 from sandboxes.fixed import checked_target
 from sandboxes.stdio import Copies, Transport, copies
 
@@ -64,6 +64,8 @@ class Docker:
         """
         if engine.name == "Podman" and engine.is_rootless:
             raise SandboxError("a user's own Podman may not limit a workspace: use the system's Podman, or Docker")
+        if not (engine.has_limits or engine.is_rootless):
+            raise SandboxError("the engine cannot limit memory and processes (docker info says why)")
         self.engine, self.runtime = engine, runtime
         with engine_trouble(f"no image {image}"):
             told = engine.api.inspect_image(image)
@@ -92,8 +94,7 @@ class Docker:
             yield box
 
     def _opened(self, spec: SandboxSpec, stack: ExitStack) -> DockerSandbox:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hgm-in-")))
-        folder.chmod(0o711)
+        folder = stack.enter_context(_own_folder())
         mounts = [_resolved(mount) for mount in (*spec.mounts, Mount(source=folder, target=OWN_FOLDER))]
         to_copy = copies(mounts) if self.is_copying else Copies()
         box = DockerSandbox(
@@ -156,13 +157,22 @@ class Docker:
 
 
 @contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Open to the command, for which it is mounted, and closed to everybody else, who cannot get past its parent."""
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{this_process()}-") as parent:
+        folder = Path(parent) / "in"
+        folder.mkdir()
+        folder.chmod(0o711)
+        yield folder
+
+
+@contextmanager
 def _listening() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hgm-in-") as name, socket.socket(socket.AF_UNIX) as listener:
-        Path(name).chmod(0o711)
-        listener.bind(f"{name}/sock")
-        Path(name, "sock").chmod(0o666)
+    with _own_folder() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/sock")
+        (folder / "sock").chmod(0o666)
         listener.listen()
-        yield Path(name)
+        yield folder
 
 
 def _resolved(mount: Mount) -> Mount:

@@ -32,7 +32,7 @@ _SIGNALS = range(129, 128 + 65)
 """How the engine, like a shell, tells a death by signal; a command that exits with such a status looks the same."""
 _SOON_S, _SELDOM_S = 0.005, 0.5
 """Between two looks whether a command has ended that still holds its output open."""
-_QUIET_S, _QUIET_ELSEWHERE_S = 0.05, 1.0
+_QUIET_S, _QUIET_ELSEWHERE_S = 0.2, 1.0
 """After so long without any, all output of a frozen container has arrived: here, and over a network."""
 _PATIENCE_S = 5.0
 _LOOK_S = 20.0
@@ -147,7 +147,9 @@ class DockerSandbox:
                 with boundary(SandboxError, "cannot run a command"):
                     code, events = self._run(command, stdin, printed, self._deadline)
             except SandboxError as error:
-                raise SandboxLost(str(error)) if printed.has_started else error from error
+                if printed.has_started:
+                    raise SandboxLost(str(error)) from error
+                raise
         is_relaying = self._relay is None or self._relay[1].is_alive()
         if not is_relaying and not self._lost and not events.out_of_memory_kills and printed.has_started:
             raise SandboxLost("the connection to the relay inside broke")
@@ -161,12 +163,16 @@ class DockerSandbox:
         with closing(self._started(command, stdin)) as process:
             code = self._follow(process, printed.follow(process), deadline)
             events = self._events(code)
+            if code == _KILLED:
+                self._leaving.wait(_QUIET_S)  # whoever killed it may be killing the whole container
             left = self._group.members() if self._group else frozenset()
             if code is not None and own and left == own:
                 printed.settle(_PATIENCE_S)  # nothing else holds its output
+                printed.must_be_whole()
             elif self._group and self._reach.outlives and own and own <= left:
                 self._group.kill()
                 printed.settle(_PATIENCE_S)
+                printed.must_be_whole()
             else:
                 self._freeze()
                 printed.settle(_QUIET_S if self._engine.is_local else _QUIET_ELSEWHERE_S)
@@ -220,21 +226,23 @@ class DockerSandbox:
             with suppress(SandboxError), engine_trouble("cannot freeze a container"):
                 self._engine.api.pause(self._container)
                 return
-            if self._is_gone():
+            if self._needs_no_more():
                 return
             if not limit_processes(self._engine, self._container, 1):  # who forks without end cannot be frozen
                 break
         self._engine.api.kill(self._container)
         self._lost = "its processes could not be stopped"
 
-    def _is_gone(self) -> bool:
-        """Whether the container has died for want of memory, which the engine may say a moment later.
+    def _needs_no_more(self) -> bool:
+        """Whether it is frozen all the same, or has died for want of memory, which the engine may say a moment later.
 
         Raises:
             SandboxError: it has died otherwise.
         """
         for _ in range(_LOOKS):
             state = self._engine.api.inspect_container(self._container)["State"]
+            if state["Paused"]:
+                return True
             if state["Running"]:
                 return False
             if state["OOMKilled"]:
@@ -304,6 +312,7 @@ class _Printed:
     def __init__(self, limit: int) -> None:
         self.output = Capped(limit)
         self.launch = b""
+        self._trouble = ""
 
     def follow(self, process: Attached) -> threading.Thread:
         """Read in a thread of its own, which ends when nobody holds the streams open."""
@@ -326,9 +335,21 @@ class _Printed:
     def _so_far(self) -> int:
         return len(self.output.kept) + self.output.dropped
 
+    def must_be_whole(self) -> None:
+        """Return if nothing of the output can be missing.
+
+        Raises:
+            SandboxError: the connection broke, or goes on for no reason.
+        """
+        if self._trouble or self._reader.is_alive():
+            raise SandboxError(f"the output did not arrive: {self._trouble or 'it does not end'}")
+
     def _read(self, process: Attached) -> None:
-        for which, data in process.pieces():
-            if which == STDOUT:
-                self.output.feed(data)
-            else:
-                self.launch = (self.launch + data)[:4000]
+        try:
+            for which, data in process.pieces():
+                if which == STDOUT:
+                    self.output.feed(data)
+                else:
+                    self.launch = (self.launch + data)[:4000]
+        except OSError as error:
+            self._trouble = str(error)

@@ -22,6 +22,8 @@ from sandboxes.names import encoded
 if TYPE_CHECKING:
     import docker
 
+FOLDER_PREFIX = "hgm-in-"
+"""Of the folders below the temporary one that sandboxes mount; who made them comes next in their names."""
 RUN_LABEL, JOB_LABEL, MAKER_LABEL = "hgm.run", "hgm.job", "hgm.maker"
 START = "sudo systemctl start docker"
 INSTALL = "https://docs.docker.com/engine/install (on Debian and Ubuntu: apt-get install docker.io)"
@@ -55,6 +57,8 @@ class Engine:
     processors: int
     machine: str
     """As the kernel calls it: x86_64, aarch64."""
+    has_limits: bool
+    """Whether it can limit memory and processes at all."""
     root: str
     """The folder, on the engine's machine, that holds its images and volumes."""
     runtimes: tuple[str, ...]
@@ -276,6 +280,7 @@ def _engine(api: "docker.APIClient", host: str, told: Mapping[str, Any], version
         is_rootless="name=rootless" in (told.get("SecurityOptions") or ()),
         processors=int(told.get("NCPU") or 1),
         machine=_MACHINES.get(machine := str(told.get("Architecture") or ""), machine),
+        has_limits=bool(told.get("MemoryLimit", True) and told.get("PidsLimit", True)),
         root=str(told.get("DockerRootDir") or ""),
         runtimes=tuple(sorted(told.get("Runtimes") or ())),
     )

@@ -1,18 +1,22 @@
 """What a host process that was killed may leave behind, for `hgm gc`.
 
-Mounts, folders and processes end with the process that made them (see `rooms`, `keeper`). Control groups are files of
-the kernel and stay, and so would a process that was being started at that very moment. Containers and their volumes are
-the engine's and stay, too, even when the machine is started again.
+bubblewrap's mounts, folders and processes end with the process that made them (see `rooms`, `keeper`). Control groups
+are files of the kernel and stay, and so would a process that was being started at that very moment. Containers and
+their volumes are the engine's and stay, too, even when the machine is started again, and so do folders that they mount.
 """
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hgm.errors import SandboxError
 from sandboxes.engine import (
+    FOLDER_PREFIX,
     JOB_LABEL,
     MAKER_LABEL,
     RUN_LABEL,
@@ -38,7 +42,7 @@ class Kind(StrEnum):
     GROUP = "control group"
     CONTAINER = "container"
     VOLUME = "volume"
-    NETWORK = "network"
+    FOLDER = "temporary folder"
 
 
 class Leftover(NamedTuple):
@@ -57,15 +61,18 @@ class Leftover(NamedTuple):
 def leftovers(run: str | None) -> list[Leftover]:
     """What carries the name of `run`, or of any run; live sandboxes are among it.
 
-    An engine that does not answer holds nothing. What other users or machines made on the same engine is not ours.
+    An engine that does not answer holds nothing: see `unasked`. What other users or machines made on the same engine is
+    not ours. Folders are of no run that they could tell.
     """
-    return [*_groups(run), *_on_engine(run)]
+    return [*_groups(run), *_on_engine(run), *(_folders() if run is None else ())]
 
 
 def unasked() -> str:
     """Why the engine was not asked what is left there; empty if it was, or if this machine has none."""
     try:
-        connect()
+        engine = connect()
+        with engine_trouble("asking what is left"):
+            engine.api.ping()
     except NoEngine:
         return ""
     except SandboxError as error:
@@ -95,6 +102,13 @@ def _remove_group(group: Group) -> None:
     group.remove()
 
 
+def _folders() -> Iterator[Leftover]:
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")):
+        maker = path.name.removeprefix(FOLDER_PREFIX).rpartition("-")[0]
+        if is_of_this_user(maker):
+            yield Leftover(path.name, "", Kind.FOLDER, partial(shutil.rmtree, path, ignore_errors=True), is_dead(maker))
+
+
 def _on_engine(run: str | None) -> list[Leftover]:
     label = RUN_LABEL if run is None else f"{RUN_LABEL}={encoded(run)}"
     try:
@@ -111,8 +125,6 @@ def _labelled(engine: Engine, wanted: Mapping[str, list[str]]) -> Iterator[Lefto
         yield from _ours(found, Kind.CONTAINER, partial(_remove_container, engine, found["Id"]))
     for found in api.volumes(filters=wanted)["Volumes"] or ():
         yield from _ours(found, Kind.VOLUME, partial(_remove, api.remove_volume, found["Name"]))
-    for found in api.networks(filters=wanted):
-        yield from _ours(found, Kind.NETWORK, partial(_remove, api.remove_network, found["Id"]))
 
 
 def _ours(found: Mapping[str, Any], kind: Kind, remove: Callable[[], None]) -> Iterator[Leftover]:

@@ -135,9 +135,9 @@ class SocketRelay:
             self._ready.set()
         elif kind == b"O":
             self._connect(number, *struct.unpack("!I", body))
-        elif kind == b"D" and number in self._connections:
+        elif kind == b"D" and (connection := self._connections.get(number)):
             with suppress(OSError):
-                self._connections[number].sendall(body)
+                connection.sendall(body)
         elif kind == b"C":
             self._drop(number)
 

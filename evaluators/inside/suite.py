@@ -1,9 +1,10 @@
 """Runs pytest over hidden test files inside a grading sandbox and says what it reported, as one JSON line.
 
 Standard input: one line {"layer", "config", "workspace", "files": [test files], "cpu_s", "tests": how many at most},
-then a nonce. pytest runs in a child of this process, which never runs a line of the agent's and is not open to
-inspection by its child; the nonce is read after the fork, so a line that carries it was written here. The child reports
-each test once over a pipe.
+then a nonce. pytest runs in a child of this process, which never runs a line of the agent's, whose output the child
+does not hold and which is not open to inspection by it. The nonce tells this process's line from what else is printed;
+where standard input is a file that can be opened again, the child may know it, and still has nowhere to write it. The
+child reports each test once over a pipe.
 
 Output: the line `started`, written after pytest is imported and before anything of the agent's has run, so without it
 nothing can be said about the agent's code. Then {"nonce", "status": exit status, negative for a signal, "reports":

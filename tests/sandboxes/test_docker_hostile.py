@@ -519,6 +519,8 @@ class Between:
     def __init__(self, path: Path) -> None:
         self.refused: tuple[bytes, ...] = ()
         """Ends of the paths of calls that the engine is said to be unable to do."""
+        self.torn = b""
+        """What the engine says that breaks its connection off half-way."""
         self._lines: list[socket.socket] = []
         self._is_over = False
         self._engine = connect().host.removeprefix("unix://")
@@ -547,6 +549,9 @@ class Between:
         with suppress(OSError):
             while data := source.recv(65536):
                 call = data.split(b" HTTP/1.1\r\n")[0] if is_asking else b""
+                if not is_asking and self.torn and self.torn in data:
+                    target.sendall(data[: data.index(self.torn) + len(self.torn) // 2])
+                    break
                 if call.startswith(b"POST ") and call.endswith(self.refused or (b"\0",)):
                     source.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 16\r\n\r\n" + b'{"message":"no"}')
                 else:
@@ -614,7 +619,7 @@ def test_an_engine_that_goes_away_is_the_hosts_trouble(between, folder, caplog) 
 def test_a_workspace_that_cannot_be_had_is_the_agents(between, folder, is_copying) -> None:
     """As with an engine that limits no processes: who forks without end cannot be frozen there."""
     way, provider = between
-    provider.is_copying = is_copying
+    provider.is_copying, provider.is_near = is_copying, False
     mount = Mount(source=folder / "gateway", target="/hgm/gateway")
     with naming(mount.source / "sock", b"x"), provider.open(spec(pids=40, deadline_s=2.0, mounts=(mount,))) as box:
         box.put({})
@@ -633,3 +638,13 @@ def test_an_image_with_volumes_of_its_own_is_refused() -> None:
             Docker(connect(), image=name)
     finally:
         api.remove_image(name)
+
+
+def test_an_output_that_breaks_off_is_the_hosts_trouble(between) -> None:
+    """Were it taken for all that was printed, a grader's verdict could be lost with the connection."""
+    way, provider = between
+    with provider.open(spec()) as box:
+        box.put({})
+        way.torn = b"42 is the first half"  # which the command's own words do not hold
+        with pytest.raises(SandboxLost):
+            box.run(["/bin/sh", "-c", "echo $((6 * 7)) is the first half; echo the second half"])

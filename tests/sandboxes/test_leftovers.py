@@ -6,7 +6,7 @@ import pytest
 from docker.types import Mount
 
 from sandboxes.base import Limits
-from sandboxes.engine import JOB_LABEL, MAKER_LABEL, RUN_LABEL, connect, labels, this_process
+from sandboxes.engine import FOLDER_PREFIX, JOB_LABEL, MAKER_LABEL, RUN_LABEL, connect, labels, this_process
 from sandboxes.images import image_name
 from sandboxes.leftovers import Kind, leftovers, remove
 from sandboxes.limits import find_hierarchy, make_group
@@ -111,12 +111,10 @@ def test_a_container_goes_with_its_volume(contain, state) -> None:
 
 
 @pytest.mark.needs("docker")
-def test_volumes_and_networks_of_the_run_go_too(contain) -> None:
-    api = connect().api
-    api.create_volume("hgm-test-left", labels=labels("left-box", "e-1"))
-    api.create_network("hgm-test-left", internal=True, labels=labels("left-box", "e-1"))
+def test_volumes_of_the_run_go_too(contain) -> None:
+    connect().api.create_volume("hgm-test-left", labels=labels("left-box", "e-1"))
     box = contain(labels("left-box", "e-1"))
-    assert [left.kind for left in leftovers("left-box")] == [Kind.CONTAINER, Kind.VOLUME, Kind.NETWORK]
+    assert [left.kind for left in leftovers("left-box")] == [Kind.CONTAINER, Kind.VOLUME]
     remove(leftovers("left-box"))
     assert leftovers("left-box") == []
     assert not is_there(box)
@@ -163,3 +161,15 @@ def test_without_an_engine_there_is_nothing_of_one(monkeypatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     assert all(left.kind is Kind.GROUP for left in leftovers(None))
     assert leftovers("left-box") == []
+
+
+def test_folders_of_the_dead_go_and_those_of_the_living_stay(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = this_process()._replace(process="1-0")
+    names = [f"{FOLDER_PREFIX}{maker}-x" for maker in (dead, this_process(), dead._replace(user="0" * 12))]
+    for name in [*names, f"{FOLDER_PREFIX}odd", "other"]:
+        (tmp_path / name / "in").mkdir(parents=True)
+    found = [left for left in leftovers(None) if left.kind is Kind.FOLDER]
+    assert [(left.run, left.is_orphan) for left in found] == [(name, name == names[0]) for name in sorted(names[:2])]
+    remove([left for left in found if left.is_orphan])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], f"{FOLDER_PREFIX}odd", "other"])
