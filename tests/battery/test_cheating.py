@@ -1,6 +1,6 @@
 """Cheating agents, end to end: none passes a compared task, and on suites each ends as it is said.
 
-By default the short form; HGM_BATTERY=whole tries every cheat.
+By default the short form; HGM_BATTERY=whole tries every cheat: on a compared task on each sandbox, on suites on one.
 """
 
 import os
@@ -85,14 +85,22 @@ def test_no_cheat_passes_a_compared_task(lab: Lab, cheat: Cheat) -> None:
     assert (result.outcome, result.cause) == TESTS, result.detail
 
 
+def once(lab: Lab, cheat: Cheat) -> None:
+    """What a grader makes of a cheat does not depend on the sandbox: Docker is spared all but the short form."""
+    if lab.provider.name == "docker" and cheat.name not in SHORT:
+        pytest.skip("graded alike in every sandbox, and tried in the other")
+
+
 @named(MADE)
 def test_on_a_suite_each_ends_as_it_is_said(lab: Lab, cheat: Cheat) -> None:
+    once(lab, cheat)
     result = evaluated(lab, cheat.main, cheat.on)
     assert (result.outcome, result.cause) == cheat.suite, (result.detail, graded(lab, result))
 
 
 @named(MADE)
 def test_a_careless_grader_is_fooled_by_it(lab: Lab, cheat: Cheat, tmp_path: Path) -> None:
+    once(lab, cheat)
     careless = {**cheat.careless, **(with_history(tmp_path) if cheat.history else {})}
     assert believed(cheat.fools, left_by(cheat.main, careless, lab.provider), lab.provider)
 
