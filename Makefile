@@ -7,7 +7,7 @@ help:  ## Show this list
 
 search:  ## Grow a tree of agents offline, with a budget of 40 evaluations; ARGS="--seed 7" passes more flags
 	@scripts/setup search
-	@.venv/bin/hgm search --budget 40 $(ARGS)
+	@.venv/bin/hgm search --budget 40 --sandbox bubblewrap $(ARGS)
 
 test:  ## Run every test that can run here; ARGS="-k journal" passes more flags to pytest
 	@scripts/setup test
