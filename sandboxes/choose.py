@@ -12,7 +12,7 @@ from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.discovery import find_bubblewrap, find_python, find_tools
 from sandboxes.docker import Docker
 from sandboxes.engine import Engine, connect
-from sandboxes.images import BUILD, image_name, is_built
+from sandboxes.images import BUILD, identity, image_name, is_built
 from sandboxes.seccomp import program
 from sandboxes.stdio import Transport
 
@@ -85,7 +85,7 @@ def _docker(image: str | None, runtime: str | None, transport: Transport) -> Doc
         if image and image.startswith("sha256:"):
             remedy = "the run began with it, and it is gone: start a new run"
         raise ConfigError(f"the engine has no image {image or image_name()} for sandboxes: {remedy}")
-    return _tried(engine, image or image_name(), runtime, transport)
+    return _tried(engine, identity(engine, image), runtime, transport)
 
 
 @cache

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hgm.errors import SandboxError
 from sandboxes.limits import Hierarchy, find_hierarchy
-from sandboxes.rooms import FIRST_UID, TOOLS_PATH
+from sandboxes.rooms import FIRST_UID, TOOLS_PATH, launcher_environment
 from sandboxes.scopes import Scopes, find_scopes
 
 OLDEST_BUBBLEWRAP = (0, 8)
@@ -115,9 +115,10 @@ def _program(name: str) -> str:
 
 
 def _output(*command: str) -> str:
-    """What a trusted program prints; empty if it fails."""
+    """What a trusted program prints; empty if it fails. It inherits no key."""
+    env = launcher_environment()
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=env).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
 

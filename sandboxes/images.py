@@ -43,6 +43,16 @@ def is_built(engine: Engine, image: str | None = None) -> bool:
     return True
 
 
+def identity(engine: Engine, image: str | None = None) -> str:
+    """What the image's name, or another one's, stands for now.
+
+    Raises:
+        SandboxError: it is not there.
+    """
+    with engine_trouble("looking at the image"):
+        return str(engine.api.inspect_image(image or image_name())["Id"])
+
+
 def base_of(engine: Engine) -> str:
     """What the image was built on, as it was named then.
 

@@ -114,7 +114,7 @@ def open_rootless(spec: SandboxSpec, before: tuple[str, ...], stack: ExitStack) 
     path = base_folder()
     command = [*before, "unshare", "--user", "--map-root-user", "--mount", "/bin/sh"]
     with ExitStack() as started:
-        launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=_launcher_environment())
+        launch = Launch(keeper(_nothing), command, _furnishing(path, spec), env=launcher_environment())
         _later(started, launch.close)
         launch.await_line(_READY_S)
         if group := group_of(launch.pid):
@@ -204,7 +204,8 @@ echo
 """
 
 
-def _launcher_environment() -> dict[str, str]:
+def launcher_environment() -> dict[str, str]:
+    """Of programs of the host's that are started for a sandbox: nothing of ours but what finds a service manager."""
     names = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # what systemd-run needs to find the user's manager
     return {"PATH": TOOLS_PATH, **{name: os.environ[name] for name in names if name in os.environ}}
 

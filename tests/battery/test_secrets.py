@@ -68,8 +68,9 @@ def names_in(data: bytes, keys: Mapping[str, str]) -> set[str]:
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every byte below a folder: files as they are, what is compressed also unpacked, git objects one by one."""
-    for path in sorted(folder.rglob("*")):
-        with suppress(OSError):  # a live run removes what it no longer needs
+    # A live run removes what it no longer needs: os.walk takes no notice of that, unlike rglob.
+    for path in sorted(Path(at, name) for at, folders, names in os.walk(folder) for name in folders + names):
+        with suppress(OSError):
             if path.is_symlink():
                 yield f"{path} (link)", os.fsencode(path.readlink())
             elif path.is_file():

@@ -218,7 +218,7 @@ def test_a_temporary_folder_with_a_long_path(hgm: Command, tmp_path: Path, monke
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("t" * 50)))
     for command in (("evaluate", "seed"), (*SEARCH, "--run", "new")):
         said = hgm(*command)
-        assert (said.code, "bytes shorter, e.g. /tmp" in said.err) == (2, True)
+        assert (said.code, "bytes shorter, e.g. /tmp" in said.err) == (2, True), said.err
     assert os.listdir("runs") == []
     doctor = hgm("doctor", "--short")
     assert (doctor.code, "mend it: set TMPDIR" in doctor.out) == (3, True)
