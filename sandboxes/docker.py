@@ -168,11 +168,21 @@ def _own_folder() -> Iterator[Path]:
 
 @contextmanager
 def _listening() -> Iterator[Path]:
-    with _own_folder() as folder, socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{folder}/sock")
+    with _own_folder() as folder, socket.socket(socket.AF_UNIX) as listener, _short_path(folder) as short:
+        listener.bind(f"{short}/sock")
         (folder / "sock").chmod(0o666)
         listener.listen()
         yield folder
+
+
+@contextmanager
+def _short_path(folder: Path) -> Iterator[str]:
+    """Another way to this folder: a socket's path has about a hundred bytes, and `TMPDIR` may have more."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
 
 
 def _resolved(mount: Mount) -> Mount:
