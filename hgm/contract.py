@@ -30,11 +30,14 @@ class Manifest(BaseModel):
     name: str = Field(min_length=1, max_length=60)
     command: tuple[str, ...] = Field(min_length=1)
     """Run in /workspace; with `--self-test` appended it answers within 60 s without a gateway."""
-    dialect: Literal["openai-chat"] = "openai-chat"
+    dialect: Literal["openai_chat_completions", "openai_responses", "anthropic_messages"] = "openai_chat_completions"
+    """What it speaks to its model."""
     relay: bool = True
     """Start the relay first, so that OPENAI_BASE_URL answers; false for agents that use HGM_SOCKET themselves."""
     python: str = Field("3.9", pattern=r"^3\.\d+$")
     """The lowest interpreter it runs on."""
+    layer: str | None = Field(None, pattern=r"^[^/\0][^\0]*$")
+    """Path, in the agent's folder, of the requirements file of its layer (`hgm.layers`). As frozen as `agent.toml`."""
     editable: tuple[str, ...] = ("**",)
     """Globs of what a child may change, beside what is frozen."""
     frozen: tuple[str, ...] = ("agent.toml",)
@@ -91,8 +94,8 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def may_change(manifest: Manifest, path: str) -> bool:
-    """Whether a child may differ from its parent in this file; in the manifest never, whatever it says of itself."""
-    return path != MANIFEST.decode() and matches(path, manifest.editable) and not matches(path, manifest.frozen)
+    """Whether a child may differ from its parent in this file; in what decides its layer never, whatever it says."""
+    return path not in (MANIFEST.decode(), manifest.layer) and matches(path, manifest.editable) and not matches(path, manifest.frozen)
 
 
 def self_test_command(manifest: Manifest) -> tuple[str, ...]:
