@@ -36,7 +36,7 @@ class Manifest(BaseModel):
     """Start the relay first, so that OPENAI_BASE_URL answers; false for agents that use HGM_SOCKET themselves."""
     python: str = Field("3.9", pattern=r"^3\.\d+$")
     """The lowest interpreter it runs on."""
-    layer: str | None = Field(None, pattern=r"^[^/\0][^\0]*$")
+    layer: str | None = Field(None, min_length=1)
     """Path, in the agent's folder, of the requirements file of its layer (`hgm.layers`). As frozen as `agent.toml`."""
     editable: tuple[str, ...] = ("**",)
     """Globs of what a child may change, beside what is frozen."""
@@ -95,7 +95,9 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 def may_change(manifest: Manifest, path: str) -> bool:
     """Whether a child may differ from its parent in this file; in what decides its layer never, whatever it says."""
-    return path not in (MANIFEST.decode(), manifest.layer) and matches(path, manifest.editable) and not matches(path, manifest.frozen)
+    if path in (MANIFEST.decode(), manifest.layer):
+        return False
+    return matches(path, manifest.editable) and not matches(path, manifest.frozen)
 
 
 def self_test_command(manifest: Manifest) -> tuple[str, ...]:
