@@ -9,7 +9,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -69,22 +70,39 @@ def _layer(name: str, files: Mapping[str, bytes]) -> Path:
 
 
 def _make(final: Path, files: Mapping[str, bytes]) -> None:
-    final.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=final.parent))
-    try:
+    with draft(final.parent) as made:
         for path, data in files.items():
             (made / path).parent.mkdir(parents=True, exist_ok=True)
             (made / path).write_bytes(data)
         compileall.compile_dir(made, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
-        _open_to_all([made, *made.rglob("*")])
-        made.rename(final)
-    except OSError:
-        if not final.is_dir():  # else another process was faster
-            raise
+        publish(made, final)
+
+
+@contextmanager
+def draft(folder: Path) -> Iterator[Path]:
+    """A new folder in `folder` that `publish` makes a layer of; gone after the block if nobody did."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def publish(made: Path, final: Path) -> None:
+    """Give a draft its name, readable for everybody; one of that name that is there already stays.
+
+    Raises:
+        OSError: the disk's own trouble.
+    """
+    _open_to_all([made, *made.rglob("*")])
+    try:
+        made.rename(final)
+    except OSError:
+        if not final.is_dir():  # else another process was faster
+            raise
+
+
 def _open_to_all(paths: Iterable[Path]) -> None:
     for path in paths:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -18,7 +18,7 @@ from hgm.evaluate import evaluate
 from hgm.executors.base import Work
 from hgm.expand import expand
 from hgm.gateway.client import Gateway
-from hgm.interpreter import check_interpreter
+from hgm.interpreter import ask_interpreter, check_interpreter
 from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
 from hgm.run import Folder
@@ -116,9 +116,10 @@ def lab_for(
     provider = sandboxes_of(config, sandbox)
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
+        inside = ask_interpreter(provider, run=run)
         for agent in (root, editor):
             if agent is not None:
-                check_interpreter(read_manifest(agent), provider, run=run)
+                check_interpreter(read_manifest(agent), inside)
         _probe(gateway, config)
         yield _lab(folder, config, archive, root, editor, provider, gateway, scratch, progress)
 
@@ -164,8 +165,9 @@ def _written(files: Files, folder: Path) -> Path:
 
 def _probe(gateway: Gateway, config: SearchConfig) -> None:
     for backbone in sorted(set(config.backbones.model_dump().values())):
-        if not gateway.probe(backbone):
-            raise ConfigError(f"backbone {backbone} does not answer (see `hgm doctor`)")
+        probe = gateway.probe(backbone)
+        if not probe.ok:
+            raise ConfigError(f"backbone {backbone} does not answer: {probe.trouble} (see `hgm doctor`)")
 
 
 def work_in(lab: Lab) -> Work:

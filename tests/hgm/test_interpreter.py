@@ -5,7 +5,7 @@ import pytest
 from hgm.config import SearchConfig
 from hgm.contract import read_manifest
 from hgm.errors import ConfigError
-from hgm.interpreter import check_interpreter
+from hgm.interpreter import ask_interpreter, check_interpreter
 from hgm.run import Folder
 from hgm.session import lab_for
 from sandboxes.choose import choose
@@ -24,11 +24,11 @@ def hgm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_python_of_the_sandbox_is_compared_by_number() -> None:
-    provider = choose("bubblewrap")
+    inside = ask_interpreter(choose("bubblewrap"), run="t")
     for enough in ("3.2", "3.9"):
         check_interpreter(read_manifest(agent(manifest=f'{MANIFEST}python = "{enough}"\n')), provider, run="t")
     with pytest.raises(ConfigError, match=r"needs Python 3\.99"):
-        check_interpreter(read_manifest(FUTURE), provider, run="t")
+        check_interpreter(read_manifest(FUTURE), inside)
 
 
 @pytest.mark.parametrize("words", [("search", "--budget", "3", "--agent"), ("evaluate", "--limit", "1")])
