@@ -2,18 +2,27 @@
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hgm.errors import ConfigError, JournalError
+from hgm.jobs import Mode
 from sandboxes.stdio import Transport
 
 BUILTIN = "builtin/rules"
 MOST_WORKERS = 64
+MIXED_MODES: Mapping[Mode, float] = {
+    Mode.FILESYSTEM: 0.5,
+    Mode.CROSS_LINEAGE: 0.15,
+    Mode.REACTION_NORM: 0.2,
+    Mode.SINGLE: 0.1,
+    Mode.GENERIC: 0.05,
+}
+"""The weights for a language model: published ablations find raw records far better evidence than summaries of them."""
 
 
 def default_workers(processors: int | None) -> int:
@@ -67,6 +76,25 @@ class DockerConfig(_Record):
     """Whether files and sockets are mounted, or copied and relayed; the latter takes no engine on this machine."""
 
 
+class ExpansionConfig(_Record):
+    """What an expansion is shown, and what becomes of a child that only tries harder than its parent."""
+
+    modes: dict[Mode, Annotated[float, Field(ge=0)]] | None = None
+    """Mode -> weight, e.g. {filesystem = 3, single = 1}. Without: `reaction_norm` alone where the diagnosis is the
+    rule-based program's, else a mix (docs/expansion.md)."""
+    more_effort: Literal["note", "charge", "reject"] | None = None
+    """Of edits that raise effort, attempts or limits, or bring back what an ancestor deleted. Without: `note` where the
+    editor is the rule-based program, else `charge`."""
+    charge_evaluations: int = Field(1, ge=1)
+    """What `charge` takes from the budget for such a child."""
+
+    @model_validator(mode="after")
+    def _some_mode_has_weight(self) -> "ExpansionConfig":
+        if self.modes is not None and not sum(self.modes.values()):
+            raise ValueError("at least one mode needs a weight above 0")
+        return self
+
+
 class Confirmation(_Record):
     """What happens after the budget: confirming the winner, then opening the sealed tasks once."""
 
@@ -76,6 +104,8 @@ class Confirmation(_Record):
     sealed_tasks: int = Field(24, ge=0)
     """0 leaves the sealed tasks closed: then no gain is claimed."""
     sealed_repeats: int = Field(3, ge=1)
+    accept_above_noise: bool = False
+    """The seed agent wins unless the gain on select tasks is more than the calibration's noise band. Needs one."""
 
 
 class SearchConfig(_Record):
@@ -103,6 +133,7 @@ class SearchConfig(_Record):
     backbones: Backbones = Backbones()
     limits: AgentLimits = AgentLimits()
     docker: DockerConfig = DockerConfig()
+    expansion: ExpansionConfig = ExpansionConfig()
     confirmation: Confirmation = Confirmation()
     minimum_evaluations: int = Field(10, ge=1)
     """A node with fewer cannot be best-belief while one with as many exists."""
@@ -114,10 +145,35 @@ class SearchConfig(_Record):
         return self
 
     @model_validator(mode="after")
+    def _noise_is_measured(self) -> "SearchConfig":
+        if self.confirmation.accept_above_noise and self.calibration is None:
+            raise ValueError("confirmation.accept_above_noise needs --calibration, which measures the noise")
+        return self
+
+    @property
+    def modes(self) -> Mapping[Mode, float]:
+        """Mode -> weight of an expansion's evidence."""
+        if self.expansion.modes is not None:
+            return self.expansion.modes
+        return {Mode.REACTION_NORM: 1.0} if is_builtin(self.backbones.diagnosis) else MIXED_MODES
+
+    @property
+    def more_effort(self) -> Literal["note", "charge", "reject"]:
+        """What becomes of an edit that only tries harder."""
+        if self.expansion.more_effort is not None:
+            return self.expansion.more_effort
+        return "note" if is_builtin(self.backbones.editor) else "charge"
+
+    @model_validator(mode="after")
     def _docker_is_asked_for_by_its_settings(self) -> "SearchConfig":
         if self.sandbox == "bubblewrap" and (self.docker.image or self.docker.runtime):
             raise ValueError("an image or a runtime is for Docker sandboxes: leave it out, or --sandbox bubblewrap")
         return self
+
+
+def is_builtin(backbone: str) -> bool:
+    """Whether a backbone is the rule-based program, which is no language model."""
+    return backbone.partition("/")[0] == BUILTIN.partition("/")[0]
 
 
 def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:

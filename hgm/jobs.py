@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from evaluators.base import Split
@@ -30,17 +31,62 @@ class EvaluateJob:
     """f(run seed, task, repeat): the same for all agents."""
 
 
+class Mode(StrEnum):
+    """What an expansion is shown of its agent. From the most evidence to the least: each needs what the next can do without."""
+
+    FILESYSTEM = "filesystem"
+    """A folder of records, which the editor reads itself; nobody is asked for a diagnosis."""
+    CROSS_LINEAGE = "cross_lineage"
+    """A failure beside what another lineage, which solved that task, has changed."""
+    REACTION_NORM = "reaction_norm"
+    """Several trajectories of one agent, for the pattern in them."""
+    SINGLE = "single"
+    """One trajectory, a failure if there is one."""
+    GENERIC = "generic"
+    """How often the host saw which symptom; without any evaluation, nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How an agent did on one search task."""
+
+    task: int
+    """Its number in the run: what evidence calls it."""
+    outcome: str
+    cause: str = ""
+    job: str = ""
+    """The evaluation whose record may be shown; empty where only the outcome may."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """What evidence shows of one agent: its difference from another, and how it did."""
+
+    node: int
+    commit: str
+    base: str
+    """The commit that its diff is against; empty for the seed agent."""
+    findings: tuple[Finding, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExpandJob:
-    """Make one child of an agent."""
+    """Make one child of an agent. What it may be shown is fixed when the decision is made."""
 
     id: str
     node: int
     commit: str
     evidence: tuple[str, ...]
-    """Ids of the evaluations whose records the diagnosis may read, fixed when the decision is made."""
+    """Ids of the evaluations whose records the diagnosis may read."""
     seed: int
     """f(run seed, decision)."""
+    mode: Mode = Mode.REACTION_NORM
+    instead_of: Mode | None = None
+    """The mode that was drawn and that this agent has no evidence for."""
+    lineage: tuple[Exhibit, ...] = ()
+    """The agent and its ancestors, the agent first; for `filesystem` only."""
+    others: tuple[Exhibit, ...] = ()
+    """Agents of other lineages: outcomes and diffs only."""
 
 
 Job: TypeAlias = EvaluateJob | ExpandJob
@@ -72,6 +118,8 @@ class ExpansionResult:
     usage: Usage = field(default_factory=Usage)
     """Of everything that was asked for it: diagnosis, edits and handshakes of all attempts."""
     wall_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What the child does with more effort than its parent, or again (`hgm.effort`)."""
 
 
 Result: TypeAlias = EvaluationResult | ExpansionResult

@@ -1,6 +1,5 @@
 """What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed ones."""
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -8,14 +7,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from evaluators.base import Split
-from hgm.jobs import derive_seed
 from hgm.state import RunState
 from trees.records import ROOT, Evaluate, Expand, Outcome, Policy, Stop
 from trees.statistics import ranking
 
 UNMEASURED_IN_ROW = 10
 """So many jobs without a measurement, one after the other, stop the run: the host needs a person."""
-_EVIDENCE = 3
 
 
 @dataclass(frozen=True)
@@ -58,25 +55,6 @@ def is_finished(state: RunState) -> bool:
     if state.running or state.winner is None:
         return False
     return not state.created["sealed_tasks"] or (state.sealed_tasks is not None and _seal(state) is None)
-
-
-def evidence_for(state: RunState, node: int) -> tuple[str, ...]:
-    """Evaluations that the diagnosis of an expansion may read: a few of the node's own on search tasks, failures first.
-
-    A node without any takes those of its nearest evaluated ancestor. Drawn by (run seed, decision).
-    """
-    at: int | None = node
-    while at is not None:
-        found = state.on_split(at, Split.SEARCH)
-        if found:
-            rng = random.Random(derive_seed(state.config.seed, "evidence", state.jobs))
-            failed = [item.job for item in found if item.outcome is Outcome.FAILED]
-            rng.shuffle(failed)
-            passed = [item.job for item in found if item.outcome is Outcome.PASSED]
-            rng.shuffle(passed)
-            return tuple((failed[: _EVIDENCE - 1] + passed)[:_EVIDENCE])
-        at = state.nodes[at].parent
-    return ()
 
 
 def _search(state: RunState, policy: Policy) -> Step | None:

@@ -21,7 +21,8 @@ from evaluators.base import Split
 from hgm.errors import HGMError, RunError, TellError
 from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, Job, Result, derive_seed
 from hgm.locks import is_held, take
-from hgm.plan import Confirm, Milestone, evidence_for, next_step
+from hgm.modes import NEEDS, choose
+from hgm.plan import Confirm, Milestone, next_step
 from hgm.state import RunState
 from sandboxes.base import Files
 from trees.archive import Archive
@@ -278,12 +279,17 @@ class Run:
         number = f"{state.jobs:05d}"
         commit = state.nodes[decision.node].commit
         if isinstance(decision, Expand):
+            shown = choose(state, decision.node)
             return ExpandJob(
                 id=f"x{number}",
                 node=decision.node,
                 commit=commit,
-                evidence=evidence_for(state, decision.node),
+                evidence=shown.evidence,
                 seed=derive_seed(state.config.seed, "expand", state.jobs),
+                mode=shown.mode,
+                instead_of=shown.instead_of,
+                lineage=shown.lineage,
+                others=shown.others,
             )
         if isinstance(decision, Evaluate):
             decision = Confirm(decision.node, Split.SEARCH, state.search_tasks[decision.task], 0)
@@ -310,11 +316,19 @@ class Run:
                 kind=Expansion.REJECTED, reason="duplicate: an agent with exactly these files was born meanwhile"
             )
         if payload["kind"] == Expansion.CHILD:
-            entry = self.archive.add_child(job.commit, files, f"{job.id}: {result.brief}", index)
+            entry = self.archive.add_child(job.commit, files, self._message(job, result), index)
             payload.update(commit=entry.commit, tree=entry.tree)
         else:
             self.archive.reject(job.id, job.commit, files, payload["reason"], index)
         return payload
+
+    def _message(self, job: ExpandJob, result: ExpansionResult) -> str:
+        """What a child's commit says: what was asked, on which evidence, and what it should improve."""
+        drawn = f" ({job.instead_of} was drawn; it needs {NEEDS[job.instead_of]})" if job.instead_of else ""
+        lines = [f"{job.id}: {result.brief}", "", f"Mode: {job.mode}{drawn}"]
+        numbers = [str(self.state.task_number(task)) for task in self.state.expected(job.evidence)]
+        lines += [f"Expects to pass: search tasks {', '.join(numbers)}"] if numbers else []
+        return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
 
     def _append(self, kind: str, payload: Mapping[str, Any]) -> None:
         self.state.apply(self._journal.append(kind, payload))

@@ -8,8 +8,8 @@ from typing import Any
 from evaluators.base import Split
 from hgm.config import restored
 from hgm.errors import JournalError
-from hgm.gateway.records import Usage
-from hgm.jobs import EvaluateJob, ExpandJob, Job
+from hgm.gateway.records import Usage, usage_from_json
+from hgm.jobs import EvaluateJob, Exhibit, ExpandJob, Finding, Job, Mode
 from trees.journal import Event
 from trees.records import ROOT, Expansion, Outcome
 from trees.tree import Tree
@@ -29,6 +29,13 @@ class Node:
     job: str | None
     """The expansion that made it; None for the root."""
     brief: str = ""
+    mode: Mode | None = None
+    """What that expansion was shown; None for the root."""
+    instead_of: Mode | None = None
+    expects: tuple[str, ...] = ()
+    """The failed tasks among what it was shown: what the change should improve."""
+    notes: tuple[str, ...] = ()
+    """What it does with more effort than its parent, or again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +117,16 @@ class RunState:
         handler(event.payload)
         self.last_event = event.seq
 
+    def task_number(self, task: str) -> int:
+        """What evidence calls a search task, whose id may say what it is about."""
+        return self._task_number[task]
+
+    def expected(self, evidence: Iterable[str]) -> tuple[str, ...]:
+        """The failed search tasks among these evaluations, in their order."""
+        shown = set(evidence)
+        failed = (item.task for item in self.evaluations if item.job in shown and item.outcome is Outcome.FAILED)
+        return tuple(dict.fromkeys(failed))
+
     def on_split(self, node: int, split: Split) -> list[Evaluation]:
         """Measured evaluations of a node on one split, in the order in which they finished."""
         return [
@@ -162,7 +179,7 @@ class RunState:
         job = self.running.pop(payload["job"], None)
         if job is None:
             return  # a late duplicate: the first report of a job stands
-        usage = usage_from(payload["usage"])
+        usage = usage_from_json(payload["usage"])
         if isinstance(job, ExpandJob):
             self._expanded(job, payload, usage)
         else:
@@ -196,6 +213,9 @@ class RunState:
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if kind is Expansion.UNMEASURED else 0
         self.expansion_usage = self.expansion_usage + usage
         child = self.tree.finish_expansion(job.node, kind)
+        notes = tuple(payload.get("notes", ()))
+        if notes and self.config.more_effort == "charge":
+            self.tree.charge(self.config.expansion.charge_evaluations)
         if child is None:
             self.failed_expansions.append(
                 FailedExpansion(job=job.id, node=job.node, kind=kind, reason=payload["reason"])
@@ -209,6 +229,10 @@ class RunState:
                 tree=payload["tree"],
                 job=job.id,
                 brief=payload["brief"],
+                mode=job.mode,
+                instead_of=job.instead_of,
+                expects=self.expected(job.evidence),
+                notes=notes,
             )
         )
 
@@ -231,10 +255,11 @@ def job_from(payload: Mapping[str, Any]) -> Job:
     """A job from its "started" event."""
     fields = dict(payload)
     if fields.pop("type") == "expand":
-        return ExpandJob(**{**fields, "evidence": tuple(fields["evidence"])})
+        exhibits = {name: tuple(map(_exhibit, fields.get(name, ()))) for name in ("lineage", "others")}
+        modes = {name: Mode(fields[name]) for name in ("mode", "instead_of") if fields.get(name)}
+        return ExpandJob(**{**fields, **exhibits, **modes, "evidence": tuple(fields["evidence"])})
     return EvaluateJob(**{**fields, "split": Split(fields["split"])})
 
 
-def usage_from(payload: Mapping[str, Any]) -> Usage:
-    """A usage from its event."""
-    return Usage(**{**payload, "dropped_fields": tuple(payload["dropped_fields"])})
+def _exhibit(payload: Mapping[str, Any]) -> Exhibit:
+    return Exhibit(**{**payload, "findings": tuple(Finding(**finding) for finding in payload["findings"])})

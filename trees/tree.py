@@ -41,6 +41,7 @@ class Tree:
         self._running_evaluations: set[tuple[int, int]] = set()
         self._running_expansions: Counter[int] = Counter()
         self._evaluations = 0
+        self._charged = 0
         self._rejections_in_row = 0
         self._version = 0
         self._view: TreeView | None = None
@@ -104,6 +105,13 @@ class Tree:
         self._columns["children"][node] += 1
         return self._add_node(node)
 
+    def charge(self, evaluations: int) -> None:
+        """Take so many from the budget for nothing measured: enters `spent`, and no other count."""
+        if evaluations < 0:
+            raise ValueError(f"{evaluations} evaluations cannot be charged")
+        self._charged += evaluations
+        self._changed()
+
     def view(self) -> TreeView:
         """The tree as it is now; windows on the live columns, not writeable, good until the next change."""
         if self._view is None:
@@ -112,7 +120,7 @@ class Tree:
                 evaluations=self._evaluations,
                 pending_expansions=self._running_expansions.total(),
                 rejections_in_row=self._rejections_in_row,
-                spent=min(1.0, self._evaluations / self.budget),
+                spent=min(1.0, (self._evaluations + self._charged) / self.budget),
                 **{name: _window(column[: self._size]) for name, column in self._columns.items()},
             )
         return self._view
