@@ -106,7 +106,6 @@ class JournalContract:
             {1: "a key that is no text"},
             {"x": {None: 1}},
         ],
-        ids=repr,
     )
     def test_what_is_not_json_is_refused_and_nothing_is_added(self, journal, reread, payload: dict[Any, Any]) -> None:
         with pytest.raises(JournalError, match="not JSON"):

@@ -33,7 +33,9 @@ def journal(path: Path):
 
 
 def listing(path: Path) -> dict[str, tuple[int, int]]:
-    return {entry.name: (entry.stat().st_size, entry.stat().st_mtime_ns) for entry in path.parent.iterdir()}
+    """Files with size and time; no time of the living writer's shared memory, which says who reads and is no content."""
+    found = {entry.name: entry.stat() for entry in path.parent.iterdir()}
+    return {name: (stat.st_size, 0 if name.endswith("-shm") else stat.st_mtime_ns) for name, stat in found.items()}
 
 
 def read(path: Path) -> list[Event]:
