@@ -33,7 +33,7 @@ def journal(path: Path):
 
 
 def listing(path: Path) -> dict[str, tuple[int, int]]:
-    """Files with size and time; no time of the living writer's shared memory, which says who reads and is no content."""
+    """Files, sizes and times; no time of the shared memory of a living writer, in which readers leave their marks."""
     found = {entry.name: entry.stat() for entry in path.parent.iterdir()}
     return {name: (stat.st_size, 0 if name.endswith("-shm") else stat.st_mtime_ns) for name, stat in found.items()}
 
