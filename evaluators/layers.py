@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -95,7 +95,7 @@ def publish(made: Path, final: Path) -> None:
     Raises:
         OSError: the disk's own trouble.
     """
-    _open_to_all([made, *made.rglob("*")])
+    open_to_all(made)
     try:
         made.rename(final)
     except OSError:
@@ -103,6 +103,7 @@ def publish(made: Path, final: Path) -> None:
             raise
 
 
-def _open_to_all(paths: Iterable[Path]) -> None:
-    for path in paths:
+def open_to_all(folder: Path) -> None:
+    """Let everybody read a folder and all below it, and run what its owner may run."""
+    for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -11,9 +11,13 @@ from typing import Literal
 from hgm.contract import PROTOCOL, Manifest
 from hgm.errors import GatewayError
 from hgm.gateway.client import Lease
+from hgm.layers import INSIDE
 from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxSpec
+from sandboxes.fixed import ENVIRONMENT
 
-RELAY_URL = "http://127.0.0.1:8377/v1"
+RELAY_URL = "http://127.0.0.1:8377"
+SUBJECT_LAYER = "/hgm/subject-layer"
+"""Where a fixed editor finds the layer of the agent that it edits."""
 EXTENSION_CAP = 4
 """The deadline may grow to this many times itself while the gateway waits for a provider."""
 _WATCH_S = 1.0
@@ -58,6 +62,10 @@ class Place:
     folder: Path
     """Of this job alone; whoever is inside may read it."""
     relay: Path
+    layer: Path | None = None
+    """What the agent imports beside the standard library; see `hgm.layers`."""
+    subject_layer: Path | None = None
+    """The layer of the agent in the workspace, where another one edits it."""
     waiting: Callable[[float], None] = lambda seconds: None
     """Told how long the gateway has made this agent wait so far, when that has grown; for display only."""
 
@@ -75,7 +83,7 @@ def run_agent(
     with provider.open(spec) as box:
         box.put({**assignment.workspace, **assignment.history})
         with _deadline_follows(lease, box.extend, assignment.deadline_s, place.waiting):
-            ended = box.run(_command(manifest, provider.python))
+            ended = box.run(_command(manifest, place, provider.python))
         return ended, box.take()
 
 
@@ -85,12 +93,16 @@ def self_test(agent: Path, manifest: Manifest, *, place: Place, provider: Sandbo
     Raises:
         SandboxError: the host's trouble.
     """
-    limits = replace(place.limits, deadline_s=60.0)
     spec = SandboxSpec(
-        run=place.run, job=place.job, slot=place.slot, limits=limits, mounts=(Mount(source=agent, target="/hgm/agent"),)
+        run=place.run,
+        job=place.job,
+        slot=place.slot,
+        limits=replace(place.limits, deadline_s=60.0),
+        mounts=(Mount(source=agent, target="/hgm/agent"), *_layers(place)),
+        env=_import_path(place),
     )
     with provider.open(spec) as box:
-        return box.run([*_program(manifest, provider.python), "--self-test"])
+        return box.run([*_program(manifest, place, provider.python), "--self-test"])
 
 
 def _spec(agent: Path, manifest: Manifest, assignment: Assignment, place: Place, lease: Lease) -> SandboxSpec:
@@ -100,13 +112,17 @@ def _spec(agent: Path, manifest: Manifest, assignment: Assignment, place: Place,
     env = {
         "HGM_SOCKET": "/hgm/gateway/sock",
         "HGM_TOKEN": lease.token,
-        "OPENAI_BASE_URL": RELAY_URL,
+        "OPENAI_BASE_URL": f"{RELAY_URL}/v1",
         "OPENAI_API_KEY": lease.token,
+        "ANTHROPIC_BASE_URL": RELAY_URL,
+        "ANTHROPIC_API_KEY": lease.token,
+        **_import_path(place),
     }
     mounts = [
         Mount(source=agent, target="/hgm/agent"),
         Mount(source=lease.folder, target="/hgm/gateway"),
         Mount(source=task, target="/hgm/task.json"),
+        *_layers(place),
     ]
     if manifest.relay:
         mounts.append(Mount(source=place.relay, target="/hgm/relay.py"))
@@ -120,13 +136,26 @@ def _spec(agent: Path, manifest: Manifest, assignment: Assignment, place: Place,
     )
 
 
-def _program(manifest: Manifest, python: str) -> list[str]:
+def _layers(place: Place) -> Iterator[Mount]:
+    for source, target in ((place.layer, INSIDE), (place.subject_layer, SUBJECT_LAYER)):
+        if source:
+            yield Mount(source=source, target=target)
+
+
+def _import_path(place: Place) -> dict[str, str]:
+    return {"PYTHONPATH": INSIDE} if place.layer else {}
+
+
+def _program(manifest: Manifest, place: Place, python: str) -> list[str]:
     first, *rest = manifest.command
-    return [python if first == "python3" else first, *rest]
+    program = [python if first == "python3" else first, *rest]
+    if place.layer and (place.layer / "bin").is_dir():
+        return ["/usr/bin/env", f"PATH={INSIDE}/bin:{ENVIRONMENT['PATH']}", *program]
+    return program
 
 
-def _command(manifest: Manifest, python: str) -> list[str]:
-    program = _program(manifest, python)
+def _command(manifest: Manifest, place: Place, python: str) -> list[str]:
+    program = _program(manifest, place, python)
     return [python, "-S", "-E", "-s", "/hgm/relay.py", "--", *program] if manifest.relay else program
 
 

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from hgm.contract import self_test_command
 from hgm.gateway.call import complete
 from hgm.gateway.client import LeaseSpec
 from hgm.jobs import ExpandJob, derive_seed
@@ -61,7 +60,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
 
 def statement(brief: str, lab: Lab) -> str:
     """What the editor is asked: the brief, and what must hold."""
-    return STATEMENT.format(self_test=" ".join(self_test_command(lab.manifest)), brief=quote(brief, BRIEF_CHARS))
+    return STATEMENT.format(self_test=" ".join(lab.self_test_command()), brief=quote(brief, BRIEF_CHARS))
 
 
 def evidence(trajectory: Path) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
-from hgm.contract import self_test_command
 from hgm.diagnose import diagnose, statement
 from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.evaluate import ATTEMPTS, blame
@@ -95,13 +94,13 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         statement=request,
         workspace=workspace,
         history=lab.sealer.seal(workspace),
-        test_command=self_test_command(lab.manifest),
+        test_command=lab.self_test_command(),
         deadline_s=lab.limits.improve_deadline_s,
     )
     editor = lab.editor or lab.agent(job.commit)
     manifest = lab.editor_manifest or lab.manifest
     with lab.scratch.job(name) as folder, closing(lab.gateway.lease(spec)) as lease:
-        place = lab.place(name, slot, folder)
+        place = lab.editors_place(name, slot, folder)
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:

@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluators.base import Benchmark
-from hgm.agent_run import Place
+from hgm.agent_run import SUBJECT_LAYER, Place
 from hgm.config import AgentLimits, Backbones
-from hgm.contract import Manifest
+from hgm.contract import Manifest, self_test_command
 from hgm.errors import BackboneError, HGMError, SandboxError
 from hgm.gateway.client import Gateway
 from hgm.scratch import Scratch
@@ -43,6 +43,10 @@ class Lab:
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
     editor_manifest: Manifest | None = None
+    layer: Path | None = None
+    """What the agents of this run import beside the standard library; None: nothing."""
+    editor_layer: Path | None = None
+    """The same for a fixed editor."""
     placebo: bool = False
     progress: Callable[[str, str], None] = lambda job, stage: None
     """Told (job id, stage) as a job moves on; for display only."""
@@ -54,7 +58,26 @@ class Lab:
         def waiting(seconds: float) -> None:
             self.progress(job.partition("-")[0], f"waited {seconds:.0f} s for its model")
 
-        return Place(run=self.run, job=job, slot=slot, limits=limits, folder=folder, relay=self.relay, waiting=waiting)
+        return Place(
+            run=self.run,
+            job=job,
+            slot=slot,
+            limits=limits,
+            folder=folder,
+            relay=self.relay,
+            layer=self.layer,
+            waiting=waiting,
+        )
+
+    def editors_place(self, job: str, slot: int, folder: Path) -> Place:
+        """Where an editor of this lab runs."""
+        place = self.place(job, slot, folder)
+        return replace(place, layer=self.editor_layer, subject_layer=self.layer) if self.editor else place
+
+    def self_test_command(self) -> tuple[str, ...]:
+        """How an editor tests the copy of an agent in its workspace, whatever it imports itself."""
+        command = self_test_command(self.manifest)
+        return ("env", f"PYTHONPATH={SUBJECT_LAYER}", *command) if self.editor and self.layer else command
 
     def agent(self, commit: str) -> Path:
         """A read-only folder with an agent's code, reachable from any sandbox."""
@@ -79,8 +102,9 @@ class Lab:
             BackboneError: the backbone fails the gateway's own probe.
             SandboxError: the host is short of disk or memory, or a canary sandbox does not start.
         """
-        if not self.gateway.probe(backbone):
-            raise BackboneError(f"{backbone} does not answer the gateway's own probe")
+        probe = self.gateway.probe(backbone)
+        if not probe.ok:
+            raise BackboneError(f"{backbone} does not answer the gateway's own probe: {probe.trouble}")
         if not (_disk_is_free(self.scratch.root) and _memory_is_free() and self.provider.healthy()):
             raise SandboxError("the host is short of disk or memory, or its sandboxes do not start")
 

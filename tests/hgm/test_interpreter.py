@@ -26,7 +26,7 @@ def hgm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 def test_the_python_of_the_sandbox_is_compared_by_number() -> None:
     inside = ask_interpreter(choose("bubblewrap"), run="t")
     for enough in ("3.2", "3.9"):
-        check_interpreter(read_manifest(agent(manifest=f'{MANIFEST}python = "{enough}"\n')), provider, run="t")
+        check_interpreter(read_manifest(agent(manifest=f'{MANIFEST}python = "{enough}"\n')), inside)
     with pytest.raises(ConfigError, match=r"needs Python 3\.99"):
         check_interpreter(read_manifest(FUTURE), inside)
 
