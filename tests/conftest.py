@@ -2,8 +2,12 @@
 
 `@pytest.mark.needs("bubblewrap")` skips a test, with the reason, where that part is missing. HGM_REQUIRE=bubblewrap
 (as in .ci/run; more parts after commas) turns every skip whose reason names that word into a failure.
+
+Several workers (`pytest -n 2`) share out whole files, classes, and halves of the battery. What a test makes on the
+machine carries a name of its own or of its process; who needs the machine for itself holds a lock (`only_sweeper`).
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -11,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -19,7 +24,8 @@ from hgm.errors import SandboxError
 from sandboxes.engine import connect
 from sandboxes.images import image_name, is_built
 
-SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_(?!BATTERY$)")
+SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_(?!(BATTERY|REQUIRE)$)")
+SANDBOX = re.compile(r"\b(bubblewrap|docker)\b")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
 _PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec/podman"
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -80,6 +86,23 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        _split_scope = staticmethod(share)
+
+    return Shares(config, log)
+
+
+def share(test: str) -> str:
+    """What one worker does as a whole: a class, or a file's functions, in the battery once per sandbox."""
+    where, _, parameters = test.partition("[")
+    sandbox = SANDBOX.search(parameters) if where.startswith("tests/battery/") else None
+    return f"{where.rpartition('::')[0]} {sandbox[0] if sandbox else ''}"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for part in mark.args:
@@ -120,6 +143,17 @@ def _environment_is_left_as_it_was() -> Iterator[None]:
     for variables in (before, after):
         variables.pop("PYTEST_CURRENT_TEST", None)
     assert sorted(before.items() ^ after.items()) == [], "this test leaves the environment changed"
+
+
+@pytest.fixture
+def only_sweeper() -> Iterator[None]:
+    """For tests that leave or remove what is a dead process's: `hgm gc` sees that of all others on this machine."""
+    lock = os.open(f"/tmp/hgm-tests-{os.getuid()}.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import share
+
 CONFTEST = Path(__file__).with_name("conftest.py")
 MARKED = """
 import pytest
@@ -17,13 +19,13 @@ def test_marked():
 """
 
 
-def run_pytest(folder: Path, source: str, *, path: str = "", **env: str) -> tuple[int, str]:
+def run_pytest(folder: Path, source: str, *more: str, path: str = "", **env: str) -> tuple[int, str]:
     """Run one test file below a copy of our conftest, in an interpreter of its own."""
     tests = folder / "checkout" / "tests"
     tests.mkdir(parents=True)
     (tests / "conftest.py").write_bytes(CONFTEST.read_bytes())
     (tests / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-ra", "--strict-markers", "-p", "no:cacheprovider", "."]
+    command = [sys.executable, "-m", "pytest", "-ra", "--strict-markers", "-p", "no:cacheprovider", *more, "."]
     done = subprocess.run(
         command, cwd=tests, capture_output=True, text=True, check=False, env={"PATH": path, "COLUMNS": "200", **env}
     )
@@ -105,3 +107,18 @@ def test_requiring_root_does_not_require_its_absence(tmp_path):
 
 def test_this_very_process_has_no_key():
     assert not [name for name in os.environ if name.endswith("_KEY")]
+
+
+def test_two_workers_require_the_same(tmp_path):
+    """And so does whoever collects: the name of a required part must reach them all."""
+    status, said = run_pytest(tmp_path, MARKED, "-n", "2", HGM_REQUIRE="bubblewrap")
+    assert status == 1
+    assert "HGM_REQUIRE names bubblewrap" in said
+
+
+def test_workers_share_out_whole_classes_and_files_and_the_battery_by_sandbox():
+    one, other = share("tests/a/test_it.py::TestOne::test_x[bubblewrap::1]"), share("tests/a/test_it.py::test_y")
+    assert share("tests/a/test_it.py::TestOne::test_z") == one != other == share("tests/a/test_it.py::test_z[docker]")
+    here, there, neither = (share(f"tests/battery/test_it.py::test_x{on}") for on in ("[docker-a]", "[bubblewrap]", ""))
+    assert len({here, there, neither}) == 3
+    assert share("tests/battery/test_it.py::test_y[b-docker]") == here

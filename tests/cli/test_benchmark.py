@@ -3,14 +3,17 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from hgm.scratch import scratch_folders
-from sandboxes.leftovers import leftovers
+from sandboxes.leftovers import leftovers, remove
 from tests.cli.command import Command
 
+pytestmark = pytest.mark.usefixtures("only_sweeper")
 SANDBOXES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("bubblewrap", "docker")]
 
 
@@ -26,15 +29,26 @@ def sandbox(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def validating(sandbox: str) -> subprocess.Popen[str]:
-    """A validation that has said its first verdict, is busy with the second and has many to go."""
+@contextmanager
+def validating(sandbox: str) -> Iterator[subprocess.Popen[str]]:
+    """A validation that has said its first verdict, is busy with the second and has many to go; ends with the block."""
     command = [sys.executable, "-m", "hgm", "benchmark", "validate", "builtin", "--sandbox", sandbox]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert "sound" in process.stdout.readline()
-    while not leftovers(f"validate-{process.pid}"):
-        assert process.poll() is None
-    return process
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with started as process, ExitStack() as on_failure:
+        on_failure.callback(end, process)
+        assert process.stdout is not None
+        assert "sound" in process.stdout.readline()
+        while not leftovers(f"validate-{process.pid}"):
+            assert process.poll() is None
+        yield process
+        on_failure.pop_all()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """With all that it has made, so that no other test finds it."""
+    process.kill()
+    process.wait()
+    remove(leftovers(f"validate-{process.pid}"))
 
 
 def assert_nothing_is_left(process: subprocess.Popen[str]) -> None:

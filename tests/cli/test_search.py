@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,16 @@ SMALL = (
     *("-o", "confirmation.sealed_repeats=1", "-o", "policy.options.root_evaluations=2"),
     *("-o", "policy.options.initial_expansions=2"),
 )
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder that no other test's runs are in, with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="hgm-t-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield
 
 
 def test_a_search_grows_a_tree_and_everything_can_be_asked_about_it(hgm: Command, tmp_path: Path) -> None:
@@ -88,21 +100,37 @@ def test_calibration(hgm: Command) -> None:
     assert json.loads(Path("c.json").read_text())["agent"] == "seed"
 
 
-def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
-    """A search in a process group of its own, when its first evaluation has ended."""
+@contextmanager
+def started(tmp_path: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A search in a process group of its own, when its first evaluation has ended; it ends with the block."""
+    with going("search", "--budget", "200", "--run", "r", *SMALL, *words, at=tmp_path) as process:
+        yield process
+
+
+@contextmanager
+def resumed(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The run, gone on with, when another evaluation has ended."""
+    with going("resume", "r", at=tmp_path) as process:
+        yield process
+
+
+@contextmanager
+def going(*words: str, at: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "hgm", "search", "--budget", "200", "--run", "r", *SMALL, *words],
-        cwd=tmp_path,
+        [sys.executable, "-m", "hgm", *words],
+        cwd=at,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("[searching"):
-            return process
-    raise AssertionError(process.stderr.read() if process.stderr else "")
+    with process, ExitStack() as on_failure:
+        on_failure.callback(process.kill)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert any(line.startswith("[searching") for line in process.stdout), process.stderr.read()
+        yield process
+        on_failure.pop_all()
 
 
 def test_the_first_interrupt_finishes_what_runs(hgm: Command, tmp_path: Path) -> None:
@@ -146,6 +174,7 @@ def test_the_editor_stays_what_it_was(tmp_path: Path) -> None:
     assert {path: File(*file) for path, file in kept.items()} == read_agent(BUNDLED / "seed")
 
 
+@pytest.mark.usefixtures("only_sweeper")
 @pytest.mark.parametrize("sandbox", ["bubblewrap", pytest.param("docker", marks=pytest.mark.needs("docker"))])
 def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path, sandbox: str) -> None:
     with started(tmp_path, "--sandbox", sandbox) as process:
@@ -165,20 +194,6 @@ def test_killed_it_goes_on_and_leaves_nothing(hgm: Command, tmp_path: Path, sand
     assert set(done) <= set(jobs)
     assert read(run).created["sandbox"] == sandbox
     assert_nothing_is_left(run)
-
-
-def resumed(tmp_path: Path) -> subprocess.Popen[str]:
-    """The run, gone on with, when another evaluation has ended."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hgm", "resume", "r"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert "[searching" in process.stdout.readline()
-    return process
 
 
 def assert_nothing_is_left(run: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from hgm.errors import SandboxError, WorkspaceRejected
 from sandboxes.base import End, Exit, File, Files, Limits, Mount, Sandbox, SandboxProvider, SandboxSpec
 
-RUN = "contract"
+RUN = f"contract-{os.getpid()}"
 _jobs = itertools.count()
 
 

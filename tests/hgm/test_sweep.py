@@ -15,7 +15,7 @@ from sandboxes.images import image_name
 from tests.cli.command import command
 from tests.hgm.simulated import make
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.needs("docker"), pytest.mark.usefixtures("only_sweeper")]
 
 Contain = Callable[..., str]
 

@@ -395,6 +395,7 @@ def _on_the_host() -> list[str]:
     ]
 
 
+KILLED = f"killed-{os.getpid()}"
 CONTROLLER = """
 import sys
 from pathlib import Path
@@ -402,7 +403,7 @@ from sandboxes.base import Limits, Mount, SandboxSpec
 from sandboxes.bubblewrap import Bubblewrap
 
 line = Mount(source=Path(sys.argv[1]), target="/line")
-spec = SandboxSpec(run="killed", job="job", limits=Limits(deadline_s=1000), mounts=(line,))
+spec = SandboxSpec(run=sys.argv[-1], job="job", limits=Limits(deadline_s=1000), mounts=(line,))
 provider = Bubblewrap()
 with provider.open(spec) as box:
     box.put({})
@@ -431,7 +432,7 @@ def test_dies_with_the_host_process_whatever_it_does_to_the_first_one(folder) ->
 def _assert_it_dies_with_the_host_process(folder: Path, moment: str, number: int, inside: str) -> None:
     lifeline = Lifeline(folder)
     controller = subprocess.Popen(
-        [sys.executable, "-c", CONTROLLER, str(folder), moment, inside],
+        [sys.executable, "-c", CONTROLLER, str(folder), moment, inside, KILLED],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -456,8 +457,8 @@ def _assert_it_dies_with_the_host_process(folder: Path, moment: str, number: int
         controller.kill()
         controller.communicate()
         lifeline.close()
-        remove(leftovers("killed"))
-    assert leftovers("killed") == []
+        remove(leftovers(KILLED))
+    assert leftovers(KILLED) == []
 
 
 def _children(process: int) -> list[int]:
@@ -486,7 +487,7 @@ from sandboxes.bubblewrap import Bubblewrap
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"heard "))
 line = Mount(source=Path(sys.argv[1]), target="/line")
-spec = SandboxSpec(run="killed", job="job", limits=Limits(deadline_s=20), mounts=(line,))
+spec = SandboxSpec(run=sys.argv[-1], job="job", limits=Limits(deadline_s=20), mounts=(line,))
 provider = Bubblewrap()
 with provider.open(spec) as box:
     box.put({})
@@ -502,7 +503,7 @@ def test_the_terminals_interrupt_does_not_reach_it(folder) -> None:
     ours, theirs = os.openpty()
     try:
         controller = subprocess.Popen(
-            [sys.executable, "-c", ON_A_TERMINAL, str(folder), inside],
+            [sys.executable, "-c", ON_A_TERMINAL, str(folder), inside, KILLED],
             cwd=CHECKOUT,
             start_new_session=True,
             **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),

@@ -12,6 +12,8 @@ from sandboxes.leftovers import Kind, leftovers, remove
 from sandboxes.limits import find_hierarchy, make_group
 from sandboxes.names import encoded
 
+pytestmark = pytest.mark.usefixtures("only_sweeper")
+
 
 @pytest.fixture
 def leave():
