@@ -4,46 +4,57 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hgm.errors import GatewayError
-from hgm.gateway.records import Usage, usage_from_json
+from hgm.gateway.ledger import Ledger
+from hgm.gateway.prices import price_from_json
+from hgm.gateway.records import Usage
 from hgm.trajectories import Record, read
 
-_EVENTS = ("lease opened", "call settled", "lease closed")
-_COUNTED = ("event", "usage", "waited_s")
+_SUMS = ("lease opened", "call settled", "lease closed")
+_ALL = (*_SUMS, "call started")
+"""Much longer to read: each holds a whole conversation."""
 
 
 def spent(job: str, trajectories: Path) -> Usage:
     """All leases of the job together: diagnosis, edits, handshakes, and each time that it was tried.
 
-    A call that never settled counts nothing, as in the gateway, and so does a trajectory that cannot be read.
+    A call that never settled counts at its reservation, as in the gateway; a trajectory that cannot be read counts
+    nothing.
     """
-    files = [trajectories / f"{job}.jsonl.zst", *sorted(trajectories.glob(f"{job}-*.jsonl.zst"))]
-    return sum((_of_lease(lease) for file in files for lease in _leases(file)), Usage())
+    return sum((ledger.usage() for ledger in ledgers(job, trajectories)), Usage())
 
 
-def _leases(file: Path) -> Iterator[list[Record]]:
-    """The records of each lease."""
-    lease: list[Record] = []
+def unsettled(job: str, trajectories: Path) -> list[Record]:
+    """The "call started" records of the job's calls that never settled: their gateway was killed."""
+    return [dict(record) for ledger in ledgers(job, trajectories) for record in ledger.unsettled]
+
+
+def ledgers(job: str, trajectories: Path) -> Iterator[Ledger]:
+    """One per lease."""
+    for file in [trajectories / f"{job}.jsonl.zst", *sorted(trajectories.glob(f"{job}-*.jsonl.zst"))]:
+        yield from _of_file(file)
+
+
+def _of_file(file: Path) -> list[Ledger]:
+    closed = list(_leases(file, _SUMS))
+    return closed if all(ledger.is_closed for ledger in closed) else list(_leases(file, _ALL))
+
+
+def _leases(file: Path, events: tuple[str, ...]) -> Iterator[Ledger]:
+    ledger = None
     try:
-        for record in read(file, events=_EVENTS):
-            if record.get("event") == "lease opened":
-                yield lease
-                lease = []
-            lease.append({name: record[name] for name in _COUNTED if name in record})
+        for record in read(file, events=events):
+            if record["event"] == "lease opened":
+                if ledger:
+                    yield ledger
+                ledger = Ledger(price_from_json(record.get("price")))
+            elif ledger:
+                ledger.add(_without_texts(record))
     except GatewayError:
         return
-    yield lease
+    if ledger:
+        yield ledger
 
 
-def _of_lease(records: list[Record]) -> Usage:
-    """What the gateway said at its end, or what it had settled when it was killed."""
-    ends = [record["usage"] for record in records if record.get("event") == "lease closed"]
-    if ends:
-        return usage_from_json(ends[-1])
-    settled = [record for record in records if record.get("event") == "call settled"]
-    tokens = [record["usage"] or {} for record in settled]
-    return Usage(
-        calls=len(settled),
-        input_tokens=sum(used.get("input_tokens", 0) for used in tokens),
-        output_tokens=sum(used.get("output_tokens", 0) for used in tokens),
-        waited_s=sum(record["waited_s"] for record in settled),
-    )
+def _without_texts(record: Record) -> Record:
+    """The same without the request and the answer, which may be long."""
+    return {name: value for name, value in record.items() if name not in ("request", "response")}

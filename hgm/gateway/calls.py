@@ -1,22 +1,22 @@
 """One call from its start to its record: attempts, what each failure means to the agent, and who goes away first."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TypeVar
 
 from hgm.errors import GatewayError, HGMError, boundary
-from hgm.gateway import completions
+from hgm.gateway.dialects.base import Counted
+from hgm.gateway.failures import Broken, Rejected, Transient
+from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.live import Call, LiveLease, Settled, closed
 from hgm.gateway.patience import Patience
+from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
-from hgm.gateway.upstream import Broken, Rejected, Transient, Upstream
+from hgm.gateway.upstream import Upstream
 
 T = TypeVar("T")
-Emit = Callable[[Json], Awaitable[None]]
-"""Sends one chunk to the agent."""
-
 GONE = 499
 """The agent hung up before the answer (recorded only: nobody is there to read it)."""
 
@@ -26,36 +26,27 @@ def backbone_failed() -> Refusal:
     return Refusal(502, "the model behind the gateway failed", code="backbone_failed")
 
 
-async def whole(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
-    """Get the answer in one piece, record the end of the call whatever it is, and return it."""
+async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
+    """Get the answer, in one piece and as often as it takes; record the end of the call whatever it is; return it.
+
+    A stream that breaks off is tried again like anything else: no agent ever sees half an answer.
+    """
     patience = Patience(lease.settings, lease.waits)
 
     async def attempt() -> dict[str, Json]:
-        return completions.tidy(await upstream.answer(call), index=call.index, model=lease.spec.backbone)
+        raw = await upstream.answer(call)
+        try:
+            return call.dialect.answer(raw, index=call.index, model=lease.spec.backbone)
+        except Transient as trouble:
+            trouble.charged = True
+            raise
 
     async def answered() -> Settled:
-        return _success(call, await patience.run(attempt), patience)
+        answer = await patience.run(attempt)
+        signs = call.dialect.signs(answer)
+        return _bill(lease, call, patience, Settled(status=200, response=answer, signs=signs))
 
     return await _settling(lease, call, patience, answered())
-
-
-async def streamed(lease: LiveLease, upstream: Upstream, call: Call, emit: Emit) -> Settled:
-    """Pass the provider's own chunks on as they come; retries end with the first one. Records the end of the call."""
-    patience = Patience(lease.settings, lease.waits)
-    gathered = completions.Gathered()
-
-    async def pass_on() -> Settled:
-        chunks = await patience.run(lambda: _begun(upstream, call))
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                tidied = completions.tidy_chunk(chunk, index=call.index, model=lease.spec.backbone)
-                gathered.add(chunk)
-                if tidied["choices"]:
-                    await emit(tidied)
-        answer = completions.tidy(gathered.answer(), index=call.index, model=lease.spec.backbone)
-        return _success(call, answer, patience)
-
-    return await _settling(lease, call, patience, pass_on())
 
 
 async def while_present(
@@ -83,59 +74,61 @@ async def while_present(
         watch.cancel()
 
 
-async def _begun(upstream: Upstream, call: Call) -> AsyncGenerator[Json, None]:
-    """A stream whose first chunk has arrived and is one."""
-    async with AsyncExitStack() as stack:
-        chunks = await stack.enter_async_context(aclosing(upstream.stream(call)))
-        try:
-            first = await anext(chunks)
-        except StopAsyncIteration:
-            raise Transient("the backbone's stream is empty") from None
-        completions.check_chunk(first)
-        stack.pop_all()
-        return _with_first(first, chunks)
-
-
-async def _with_first(first: Json, rest: AsyncGenerator[Json, None]) -> AsyncGenerator[Json, None]:
-    async with aclosing(rest):
-        yield first
-        async for chunk in rest:
-            yield chunk
-
-
 async def _settling(
     lease: LiveLease, call: Call, patience: Patience, outcome: Coroutine[Json, Json, Settled]
 ) -> Settled:
     try:
         with boundary(GatewayError, "a call went wrong inside the gateway"):
-            settled = await _told(outcome, patience)
+            settled = await _told(lease, call, outcome, patience)
     except HGMError as trouble:
-        settled = _failure(502, backbone_failed().body(), patience, trouble=str(trouble))
+        settled = _bill(lease, call, patience, _failed(call, trouble=str(trouble)))
     except asyncio.CancelledError:
+        # Whoever answers may go on and bill it.
+        patience.lost += patience.trying
         refusal = closed() if lease.closed else Refusal(GONE, "the agent hung up", code="gone")
-        lease.settle(call, _failure(refusal.status, refusal.body(), patience))
+        ended = Settled(status=refusal.status, response=call.dialect.error(refusal))
+        lease.settle(call, _bill(lease, call, patience, ended))
         raise
     lease.settle(call, settled)
     return settled
 
 
-async def _told(outcome: Coroutine[Json, Json, Settled], patience: Patience) -> Settled:
+async def _told(lease: LiveLease, call: Call, outcome: Coroutine[Json, Json, Settled], patience: Patience) -> Settled:
     """How the call ended, where the upstream failed in one of its own ways."""
     try:
         return await outcome
     except Rejected as refused:
-        return _failure(refused.status, refused.body, patience)
-    except (Broken, Transient) as trouble:
-        return _failure(502, backbone_failed().body(), patience, trouble=str(trouble))
+        ended = Settled(status=refused.status, response=refused.body, signs=refused.signs)
+    except Broken as trouble:
+        ended = _failed(call, trouble=str(trouble))
+        ended = replace(ended, hosts_fault=trouble.hosts_fault, differs=trouble.differs)
+    return _bill(lease, call, patience, ended)
 
 
-def _success(call: Call, answer: dict[str, Json], patience: Patience) -> Settled:
-    # A provider that does not count is counted at its worst.
-    usage = completions.tokens(answer["usage"]) or call.reserved
-    return Settled(status=200, response=answer, usage=usage, attempts=patience.attempts, waited_s=patience.waited_s)
+def _failed(call: Call, *, trouble: str) -> Settled:
+    return Settled(status=502, response=call.dialect.error(backbone_failed()), trouble=trouble)
 
 
-def _failure(status: int, body: Json, patience: Patience, *, trouble: str = "") -> Settled:
-    return Settled(
-        status=status, response=body, attempts=patience.attempts, waited_s=patience.waited_s, trouble=trouble
+def _bill(lease: LiveLease, call: Call, patience: Patience, ended: Settled) -> Settled:
+    """How a call ended, with what it cost: the provider's figures before the price table before nobody's."""
+    price = lease.spec.price
+    told = call.dialect.counted(ended.response) if ended.status == 200 else Counted(tokens=Tokens(), usd=0.0)
+    lost = patience.lost + (told is None)  # a provider that does not count is counted at its worst
+    tokens, usd = (told.tokens, told.usd) if told else (Tokens(), 0.0)
+    source: Source = "provider"
+    if usd is None:
+        usd = None if price is None else price.cost(tokens)
+        source = "unpriced" if price is None else "free" if price.is_free else "table"
+    for _ in range(lost):
+        tokens = tokens + call.reserved
+        source = "unpriced" if price is None else source
+        usd = None if usd is None or price is None else usd + price.bound(call.reserved)
+    return replace(
+        ended,
+        usage=tokens_to_json(tokens),
+        usd=usd,
+        source=source,
+        lost=lost,
+        attempts=patience.attempts,
+        waited_s=patience.waited_s,
     )

@@ -1,18 +1,20 @@
 """A backbone that speaks OpenAI Chat Completions over HTTP, here on the Unix socket of a child process."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
 
 from hgm.backbones.process import ProcessBackbone
 from hgm.errors import BackboneError
+from hgm.gateway.dialects.known import CHAT
+from hgm.gateway.failures import Broken, Rejected, Transient
 from hgm.gateway.live import Call
 from hgm.gateway.records import Json
 from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import load
-from hgm.gateway.upstream import Broken, Rejected, Transient
+from hgm.gateway.upstream import Probed
 
 HOSTS_FAULT = frozenset({401, 402, 403, 404})
 """The key, the account or the model's name is wrong: the agent has no part in it and nobody tries again."""
@@ -25,8 +27,10 @@ SPENT = "insufficient_quota"
 class ChatProcess:
     """Chat completions from a child process; no key, no network."""
 
+    dialects = frozenset({CHAT.name})
+
     def __init__(self, process: ProcessBackbone, *, settings: Settings, streams: bool) -> None:
-        self.streams = streams
+        self._streams = streams
         self._process = process
         self._settings = settings
         self._client = httpx2.AsyncClient(
@@ -47,36 +51,39 @@ class ChatProcess:
 
     async def answer(self, call: Call) -> Json:
         """See `Upstream.answer`."""
+        if call.wanted.stream and self._streams:
+            return await self._gathered(call)
         async with self._sent(call.request) as response:
             return _parsed(await _body(response, self._settings.max_answer_bytes))
 
-    async def stream(self, call: Call) -> AsyncGenerator[Json, None]:
-        """See `Upstream.stream`."""
-        request = {**call.request, "stream": True, "stream_options": {"include_usage": True}}
-        async with self._sent(request) as response:
-            ended = False
-            async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    data = line[5:].strip()
-                    ended = data == "[DONE]"
-                    if not ended:
-                        yield _parsed(data)
-            if not ended:
-                raise Transient("the backbone's stream broke off")
-
-    async def probe(self) -> bool:
+    async def probe(self) -> Probed:
         """See `Upstream.probe`."""
         try:
             await self.start()
             response = await self._client.get("/health", timeout=self._settings.probe_timeout_s)
-        except (BackboneError, httpx2.TransportError):
-            return False
-        return response.status_code == 200
+        except (BackboneError, httpx2.TransportError) as trouble:
+            return Probed(ok=False, trouble=f"{type(trouble).__name__}: {trouble}")
+        return Probed(ok=response.status_code == 200, trouble=f"HTTP {response.status_code}")
 
     async def close(self) -> None:
         """See `Upstream.close`."""
         await self._client.aclose()
         await self._process.close()
+
+    async def _gathered(self, call: Call) -> Json:
+        """The answer, put together from a stream of it."""
+        gatherer, size = call.dialect.gatherer(), 0
+        request = {**call.request, "stream": True, "stream_options": {"include_usage": True}}
+        async with self._sent(request) as response:
+            async for line in response.aiter_lines():
+                size += len(line)
+                if size > self._settings.max_answer_bytes:
+                    raise Transient(
+                        f"the backbone's answer is over {self._settings.max_answer_bytes} bytes", charged=True
+                    )
+                if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
+                    gatherer.add(_parsed(data))
+        return gatherer.answer()
 
     @asynccontextmanager
     async def _sent(self, request: Mapping[str, Json]) -> AsyncIterator[httpx2.Response]:
@@ -92,7 +99,8 @@ class ChatProcess:
                     raise await self._failure(response)
                 yield response
         except (BackboneError, httpx2.TransportError, httpx2.DecodingError) as trouble:
-            raise Transient(f"{type(trouble).__name__}: {trouble}") from trouble
+            refused = isinstance(trouble, BackboneError | httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise Transient(f"{type(trouble).__name__}: {trouble}", charged=not refused) from trouble
 
     async def _failure(self, response: httpx2.Response) -> Exception:
         text = (await _body(response, self._settings.max_answer_bytes)).decode(errors="replace")
@@ -103,9 +111,9 @@ def failure(status: int, text: str, headers: Mapping[str, str]) -> Exception:
     """What a provider's answer other than 200 means: the table "whose fault?" for one attempt."""
     said = f"HTTP {status}: {text[:500]}"
     if status in HOSTS_FAULT or (status == 429 and SPENT in text):
-        return Broken(said)
+        return Broken(said, hosts_fault=True)
     if status in PASSING or not 400 <= status < 500:
-        return Transient(said, retry_after_s=_seconds(headers.get("retry-after", "")))
+        return Transient(said, retry_after_s=_seconds(headers.get("retry-after", "")), rate_limited=status == 429)
     try:
         return Rejected(status, json.loads(text))
     except ValueError:
@@ -117,7 +125,7 @@ async def _body(response: httpx2.Response, limit: int) -> bytes:
     async for part in response.aiter_bytes():
         body += part
         if len(body) > limit:
-            raise Transient(f"the backbone's answer is over {limit} bytes")
+            raise Transient(f"the backbone's answer is over {limit} bytes", charged=True)
     return bytes(body)
 
 
@@ -125,7 +133,7 @@ def _parsed(data: bytes | str) -> Json:
     try:
         return load(data)
     except (ValueError, RecursionError):
-        raise Transient(f"the backbone's answer is not JSON: {data[:100]!r}") from None
+        raise Transient(f"the backbone's answer is not JSON: {data[:100]!r}", charged=True) from None
 
 
 def _seconds(text: str) -> float:

@@ -13,11 +13,11 @@ from typing import IO, Protocol
 from hgm.errors import GatewayError, boundary
 from hgm.gateway.order import CONTROL_SOCKET, Order
 from hgm.gateway.records import LeaseSpec, Usage
-from hgm.gateway.remote import Control
+from hgm.gateway.remote import Control, Probe
 from hgm.gateway.settings import Settings
 from hgm.redaction import Redactor, withhold
 
-__all__ = ["Control", "Gateway", "Lease", "LeaseSpec", "Settings", "Usage"]
+__all__ = ["Control", "Gateway", "Lease", "LeaseSpec", "Probe", "Settings", "Usage"]
 
 START_S = 20.0
 LEAVE_S = 10.0
@@ -116,7 +116,7 @@ class Gateway:
             raise self._trouble
         return self.control.lease(spec)
 
-    def probe(self, backbone: str) -> bool:
+    def probe(self, backbone: str) -> Probe:
         """Whether the backbone works right now; see `Control.probe`."""
         if self._trouble is not None:
             raise self._trouble

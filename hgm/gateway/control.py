@@ -3,7 +3,7 @@
     POST   /leases          {"spec": …, "token": …}   -> {"folder": …}
     GET    /leases/JOB                                -> usage
     DELETE /leases/JOB                                -> usage
-    POST   /probe           {"backbone": …}           -> {"ok": …}
+    POST   /probe           {"backbone": …}           -> {"ok": …, "trouble": …, "tokens": …, "usd": …}
 
 Trouble is a 400 with {"error": name in hgm.errors, "message": …}.
 """
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from hgm.errors import HGMError
 from hgm.gateway.leases import Leases
+from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.records import spec_from_json, usage_to_json
 from hgm.gateway.upstreams import Upstreams
 
@@ -39,7 +40,9 @@ def control_app(leases: Leases, upstreams: Upstreams) -> Starlette:
 
     async def probe(request: Request) -> Response:
         asked = await request.json()
-        return JSONResponse({"ok": await upstreams.of(asked["backbone"]).probe()})
+        probed = await upstreams.of(asked["backbone"]).probe()
+        cost = {"tokens": tokens_to_json(probed.counted.tokens), "usd": probed.counted.usd}
+        return JSONResponse({"ok": probed.ok, "trouble": probed.trouble, **cost})
 
     return Starlette(
         routes=[

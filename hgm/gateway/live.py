@@ -8,6 +8,8 @@ from time import monotonic
 
 from hgm import trajectories
 from hgm.gateway.dialects.base import Dialect, Imposed, Wanted, call_seed
+from hgm.gateway.ledger import Ledger, counted, tokens_to_json
+from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json, usage_to_json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
@@ -21,9 +23,11 @@ class Call:
     job: str
     role: str
     index: int
+    dialect: Dialect
     request: dict[str, Json]
-    reserved: dict[str, int]
-    """What it can cost at most, in tokens: no byte of a request is more than one token."""
+    wanted: Wanted
+    reserved: Tokens
+    """What one attempt at it can cost at most: no byte of a request is more than one token."""
     started: float = field(default_factory=monotonic)
 
 
@@ -34,9 +38,18 @@ class Settled:
     status: int
     response: Json = None
     usage: Json = None
+    """The four buckets of `Usage` by their names there, with what lost attempts were reserved; None: nothing."""
+    usd: float | None = 0.0
+    """What they cost; None where nobody tells."""
+    source: Source = "provider"
+    lost: int = 0
+    """Attempts that the provider may bill without having told what; counted at their reservation."""
+    signs: tuple[str, ...] = ()
     attempts: int = 1
     waited_s: float = 0.0
     trouble: str = ""
+    hosts_fault: bool = False
+    differs: bool = False
 
 
 class LiveLease:
@@ -52,6 +65,8 @@ class LiveLease:
         self.slots = asyncio.Semaphore(settings.max_parallel_calls)
         self._writer = writer
         self._used = Usage()
+        self._open: dict[int, Tokens] = {}
+        """Reservations of the calls that have started and not settled."""
         self._next = 0
         self._refused_bytes = 0
 
@@ -72,15 +87,24 @@ class LiveLease:
     def restored(
         cls, spec: LeaseSpec, token: str, *, path: Path, redact: trajectories.Redact, settings: Settings
     ) -> "LiveLease":
-        """The lease as its trajectory tells it. Calls that never settled do not count; their numbers are used again."""
+        """The lease as its trajectory tells it.
+
+        Calls that never settled count at their reservation; their numbers are used again.
+        """
         lease = cls(spec, token, writer=trajectories.Writer(path, redact=redact), settings=settings)
+        ledger = Ledger(spec.price)
         for record in trajectories.read(path):
-            lease._replay(record)
+            if record["event"] == "lease opened":
+                ledger = Ledger(spec.price)
+            else:
+                ledger.add(record)
+        lease._used, lease._next = ledger.usage(), ledger.next
+        lease.waits.before_s = ledger.waited_s
         return lease
 
-    def admits(self, authorization: str) -> bool:
-        """Whether this header carries the lease's token."""
-        return hmac.compare_digest(authorization.encode("latin-1"), f"Bearer {self.token}".encode())
+    def admits(self, token: str) -> bool:
+        """Whether this is the lease's token."""
+        return hmac.compare_digest(token.encode("latin-1"), self.token.encode())
 
     async def refuse(self, size: int = 0) -> None:
         """Count a request that was turned away, and the bytes of its body that were looked at.
@@ -101,31 +125,44 @@ class LiveLease:
         """Start a call, and write that before anything is spent.
 
         Raises:
-            Refusal: the lease is closed, or its calls or its room for recording are used up.
+            Refusal: the lease is closed, or its calls, tokens, money or its room for recording are used up.
         """
-        self._check_room()
+        reserved = Tokens(input=size, output=self.spec.max_output_tokens)
+        self._check_room(reserved)
         index, self._next = self._next, self._next + 1
         call = Call(
             job=self.spec.job,
             role=self.spec.role,
             index=index,
+            dialect=dialect,
             request=dialect.request(wanted, self._imposed(index)),
-            reserved={"input_tokens": size, "output_tokens": self.spec.max_output_tokens},
+            wanted=wanted,
+            reserved=reserved,
+        )
+        self._open[index] = reserved
+        self._write(
+            "call started",
+            call,
+            dialect=dialect.name,
+            request=call.request,
+            reserved=tokens_to_json(reserved),
+            dropped=[*wanted.dropped],
         )
         dropped = sorted({*self._used.dropped_fields, *wanted.dropped})
         self._used = replace(self._used, calls=self._used.calls + 1, dropped_fields=tuple(dropped))
-        self._write("call started", call, request=call.request, reserved=call.reserved, dropped=[*wanted.dropped])
         return call
 
     def settle(self, call: Call, settled: Settled) -> None:
-        """Record how a call ended and count its tokens."""
-        self._count(settled.usage, settled.trouble)
+        """Record how a call ended and count what it cost."""
+        self._open.pop(call.index, None)
+        record = asdict(settled)
+        self._used = counted(self._used, record)
         ms = round((monotonic() - call.started) * 1000, 3)
-        self._write("call settled", call, **asdict(settled), ms=ms)
+        self._write("call settled", call, **record, ms=ms)
 
     def usage(self) -> Usage:
         """So far, with waits that still last."""
-        return replace(self._used, waited_s=round(self.waits.seconds(), 3))
+        return replace(self._used, waited_s=round(self.waits.seconds(), 3), waiting=self.waits.why)
 
     async def close(self) -> Usage:
         """Revoke: running calls are cancelled and get 409, the trajectory ends."""
@@ -134,19 +171,20 @@ class LiveLease:
             task.cancel()
         if self.running:
             await asyncio.wait(self.running)
-        usage = self.usage()
+        usage = replace(self.usage(), waiting="")
         try:
             self._writer.write({"event": "lease closed", "usage": usage_to_json(usage)})
         finally:
             self._writer.close()
         return usage
 
-    def _check_room(self) -> None:
+    def _check_room(self, reserved: Tokens) -> None:
         if self.closed:
             raise closed()
         if self._next >= self.spec.max_calls:
             message = f"this lease allows {self.spec.max_calls} calls, and all are used"
             raise Refusal(403, message, code="call_limit")
+        self._check_allowance(reserved)
         for size, limit in (
             (self._writer.size, self.settings.max_trajectory_bytes),
             (self._writer.text_size, self.settings.max_trajectory_text_bytes),
@@ -155,6 +193,19 @@ class LiveLease:
                 message = f"the calls of this lease take more than {limit} bytes to record"
                 raise Refusal(403, message, code="trajectory_limit")
 
+    def _check_allowance(self, reserved: Tokens) -> None:
+        """Whether this call, whatever it comes to, stays within the lease's tokens and money."""
+        spec, running = self.spec, [*self._open.values(), reserved]
+        tokens = self._used.tokens.total + sum(each.total for each in running)
+        if spec.max_tokens is not None and tokens > spec.max_tokens:
+            message = f"this lease allows {spec.max_tokens} tokens, and this call could go beyond"
+            raise Refusal(403, message, code="token_limit")
+        if spec.max_usd is not None and spec.price is not None:
+            usd = self._used.usd + sum(map(spec.price.bound, running))
+            if usd > spec.max_usd:
+                message = f"this lease allows {spec.max_usd:.6g} USD, and this call could go beyond"
+                raise Refusal(403, message, code="money_limit")
+
     def _imposed(self, index: int) -> Imposed:
         return Imposed(
             model=self.spec.backbone.partition("/")[2],
@@ -162,28 +213,6 @@ class LiveLease:
             sampling=self.spec.sampling,
             seed=call_seed(self.spec.seed, index),
         )
-
-    def _count(self, usage: Json, trouble: str) -> None:
-        tokens = usage or {"input_tokens": 0, "output_tokens": 0}
-        self._used = replace(
-            self._used,
-            input_tokens=self._used.input_tokens + tokens["input_tokens"],
-            output_tokens=self._used.output_tokens + tokens["output_tokens"],
-            backbone_failed=self._used.backbone_failed or bool(trouble),
-            trouble=trouble or self._used.trouble,
-        )
-
-    def _replay(self, record: trajectories.Record) -> None:
-        if record["event"] == "lease opened":
-            self._used, self._next, self.waits = Usage(), 0, Waits()
-        elif record["event"] == "call started":
-            names = {*self._used.dropped_fields, *record["dropped"]}
-            self._used = replace(self._used, dropped_fields=tuple(sorted(names)))
-        elif record["event"] == "call settled":
-            self._next = max(self._next, record["index"] + 1)
-            self._used = replace(self._used, calls=self._used.calls + 1)
-            self._count(record["usage"], record["trouble"])
-            self.waits.before_s += record["waited_s"]
 
     def _write(self, event: str, call: Call, **content: Json) -> None:
         self._writer.write({"event": event, "role": call.role, "index": call.index, **content})

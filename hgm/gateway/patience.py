@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
+from hgm.gateway.failures import Broken, Transient
 from hgm.gateway.settings import Settings
-from hgm.gateway.upstream import Broken, Transient
 from hgm.gateway.waits import Waits
 
 T = TypeVar("T")
@@ -17,6 +17,10 @@ class Patience:
 
     def __init__(self, settings: Settings, waits: Waits) -> None:
         self.attempts = 0
+        self.lost = 0
+        """Attempts that failed and may be billed."""
+        self.trying = False
+        """Whether an attempt is under way."""
         self.waited_s = 0.0
         self._settings = settings
         self._waits = waits
@@ -35,6 +39,7 @@ class Patience:
         with self._waits.since(began) as wait:
             try:
                 while self.attempts < self._settings.attempts:
+                    wait.why = str(last)[:200]
                     await asyncio.sleep(pause(self.attempts, last.retry_after_s, self._settings))
                     start = monotonic()
                     try:
@@ -50,7 +55,15 @@ class Patience:
 
     async def _try(self, attempt: Callable[[], Awaitable[T]]) -> T:
         self.attempts += 1
-        return await attempt()
+        self.trying = True
+        try:
+            value = await attempt()
+        except Transient as trouble:
+            self.lost += trouble.charged
+            self.trying = False
+            raise
+        self.trying = False
+        return value
 
 
 def pause(failed: int, retry_after_s: float, settings: Settings) -> float:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hgm.errors import GatewayError, boundary
 from hgm.gateway.control import control_app
-from hgm.gateway.dialects.chat import ChatCompletions
 from hgm.gateway.leases import Leases
 from hgm.gateway.order import CONTROL_SOCKET, Order
 from hgm.gateway.public import public_app, tombstone_app
@@ -36,7 +35,7 @@ async def serve(folder: Path, order: Order) -> None:
     leases = Leases(
         folder,
         trajectories=order.trajectories,
-        wire=Wire(public_app(ChatCompletions(), upstreams.of), order.settings),
+        wire=Wire(public_app(upstreams.of), order.settings),
         tombstone=tombstone,
         redactor=Redactor.of(os.environ),
         settings=order.settings,

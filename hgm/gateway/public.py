@@ -6,7 +6,8 @@ byte of a body is read.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,10 +17,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hgm.errors import GatewayError
-from hgm.gateway import calls, completions
-from hgm.gateway.dialects.base import Dialect, Wanted
-from hgm.gateway.live import Call, LiveLease, closed
-from hgm.gateway.records import Json
+from hgm.gateway import calls
+from hgm.gateway.dialects.base import Dialect, Event
+from hgm.gateway.dialects.known import CHAT, DIALECTS
+from hgm.gateway.live import Call, LiveLease, Settled, closed
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import parse_object, with_text
@@ -28,20 +29,21 @@ from hgm.redaction import MARK
 
 FINAL = {"x-should-retry": "false"}
 """OpenAI's clients obey it: the gateway has tried, or trying again cannot help."""
+DONE = b"data: [DONE]\n\n"
+"""Ends a stream of chat completions; the other dialects have an event of their own for that."""
 HANG_UP = frozenset({"ambiguous_length", "headers_too_large", "body_timeout"})
 """After these, what follows on the connection cannot be trusted to be a request."""
 
 UpstreamOf = Callable[[str], Upstream]
 
 
-def public_app(dialect: Dialect, upstream_of: UpstreamOf) -> ASGIApp:
-    """The application of every lease's socket."""
-
-    async def call(request: Request) -> Response:
-        return await _call(request, dialect, upstream_of)
-
+def public_app(upstream_of: UpstreamOf) -> ASGIApp:
+    """The application of every lease's socket: one route per dialect, and the list of the one model."""
     app = Starlette(
-        routes=[Route(dialect.path, call, methods=["POST"]), Route("/v1/models", _models, methods=["GET"])],
+        routes=[
+            *(_route(dialect, upstream_of) for dialect in DIALECTS.values()),
+            Route("/v1/models", _models, methods=["GET"]),
+        ],
         exception_handlers={
             HTTPException: _no_route,
             GatewayError: _own_trouble,
@@ -51,11 +53,23 @@ def public_app(dialect: Dialect, upstream_of: UpstreamOf) -> ASGIApp:
     return Door(app)
 
 
+def _route(dialect: Dialect, upstream_of: UpstreamOf) -> Route:
+    async def call(request: Request) -> Response:
+        return await _call(request, dialect, upstream_of)
+
+    return Route(dialect.path, call, methods=["POST"])
+
+
+def _spoken(path: str) -> Dialect:
+    """In whose words a refusal is said."""
+    return next((dialect for dialect in DIALECTS.values() if dialect.path == path), CHAT)
+
+
 def tombstone_app() -> ASGIApp:
     """What answers in the place of leases that are closed."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await _answer_refusal(closed())(scope, receive, send)
+        await _answer_refusal(closed(), scope["path"])(scope, receive, send)
 
     return app
 
@@ -73,7 +87,7 @@ class Door:
             _check_headers(lease, scope["headers"])
         except Refusal as refusal:
             await lease.refuse()
-            await _answer_refusal(refusal)(scope, receive, send)
+            await _answer_refusal(refusal, scope["path"])(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -84,15 +98,21 @@ def _check_headers(lease: LiveLease, headers: list[tuple[bytes, bytes]]) -> None
         raise Refusal(431, f"more than {settings.max_header_count} headers", code="headers_too_large")
     if sum(len(name) + len(value) + 4 for name, value in headers) > settings.max_header_bytes:
         raise Refusal(431, f"headers are over {settings.max_header_bytes} bytes", code="headers_too_large")
-    named = {name: value for name, value in headers if name in (b"authorization", b"content-length")}
+    named = dict(headers)
     if b"content-length" in named and any(name == b"transfer-encoding" for name, _ in headers):
         raise Refusal(400, "Content-Length and Transfer-Encoding in one request", code="ambiguous_length")
-    if not lease.admits(named.get(b"authorization", b"").decode("latin-1")):
+    if not _is_admitted(lease, named):
         raise Refusal(401, "the token is not this lease's", code="invalid_api_key")
     if lease.closed:
         raise closed()
     if int(named.get(b"content-length", b"0")) > settings.max_body_bytes:
         raise _too_large(settings)
+
+
+def _is_admitted(lease: LiveLease, named: dict[bytes, bytes]) -> bool:
+    """By the header of OpenAI's clients, or by that of Anthropic's."""
+    scheme, _, token = named.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return lease.admits(token if scheme == "Bearer" else named.get(b"x-api-key", b"").decode("latin-1"))
 
 
 async def _models(request: Request) -> Response:
@@ -117,68 +137,85 @@ async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf)
         # An agent may show its environment to the model; a random token there would make every run differ.
         asked = with_text(asked, lease.token, MARK)
     wanted = dialect.read(asked, lease.settings)
-    call = lease.begin(wanted, dialect, size=len(body))
     upstream = upstream_of(lease.spec.backbone)
+    if dialect.name not in upstream.dialects:
+        known = ", ".join(DIALECTS[name].path for name in sorted(upstream.dialects))
+        message = f"{lease.spec.backbone} is not asked at {dialect.path}: use {known}"
+        raise Refusal(404, message, code="dialect_not_spoken")
+    call = lease.begin(wanted, dialect, size=len(body))
     if wanted.stream:
-        return await _streamed(request, lease, upstream, call, wanted)
-    settled = await calls.while_present(lease, calls.whole(lease, upstream, call), _gone(request))
+        return await _streamed(request, lease, upstream, call)
+    settled = await calls.while_present(lease, calls.settle(lease, upstream, call), _gone(request))
     if settled is None:
         return Sent()
     headers = {} if settled.status == 200 else FINAL
     return JSONResponse(settled.response, settled.status, headers=headers)
 
 
-async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call: Call, wanted: Wanted) -> Response:
+async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call: Call) -> Response:
     """The whole stream is sent from here, where the lease can cut it off; what is returned only says that it was."""
-    stream = EventStream(request)
-    if upstream.streams:
-        work = calls.streamed(lease, upstream, call, stream.emit)
-    else:
-        work = calls.whole(lease, upstream, call)
-    try:
-        settled = await calls.while_present(lease, work, _gone(request))
-    except Refusal as refusal:
-        if not stream.begun:
-            raise
-        await stream.end(refusal.body())
-        return Sent()
+    stream = EventStream(request, call.dialect)
+    async with stream.kept_alive(lease.settings.stream_comment_s):
+        try:
+            settled = await calls.while_present(lease, calls.settle(lease, upstream, call), _gone(request))
+        except Refusal as refusal:
+            if not stream.begun:
+                raise
+            settled = Settled(status=refusal.status, response=call.dialect.error(refusal))
     if settled is None:
         return Sent()
-    if settled.status != 200:
-        if not stream.begun:
-            return JSONResponse(settled.response, settled.status, headers=FINAL)
-        await stream.end(settled.response)
-        return Sent()
-    if not upstream.streams:
-        for chunk in completions.chunks(settled.response):
-            await stream.emit(chunk)
-    if wanted.include_usage:
-        await stream.emit(completions.usage_chunk(settled.response))
-    await stream.end()
+    if settled.status == 200:
+        await stream.end(call.dialect.events(settled.response, include_usage=call.wanted.include_usage))
+    elif stream.begun:
+        await stream.end([call.dialect.error_event(settled.response)])
+    else:
+        return JSONResponse(settled.response, settled.status, headers=FINAL)
     return Sent()
 
 
 class EventStream:
-    """Server-sent events to one agent; the status line goes out with the first one."""
+    """Server-sent events to one agent: comments as long as its answer is waited for, then all of it.
 
-    def __init__(self, request: Request) -> None:
+    The status line goes out with whatever is first.
+    """
+
+    def __init__(self, request: Request, dialect: Dialect) -> None:
         self._send: Send = request._send
+        self._done = DONE if dialect is CHAT else b""
         self.begun = False
 
-    async def emit(self, chunk: Json) -> None:
-        """Send one chunk."""
+    @asynccontextmanager
+    async def kept_alive(self, pause_s: float) -> AsyncIterator[None]:
+        """Send a comment now and then, so that no client takes the connection for dead."""
+        task = asyncio.create_task(self._comment(pause_s))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def end(self, events: Sequence[Event]) -> None:
+        """Send the answer, or why there will never be one, and the end."""
+        await self._begin()
+        parts = [b"".join(map(_line, events)), self._done]
+        await self._send({"type": "http.response.body", "body": b"".join(parts), "more_body": False})
+
+    async def _comment(self, pause_s: float) -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            await self._begin()
+            await self._send({"type": "http.response.body", "body": b": waiting\n\n", "more_body": True})
+
+    async def _begin(self) -> None:
         if not self.begun:
             self.begun = True
             headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._body(f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n", more=True)
 
-    async def end(self, error: Json = None) -> None:
-        """Say that it is complete, or why it never will be."""
-        await self._body("data: [DONE]\n\n" if error is None else f"data: {json.dumps(error)}\n\n", more=False)
 
-    async def _body(self, text: str, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+def _line(event: Event) -> bytes:
+    data = f"data: {json.dumps(event.data, separators=(',', ':'))}\n\n"
+    return (f"event: {event.name}\n{data}" if event.name else data).encode()
 
 
 class Sent(Response):
@@ -222,7 +259,7 @@ def _too_large(settings: Settings) -> Refusal:
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
     await request.state.lease.refuse(getattr(request.state, "body_bytes", 0))
-    return _answer_refusal(refusal)
+    return _answer_refusal(refusal, request.url.path)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -237,9 +274,9 @@ async def _hung_up(request: Request, error: Exception) -> Response:
 async def _own_trouble(request: Request, error: Exception) -> Response:
     """The gateway's own failure (a full disk, say): the host learns why, the agent only that."""
     request.state.lease.fail(str(error))
-    return _answer_refusal(calls.backbone_failed())
+    return _answer_refusal(calls.backbone_failed(), request.url.path)
 
 
-def _answer_refusal(refusal: Refusal) -> Response:
+def _answer_refusal(refusal: Refusal, path: str) -> Response:
     headers = {**FINAL, "connection": "close"} if refusal.code in HANG_UP else FINAL
-    return JSONResponse(refusal.body(), refusal.status, headers=headers)
+    return JSONResponse(_spoken(path).error(refusal), refusal.status, headers=headers)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeAlias
 
 from hgm.errors import ConfigError
+from hgm.gateway.prices import Price, Tokens, price_from_json
 
 Json: TypeAlias = Any
 """A value made of dict (str keys), list, str, int, float, bool and None."""
@@ -13,7 +14,16 @@ Json: TypeAlias = Any
 JOB_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,47}")
 ROLES = ("editor", "solver", "diagnosis", "judge")
 SAMPLING = frozenset(
-    {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "reasoning_effort"}
+    {
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "reasoning_effort",
+        "thinking_tokens",
+    }
 )
 
 
@@ -34,6 +44,12 @@ class LeaseSpec:
     """Per call."""
     sampling: dict[str, float | int | str] = field(default_factory=dict)
     """Temperature, top_p, reasoning effort …: what the agent asks for is dropped."""
+    max_tokens: int | None = None
+    """Of all four buckets together, over all calls; a call that could go beyond is refused. None: no limit."""
+    max_usd: float | None = None
+    """The same in money; needs a price."""
+    price: Price | None = None
+    """What this backbone costs; None: unpriced."""
 
     def __post_init__(self) -> None:
         if not JOB_NAME.fullmatch(self.job):
@@ -44,6 +60,8 @@ class LeaseSpec:
             raise ConfigError(f"backbone {self.backbone!r}: write provider/model, e.g. builtin/rules")
         if self.max_calls < 0 or self.max_output_tokens < 1:
             raise ConfigError("max_calls cannot be negative, and max_output_tokens is at least 1")
+        if self.max_usd is not None and self.price is None:
+            raise ConfigError(f"backbone {self.backbone!r} has no price, so money cannot limit what it uses")
         if unknown := sorted(self.sampling.keys() - SAMPLING):
             raise ConfigError(f"sampling option {unknown[0]!r}: it is one of {', '.join(sorted(SAMPLING))}")
 
@@ -54,29 +72,64 @@ class Usage:
 
     calls: int = 0
     input_tokens: int = 0
+    """Neither read from a cache nor written into one."""
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
+    usd: float = 0.0
+    """What is known of the cost; a lower bound where calls are unpriced."""
+    unpriced_calls: int = 0
+    """Calls whose cost nobody tells: neither the provider nor the price table."""
+    unsettled_calls: int = 0
+    """Calls of which the provider may have charged something that it did not tell; counted at their reservation."""
     waited_s: float = 0.0
     """Time the gateway itself spent on rate limits and retries: not the agent's, moves its deadline."""
+    waiting: str = ""
+    """Why it waits at this moment; empty when it does not."""
     refused: int = 0
     """Requests turned away (bad token, over a limit, malformed)."""
     dropped_fields: tuple[str, ...] = ()
     """Names of request fields that were not passed on, sorted."""
+    signs: tuple[str, ...] = ()
+    """Names of what was odd about answers, sorted: see `hgm.gateway.dialects.base.SIGNS`."""
     backbone_failed: bool = False
     """The provider failed for good on some call; the fixed probe says whether it is down."""
+    hosts_fault: bool = False
+    """It failed in a way that no agent can bring about: key, account, model's name."""
+    differs: str = ""
+    """A replay was asked something else than what was recorded: what, and where."""
+    trouble: str = ""
+    """What the last failure of the provider was, for the host's eyes."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The four buckets."""
+        return Tokens(
+            input=self.input_tokens,
+            cache_read=self.cache_read_tokens,
+            cache_write=self.cache_write_tokens,
+            output=self.output_tokens,
+        )
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             calls=self.calls + other.calls,
             input_tokens=self.input_tokens + other.input_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            usd=self.usd + other.usd,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+            unsettled_calls=self.unsettled_calls + other.unsettled_calls,
             waited_s=self.waited_s + other.waited_s,
             refused=self.refused + other.refused,
             dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
+            signs=tuple(sorted({*self.signs, *other.signs})),
             backbone_failed=self.backbone_failed or other.backbone_failed,
+            hosts_fault=self.hosts_fault or other.hosts_fault,
+            differs=self.differs or other.differs,
+            trouble=other.trouble or self.trouble,
         )
-
-    trouble: str = ""
-    """What the last such failure was, for the host's eyes."""
 
 
 def spec_from_json(value: Mapping[str, Json]) -> LeaseSpec:
@@ -87,14 +140,14 @@ def spec_from_json(value: Mapping[str, Json]) -> LeaseSpec:
     """
     if unknown := sorted(value.keys() - {item.name for item in fields(LeaseSpec)}):
         raise ConfigError(f"lease field {unknown[0]!r} is unknown")
-    return LeaseSpec(**value)
+    return LeaseSpec(**{**value, "price": price_from_json(value.get("price"))})
 
 
 def usage_to_json(usage: Usage) -> dict[str, Json]:
     """The usage as JSON."""
-    return {**asdict(usage), "dropped_fields": list(usage.dropped_fields)}
+    return {**asdict(usage), "dropped_fields": list(usage.dropped_fields), "signs": list(usage.signs)}
 
 
 def usage_from_json(value: Mapping[str, Json]) -> Usage:
     """The inverse of `usage_to_json`."""
-    return Usage(**{**value, "dropped_fields": tuple(value["dropped_fields"])})
+    return Usage(**{**value, "dropped_fields": tuple(value["dropped_fields"]), "signs": tuple(value.get("signs", ()))})

@@ -8,6 +8,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from hgm.errors import BackboneError, ConfigError, GatewayError
+from hgm.gateway.ledger import tokens_from_json
+from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json
 from hgm.gateway.unix_http import Answer, exchange
 
@@ -34,13 +36,14 @@ class Control:
         answer = self._ask("POST", "/leases", {"spec": asdict(spec), "token": token})
         return RemoteLease(Path(answer["folder"]), token, self, spec.job)
 
-    def probe(self, backbone: str) -> bool:
+    def probe(self, backbone: str) -> "Probe":
         """Whether the backbone works right now, tried with a fixed request of the gateway's own.
 
         Raises:
             ConfigError: the backbone does not exist.
         """
-        return bool(self._ask("POST", "/probe", {"backbone": backbone})["ok"])
+        told = self._ask("POST", "/probe", {"backbone": backbone})
+        return Probe(ok=told["ok"], trouble=told["trouble"], tokens=tokens_from_json(told["tokens"]), usd=told["usd"])
 
     def usage(self, job: str) -> Usage:
         """What the job's latest lease has used."""
@@ -55,6 +58,18 @@ class Control:
         if answer.status == 200:
             return answer.body
         raise TROUBLES[answer.body["error"]](answer.body["message"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What came of a probe."""
+
+    ok: bool
+    trouble: str
+    """What to check when it failed."""
+    tokens: Tokens
+    usd: float | None
+    """Where the provider told it."""
 
 
 @dataclass

@@ -1,12 +1,13 @@
 """The upstream `replay`: answers from recorded trajectories, and insists on being asked the same questions."""
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from hgm import trajectories
+from hgm.gateway.dialects.known import DIALECTS
+from hgm.gateway.failures import Broken, Rejected
 from hgm.gateway.live import Call
 from hgm.gateway.records import Json
-from hgm.gateway.upstream import Broken, Rejected
+from hgm.gateway.upstream import Probed
 
 
 class Replay:
@@ -15,7 +16,7 @@ class Replay:
     A question that differs from the recorded one, or that was never asked, is Broken: the message names the difference.
     """
 
-    streams = False
+    dialects = frozenset(DIALECTS)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -29,22 +30,20 @@ class Replay:
         recorded = self._recorded(call.job, call.role).get(call.index)
         where = f"call {call.index} of {call.role} in {call.job}"
         if recorded is None:
-            raise Broken(f"replay: {where} was never recorded")
+            raise Broken(f"replay: {where} was never recorded", differs=True)
         asked = {**call.request, "model": call.request["model"].rpartition("/")[2]}
         told = {**recorded["request"], "model": recorded["request"]["model"].rpartition("/")[2]}
         if asked != told:
-            raise Broken(f"replay: {where} asks something else than was recorded: {difference(told, asked)}")
+            raise Broken(
+                f"replay: {where} asks something else than was recorded: {difference(told, asked)}", differs=True
+            )
         if recorded["status"] != 200:
             raise Rejected(recorded["status"], recorded["response"])
         return recorded["response"]
 
-    def stream(self, call: Call) -> AsyncGenerator[Json, None]:
-        """See `Upstream.stream`: never called."""
-        raise NotImplementedError
-
-    async def probe(self) -> bool:
+    async def probe(self) -> Probed:
         """See `Upstream.probe`."""
-        return self._folder.is_dir()
+        return Probed(ok=self._folder.is_dir(), trouble=f"{self._folder} is not there")
 
     async def close(self) -> None:
         """See `Upstream.close`."""

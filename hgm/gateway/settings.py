@@ -43,5 +43,7 @@ class Settings:
     """Before the second attempt; doubles each time."""
     max_backoff_s: float = 30.0
     """Also caps what a provider asks for with Retry-After: the gateway waits by its own clock."""
+    stream_comment_s: float = 15.0
+    """How often an agent that waits for a stream hears that it is not forgotten."""
     max_answer_bytes: int = 16_000_000
     probe_timeout_s: float = 20.0

@@ -1,41 +1,30 @@
-"""What stands behind the gateway: one protocol, and how an attempt may fail."""
+"""What stands behind the gateway: one protocol."""
 
-from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from hgm.gateway.dialects.base import Counted
 from hgm.gateway.live import Call
+from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json
 
 
-class Transient(Exception):
-    """This attempt failed for a reason that passes: 5xx, 429, a time-out, a broken answer. The gateway tries again."""
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What came of the gateway's own fixed request."""
 
-    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class Rejected(Exception):
-    """The provider turned the agent's request down: its answer goes to the agent."""
-
-    def __init__(self, status: int, body: Json) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-        self.body = body
-
-
-class Broken(Exception):
-    """No attempt can succeed, and not because of this request: a refused key, an unknown model, a replay that differs.
-
-    The message is for the host; agents only learn that the backbone failed.
-    """
+    ok: bool
+    trouble: str = ""
+    """What to check when it failed: endpoint, key variable, model, and what the provider said."""
+    counted: Counted = field(default_factory=lambda: Counted(tokens=Tokens()))
+    """What the probe itself cost."""
 
 
 class Upstream(Protocol):
-    """One backbone. Its attempts raise Transient, Rejected or Broken, and nothing else on purpose."""
+    """One backbone. Its attempts fail as `hgm.gateway.failures` says, and in no other way on purpose."""
 
-    streams: bool
-    """Whether `stream` works; else the gateway makes the chunks from the whole answer."""
+    dialects: frozenset[str]
+    """Names of the dialects in which it may be asked."""
 
     async def start(self) -> None:
         """Be ready to answer. Called before every lease; cheap when ready already.
@@ -45,13 +34,10 @@ class Upstream(Protocol):
         """
 
     async def answer(self, call: Call) -> Json:
-        """One attempt at the whole answer, as a chat completion."""
+        """One attempt at the whole answer, in the call's dialect."""
 
-    def stream(self, call: Call) -> AsyncGenerator[Json, None]:
-        """One attempt at the answer as chunks of a chat completion, the last one with the usage."""
-
-    async def probe(self) -> bool:
-        """Whether it works right now, tried with something fixed that no agent has a say in."""
+    async def probe(self) -> Probed:
+        """Whether it works right now, tried with something fixed and small that no agent has a say in."""
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -12,6 +12,7 @@ class Wait:
 
     start: float
     end: float | None = None
+    why: str = ""
 
     def seconds(self) -> float:
         """So far."""
@@ -35,6 +36,11 @@ class Waits:
             yield wait
         finally:
             wait.end = monotonic() if wait.end is None else wait.end
+
+    @property
+    def why(self) -> str:
+        """Why the latest wait that still lasts does; empty when none does."""
+        return next((wait.why for wait in reversed(self._waits) if wait.end is None), "")
 
     def seconds(self) -> float:
         """Time in which at least one call was waiting, up to now."""

@@ -5,8 +5,9 @@ noted; what would make the provider act or fetch by itself, or would answer some
 refused: hosted tools, remote images, files and audio, stored conversations, several choices.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hgm.gateway.dialects import chat_answers
 from hgm.gateway.dialects.allow import (
     Check,
     Reading,
@@ -20,7 +21,7 @@ from hgm.gateway.dialects.allow import (
     text,
     wrong,
 )
-from hgm.gateway.dialects.base import Imposed, Wanted
+from hgm.gateway.dialects.base import Counted, Event, Gatherer, Imposed, Wanted
 from hgm.gateway.images import check_image_url
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
@@ -132,8 +133,9 @@ _IGNORED = frozenset({"model"})
 
 
 class ChatCompletions:
-    """The dialect `openai-chat`."""
+    """The dialect `openai_chat_completions`."""
 
+    name = "openai_chat_completions"
     path = "/v1/chat/completions"
 
     def read(self, body: Mapping[str, Json], settings: Settings) -> Wanted:
@@ -166,6 +168,34 @@ class ChatCompletions:
             "max_tokens": imposed.max_output_tokens,
             "seed": imposed.seed,
         }
+
+    def answer(self, raw: Json, *, index: int, model: str) -> dict[str, Json]:
+        """See `Dialect.answer`."""
+        return chat_answers.tidy(raw, index=index, model=model)
+
+    def gatherer(self) -> Gatherer:
+        """See `Dialect.gatherer`."""
+        return chat_answers.Gathered()
+
+    def events(self, answer: Mapping[str, Json], *, include_usage: bool) -> Sequence[Event]:
+        """See `Dialect.events`."""
+        return chat_answers.events(answer, include_usage=include_usage)
+
+    def counted(self, answer: Mapping[str, Json]) -> Counted | None:
+        """See `Dialect.counted`."""
+        return chat_answers.counted(answer)
+
+    def signs(self, answer: Mapping[str, Json]) -> tuple[str, ...]:
+        """See `Dialect.signs`."""
+        return chat_answers.signs(answer)
+
+    def error(self, refusal: Refusal) -> dict[str, Json]:
+        """See `Dialect.error`."""
+        return refusal.body()
+
+    def error_event(self, error: Mapping[str, Json]) -> Event:
+        """See `Dialect.error_event`."""
+        return Event(error)
 
 
 def _refuse_what_changes_meaning(body: Mapping[str, Json]) -> None:

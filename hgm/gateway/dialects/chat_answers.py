@@ -1,9 +1,13 @@
 """Answers in the form of chat completions: checked, made reproducible, cut into chunks and put together from them."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from hgm.gateway.dialects.base import Counted, Event
+from hgm.gateway.failures import Transient
+from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json
-from hgm.gateway.upstream import Transient
 
 
 def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
@@ -23,19 +27,8 @@ def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
     }
 
 
-def tidy_chunk(chunk: Json, *, index: int, model: str) -> dict[str, Json]:
-    """The same for one chunk, without its usage.
-
-    Raises:
-        Transient: it is not a chunk of a chat completion.
-    """
-    check_chunk(chunk)
-    choices = [choice for choice in chunk["choices"] if choice.get("index", 0) == 0]
-    return {**_head(index, model, "chat.completion.chunk"), "choices": choices}
-
-
 def check_chunk(chunk: Json) -> None:
-    """See to it that `tidy_chunk` and `Gathered` can do with it.
+    """See to it that `Gathered` can do with it.
 
     Raises:
         Transient: it is not a chunk of a chat completion.
@@ -49,33 +42,80 @@ def check_chunk(chunk: Json) -> None:
         _check_calls((delta or {}).get("tool_calls"))
 
 
-def tokens(usage: Json) -> dict[str, int] | None:
-    """Input and output tokens of a usage object; None where it does not say."""
+def counted(answer: Mapping[str, Json]) -> Counted | None:
+    """Tokens, and the money where a provider tells it (`usage.cost`); None where the usage is not told or no usage.
+
+    `prompt_tokens` includes what was read from a cache and what was written into one.
+    """
+    usage = answer.get("usage")
     if not isinstance(usage, dict):
         return None
-    counted = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not all(isinstance(count, int) and count >= 0 for count in counted):
+    details = usage.get("prompt_tokens_details")
+    cached = details if isinstance(details, dict) else {}
+    counts: tuple[Json, ...] = (
+        usage.get("prompt_tokens"),
+        cached.get("cached_tokens") or 0,
+        cached.get("cache_write_tokens") or 0,
+        usage.get("completion_tokens"),
+    )
+    prompt, read, written, output = counts
+    if not all(map(is_count, counts)) or read + written > prompt:
         return None
-    return {"input_tokens": int(counted[0] or 0), "output_tokens": int(counted[1] or 0)}
+    tokens = Tokens(input=prompt - read - written, cache_read=read, cache_write=written, output=output)
+    return Counted(tokens=tokens, usd=money(usage.get("cost")))
 
 
-def chunks(answer: dict[str, Json]) -> list[dict[str, Json]]:
-    """A tidy answer as the chunks of a stream, without the usage."""
+def money(value: Json) -> float | None:
+    """USD as a provider tells them; None where it does not."""
+    told = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return float(value) if told else None
+
+
+def is_count(value: Json) -> bool:
+    """Whether it is a number of tokens."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def signs(answer: Mapping[str, Json]) -> tuple[str, ...]:
+    """See `Dialect.signs`."""
+    choice = answer["choices"][0]
+    message, finish = choice["message"], choice.get("finish_reason")
+    calls = message.get("tool_calls") or []
+    found = []
+    if message.get("refusal") or finish == "content_filter":
+        found.append("refusal")
+    if any(not is_object((call.get("function") or {}).get("arguments")) for call in calls):
+        found.append("malformed_tool_call")
+    if finish == "length":
+        found.append("cut_off")
+    if not calls and not message.get("content") and not message.get("refusal"):
+        found.append("empty_reply")
+    return tuple(found)
+
+
+def is_object(arguments: Json) -> bool:
+    """Whether the arguments of a tool call are what a tool can take."""
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def events(answer: Mapping[str, Json], *, include_usage: bool) -> list[Event]:
+    """See `Dialect.events`. The mark that ends a stream of this dialect is no JSON: `DONE`."""
     choice = answer["choices"][0]
     delta = dict(choice["message"])
     if delta.get("tool_calls"):
         delta["tool_calls"] = [{"index": at, **call} for at, call in enumerate(delta["tool_calls"])]
     head = {**answer, "object": "chat.completion.chunk"}
-    del head["usage"]
-    return [
+    usage = head.pop("usage")
+    chunks = [
         {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
         {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": choice.get("finish_reason", "stop")}]},
     ]
-
-
-def usage_chunk(answer: dict[str, Json]) -> dict[str, Json]:
-    """The last chunk, for a client that asked for the usage."""
-    return {**answer, "object": "chat.completion.chunk", "choices": []}
+    if include_usage:
+        chunks.append({**head, "choices": [], "usage": usage})
+    return [Event(chunk) for chunk in chunks]
 
 
 class Gathered:
@@ -88,7 +128,10 @@ class Gathered:
         self.usage: Json = None
 
     def add(self, chunk: Json) -> None:
-        """Take one raw chunk in."""
+        """See `Gatherer.add`."""
+        if isinstance(chunk, dict) and chunk.get("error"):
+            raise Transient(f"the backbone's stream ended with an error: {str(chunk['error'])[:500]}", charged=True)
+        check_chunk(chunk)
         self.usage = chunk.get("usage") or self.usage
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) != 0:
@@ -97,7 +140,9 @@ class Gathered:
             self._merge(choice.get("delta") or {})
 
     def answer(self) -> dict[str, Json]:
-        """All of it."""
+        """See `Gatherer.answer`. A stream that stopped before it said why is not over, whatever mark follows."""
+        if self._finish is None:
+            raise Transient("the backbone's stream broke off", charged=True)
         message = dict(self._message)
         if self._calls:
             message["tool_calls"] = [self._calls[at] for at in sorted(self._calls)]
