@@ -26,6 +26,7 @@ from hgm.session import (
     check_unchanged,
     event_zero,
     lab_for,
+    remember_layers,
     remember_sandboxes,
     sandboxes_of,
     work_in,
@@ -39,6 +40,9 @@ from trees.records import ROOT
 
 class Display(Protocol):
     """Who is told how a search goes on. All but `stage` are called from the main thread."""
+
+    def preparing(self, what: str) -> None:
+        """What takes its time before the lab is up."""
 
     def opened(self, state: RunState) -> None:
         """The lab is up; the first job comes next. `state` goes on changing in the main thread."""
@@ -109,7 +113,14 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
     Raises:
         HGMError: see `go_on`.
     """
-    runs.create(prepared.path, prepared.created, prepared.root, editor=prepared.editor)
+    created = remember_layers(
+        prepared.created,
+        prepared.root,
+        prepared.editor,
+        run=run_id(prepared.path),
+        preparing=display.preparing,
+    )
+    runs.create(prepared.path, created, prepared.root, editor=prepared.editor)
     try:
         return go_on(prepared.path, display=display)
     except HGMError:
@@ -141,6 +152,8 @@ def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending
                 sandbox=run.state.created["sandbox"],
                 progress=display.stage,
                 editor=_editor(run),
+                created=run.state.created,
+                preparing=display.preparing,
             ) as lab,
         ):
             executor = LocalExecutor(work_in(lab), workers or config.workers)

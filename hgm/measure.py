@@ -17,6 +17,7 @@ from hgm.executors.base import Executor
 from hgm.executors.local import LocalExecutor
 from hgm.interrupts import Interrupts
 from hgm.jobs import EvaluateJob, EvaluationResult, derive_seed
+from hgm.layers import Preparing
 from hgm.plan import UNMEASURED_IN_ROW
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
@@ -66,6 +67,7 @@ def measure(
     stage: Callable[[str, str], None] = lambda job, stage: None,
     stopping: Callable[[], None] = lambda: None,
     leaving: Callable[[], None] = lambda: None,
+    preparing: Preparing = lambda what: None,
 ) -> tuple[list[Measured], bool]:
     """Every task `repeats` times, repeat by repeat; and whether that was interrupted.
 
@@ -80,7 +82,7 @@ def measure(
         sandbox = sandboxes_of(config, config.sandbox).name
         with (
             Interrupts(runs, told=stopping, leaving=leaving) as interrupts,
-            lab_for(folder, config, archive, agent, sandbox=sandbox, progress=stage) as lab,
+            lab_for(folder, config, archive, agent, sandbox=sandbox, progress=stage, preparing=preparing) as lab,
         ):
             executor = LocalExecutor(work_in(lab), config.workers)
             try:

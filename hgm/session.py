@@ -11,7 +11,7 @@ from typing import Any
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
 from hgm.calibration import load
-from hgm.config import SearchConfig
+from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
 from hgm.errors import ConfigError, RunError
 from hgm.evaluate import evaluate
@@ -21,6 +21,7 @@ from hgm.gateway.client import Gateway
 from hgm.interpreter import ask_interpreter, check_interpreter
 from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
+from hgm.layers import Layer, Preparing, layer_of
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
 from hgm.seal import Sealer
@@ -72,6 +73,39 @@ def remember_sandboxes(created: dict[str, Any], provider: SandboxProvider) -> No
         created["config"]["docker"]["image"] = provider.image
 
 
+def remember_layers(
+    created: Mapping[str, Any], root: Files, editor: Files | None, *, run: str, preparing: Preparing
+) -> dict[str, Any]:
+    """Event zero with the layers that its agents need, made now where they are missing: a run keeps their versions.
+
+    Raises:
+        UsageError: see `hgm.layers.layer_of`.
+    """
+    config = restored(created["config"])
+    found = _layers(root, editor, sandboxes_of(config, created["sandbox"]), {}, run=run, preparing=preparing)
+    return {**created, **{name: layer.remembered for name, layer in found.items() if layer}}
+
+
+def _layers(
+    root: Files,
+    editor: Files | None,
+    provider: SandboxProvider,
+    created: Mapping[str, Any],
+    *,
+    run: str,
+    preparing: Preparing,
+) -> dict[str, Layer | None]:
+    """The layers of the root agent and of the fixed editor, by their names in event zero."""
+    agents = {name: files for name, files in (("layer", root), ("editor_layer", editor)) if files is not None}
+    inside = ask_interpreter(provider, run=run)
+    for files in agents.values():
+        check_interpreter(read_manifest(files), inside)
+    return {
+        name: layer_of(files, provider, inside, run=run, kept=created.get(name), preparing=preparing)
+        for name, files in agents.items()
+    }
+
+
 def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]:
     tasks = benchmark.tasks(Split.SEARCH)
     if config.calibration is None:
@@ -107,21 +141,23 @@ def lab_for(
     sandbox: str,
     progress: Progress,
     editor: Files | None = None,
+    created: Mapping[str, Any] | None = None,
+    preparing: Preparing = lambda what: None,
 ) -> Iterator[Lab]:
     """A lab for the jobs of one run, for the time of the block. Without an editor each agent edits itself.
 
+    `created` is event zero of the run, whose layers are kept; without it they are made as they can be had.
+
     Raises:
         ConfigError: a backbone does not answer, or an agent needs another Python than the sandbox has.
+        UsageError: an agent's layer cannot be had, or not as the run remembers it.
     """
     provider = sandboxes_of(config, sandbox)
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
-        inside = ask_interpreter(provider, run=run)
-        for agent in (root, editor):
-            if agent is not None:
-                check_interpreter(read_manifest(agent), inside)
+        layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         _probe(gateway, config)
-        yield _lab(folder, config, archive, root, editor, provider, gateway, scratch, progress)
+        yield _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, progress)
 
 
 def _lab(
@@ -130,6 +166,7 @@ def _lab(
     archive: Archive,
     root: Files,
     editor: Files | None,
+    layers: Mapping[str, Layer | None],
     provider: SandboxProvider,
     gateway: Gateway,
     scratch: Scratch,
@@ -153,6 +190,7 @@ def _lab(
         backbones=config.backbones,
         editor=None if editor is None else _written(editor, scratch.root / "editor"),
         editor_manifest=None if editor is None else read_manifest(editor),
+        **{name: layer.folder for name, layer in layers.items() if layer},
         placebo=config.placebo,
         progress=progress,
     )

@@ -142,7 +142,14 @@ def calibrate(
     files = find_agent(agent, runs_dir)
     with counting(len(tasks) * repeats, quiet=quiet) as show_:
         done, interrupted = measure(
-            files, tasks, config, repeats=repeats, watch=show_.finished, stopping=show_.stopping, leaving=show_.leaving
+            files,
+            tasks,
+            config,
+            repeats=repeats,
+            watch=show_.finished,
+            stopping=show_.stopping,
+            leaving=show_.leaving,
+            preparing=show_.preparing,
         )
     if interrupted:
         out().print("interrupted: nothing is said about a part of the repeats")

@@ -35,6 +35,9 @@ class Counting:
         """One more."""
         self._done.append(done)
 
+    def preparing(self, what: str) -> None:
+        """What takes its time before the first evaluation."""
+
     def summary(self) -> str:
         """Counts so far."""
         found = score(self._done)
@@ -51,6 +54,10 @@ class Counting:
 
 class Lines(Counting):
     """One line per evaluation."""
+
+    def preparing(self, what: str) -> None:
+        """See `Counting`."""
+        print(one_line(what, 200), flush=True)
 
     def finished(self, done: Measured) -> None:
         """One more."""
@@ -74,6 +81,10 @@ class Bar(Counting):
         )
         self.progress = Progress(*columns, console=out(), transient=True)
         self._task = self.progress.add_task("", total=total)
+
+    def preparing(self, what: str) -> None:
+        """What takes its time before the first evaluation."""
+        self.progress.update(self._task, description=one_line(what, 200))
 
     def finished(self, done: Measured) -> None:
         """One more."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hgm.cli.board import Board, best_so_far, counts
-from hgm.cli.terminal import is_live, out, plural, shown_name
+from hgm.cli.terminal import is_live, one_line, out, plural, shown_name
 from hgm.controller import Display
 from hgm.jobs import Job, Result
 from hgm.state import RunState
@@ -28,6 +28,9 @@ class Silent:
     def __init__(self, run: Path) -> None:
         self._run = run
         self._running = 0
+
+    def preparing(self, what: str) -> None:
+        """See `Display`."""
 
     def opened(self, state: RunState) -> None:
         """See `Display`."""
@@ -55,6 +58,10 @@ class Silent:
 class Plain(Silent):
     """One line per finished job."""
 
+    def preparing(self, what: str) -> None:
+        """See `Display`."""
+        print(one_line(what, 200), flush=True)
+
     def opened(self, state: RunState) -> None:
         """See `Display`."""
         self._board = Board(state)
@@ -80,7 +87,12 @@ class Redrawn(Silent):
         super().__init__(run)
         self._board: Board | None = None
         self._note = ""
+        self._preparing = "Bringing up sandboxes and models …"
         self.live = Live(get_renderable=self._draw, console=console, refresh_per_second=_PER_SECOND, transient=True)
+
+    def preparing(self, what: str) -> None:
+        """See `Display`."""
+        self._preparing = one_line(what, 200)
 
     def opened(self, state: RunState) -> None:
         """See `Display`."""
@@ -115,7 +127,7 @@ class Redrawn(Silent):
     def _draw(self) -> RenderableType:
         note = draining(self._running, self._run) if self._note else "Ctrl-C finishes what runs and stops."
         if self._board is None:
-            return Text("Bringing up sandboxes and models …", style="dim")
+            return Text(self._preparing, style="dim")
         return picture(self._board, note)
 
 

@@ -77,7 +77,14 @@ def evaluate(
     tasks = chosen_tasks(opened, split, limit)
     with counting(len(tasks) * repeats, quiet=quiet) as show:
         done, interrupted = measure(
-            files, tasks, config, repeats=repeats, watch=show.finished, stopping=show.stopping, leaving=show.leaving
+            files,
+            tasks,
+            config,
+            repeats=repeats,
+            watch=show.finished,
+            stopping=show.stopping,
+            leaving=show.leaving,
+            preparing=show.preparing,
         )
     for line in _result(agent, opened.name, split, done, config.backbones.solver):
         out().print(line)
