@@ -18,6 +18,7 @@ from sandboxes.fixed import ENVIRONMENT
 RELAY_URL = "http://127.0.0.1:8377"
 SUBJECT_LAYER = "/hgm/subject-layer"
 """Where a fixed editor finds the layer of the agent that it edits."""
+EVIDENCE = "/hgm/evidence"
 EXTENSION_CAP = 4
 """The deadline may grow to this many times itself while the gateway waits for a provider."""
 _WATCH_S = 1.0
@@ -36,6 +37,8 @@ class Assignment:
     """The workspace's `.git`: one commit that holds it (see `hgm.seal`)."""
     test_command: Sequence[str]
     deadline_s: float
+    evidence: Path | None = None
+    """A folder for the agent to read, as /hgm/evidence."""
 
     def as_json(self) -> str:
         """The content of /hgm/task.json: never names the benchmark or the task."""
@@ -124,6 +127,8 @@ def _spec(agent: Path, manifest: Manifest, assignment: Assignment, place: Place,
         Mount(source=task, target="/hgm/task.json"),
         *_layers(place),
     ]
+    if assignment.evidence:
+        mounts.append(Mount(source=assignment.evidence, target=EVIDENCE))
     if manifest.relay:
         mounts.append(Mount(source=place.relay, target="/hgm/relay.py"))
     return SandboxSpec(

@@ -9,9 +9,10 @@ from hgm.agent_run import Assignment, run_agent
 from hgm.diagnose import diagnose, statement
 from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.evaluate import ATTEMPTS, blame
-from hgm.gates import Candidate, Rejection, first_rejection
+from hgm.evidence import write as write_evidence
+from hgm.gates import Candidate, Rejection, first_rejection, harder
 from hgm.gateway.client import LeaseSpec
-from hgm.jobs import ExpandJob, ExpansionResult, derive_seed
+from hgm.jobs import ExpandJob, ExpansionResult, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
 from hgm.spending import spent
@@ -59,7 +60,8 @@ def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
         )
         turn = _edit(job, "repair", again, turn.files, lab, slot)
         refused = _refusal(job, parent, turn, lab, slot)
-    return _result(job, refused, brief, turn.files)
+    notes = () if refused else harder(_candidate(job, parent, turn.files, lab), lab)
+    return replace(_result(job, refused, brief, turn.files), notes=notes)
 
 
 def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files) -> ExpansionResult:
@@ -74,8 +76,17 @@ def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) ->
         lab.must_be_well(lab.backbones.editor)
         return Rejection(reason=turn.cause, message="The editor did not finish.", repairable=False)
     lab.progress(job.id, "checking the child")
-    candidate = Candidate(job=job.id, seed=derive_seed(job.seed, "handshake"), parent=parent, files=turn.files)
-    return first_rejection(candidate, lab, slot)
+    return first_rejection(_candidate(job, parent, turn.files, lab), lab, slot)
+
+
+def _candidate(job: ExpandJob, parent: Files, files: Files, lab: Lab) -> Candidate:
+    return Candidate(
+        job=job.id,
+        seed=derive_seed(job.seed, "handshake"),
+        parent=parent,
+        files=files,
+        ancestors=tuple(lab.archive.ancestors(job.commit)),
+    )
 
 
 def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, slot: int) -> _Turn:
@@ -101,6 +112,8 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
     manifest = lab.editor_manifest or lab.manifest
     with lab.scratch.job(name) as folder, closing(lab.gateway.lease(spec)) as lease:
         place = lab.editors_place(name, slot, folder)
+        if job.mode is Mode.FILESYSTEM:
+            assignment = replace(assignment, evidence=write_evidence(job, lab, folder))
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:

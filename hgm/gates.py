@@ -10,10 +10,12 @@ from pathlib import Path
 
 from hgm.agent_run import Assignment, run_agent, self_test
 from hgm.contract import matches, may_change
+from hgm.effort import BACK, tries_harder
 from hgm.errors import WorkspaceRejected
 from hgm.evaluate import blame
 from hgm.gateway.client import LeaseSpec
 from hgm.lab import Lab
+from hgm.leaks import first_leak
 from hgm.text import printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder
@@ -53,6 +55,8 @@ class Candidate:
     seed: int
     parent: Files
     files: Files
+    ancestors: tuple[str, ...] = ()
+    """Commits of the parent's ancestors, the nearest first."""
 
 
 Gate = Callable[[Candidate, Lab, int], Rejection | None]
@@ -108,6 +112,37 @@ def new(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     if lab.archive.has_tree(lab.archive.tree_of(candidate.files)):
         return Rejection(reason="duplicate", message="An agent with exactly these files exists: change something else.")
     return None
+
+
+def leaks_nothing(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """What was added names no task of the benchmark and holds no part of an answer; the message never says which."""
+    found = first_leak(candidate.parent, candidate.files, lab.secrets)
+    if found is None:
+        return None
+    return Rejection(
+        reason="leak",
+        message=f"{shown(found.path)}, line {found.line}, holds {found.kind} of the benchmark: take it out. "
+        "An agent must work on any task, and know none.",
+    )
+
+
+def harder(candidate: Candidate, lab: Lab) -> tuple[str, ...]:
+    """What a child only raises or brings back, in words for people."""
+    return tries_harder(candidate.parent, candidate.files, map(lab.code, candidate.ancestors))
+
+
+def tries_no_harder(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    """Where the configuration wants that: no more effort, attempts or limits, and nothing that an ancestor deleted."""
+    if lab.more_effort != "reject":
+        return None
+    notes = harder(candidate, lab)
+    if not notes:
+        return None
+    back = all(note.startswith(BACK) for note in notes)
+    message = (
+        f"It only tries harder, or again, which is not wanted here: {'; '.join(notes)}. Change how it works instead."
+    )
+    return Rejection(reason="revert" if back else "effort", message=message)
 
 
 def keeps_contract(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
@@ -171,7 +206,7 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 
 _IN_SANDBOXES: tuple[Gate, ...] = (keeps_contract, tests_itself, shakes_hands)
-GATES: tuple[Gate, ...] = (changed, allowed, new, *_IN_SANDBOXES)
+GATES: tuple[Gate, ...] = (changed, allowed, new, leaks_nothing, tries_no_harder, *_IN_SANDBOXES)
 
 
 def _changed_paths(candidate: Candidate) -> Iterator[str]:

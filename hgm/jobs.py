@@ -84,7 +84,7 @@ class ExpandJob:
     instead_of: Mode | None = None
     """The mode that was drawn and that this agent has no evidence for."""
     lineage: tuple[Exhibit, ...] = ()
-    """The agent and its ancestors, the agent first; for `filesystem` only."""
+    """The agent and its ancestors, the agent first; for `filesystem` and `generic` only."""
     others: tuple[Exhibit, ...] = ()
     """Agents of other lineages: outcomes and diffs only."""
 

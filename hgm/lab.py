@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from evaluators.base import Benchmark
 from hgm.agent_run import SUBJECT_LAYER, Place
@@ -11,6 +13,7 @@ from hgm.config import AgentLimits, Backbones
 from hgm.contract import Manifest, self_test_command
 from hgm.errors import BackboneError, HGMError, SandboxError
 from hgm.gateway.client import Gateway
+from hgm.leaks import Secrets, secrets_of
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
 from sandboxes.base import File, Files, Limits, SandboxProvider
@@ -48,6 +51,8 @@ class Lab:
     editor_layer: Path | None = None
     """The same for a fixed editor."""
     placebo: bool = False
+    more_effort: Literal["note", "charge", "reject"] = "note"
+    """What becomes of a child that only tries harder than its parent (`hgm.effort`)."""
     progress: Callable[[str, str], None] = lambda job, stage: None
     """Told (job id, stage) as a job moves on; for display only."""
 
@@ -86,6 +91,11 @@ class Lab:
     def code(self, commit: str) -> Files:
         """An agent's files."""
         return {path: File(*stored) for path, stored in self.archive.files(commit).items()}
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """What no agent may hold of this lab's benchmark; made once, when it is first asked for."""
+        return secrets_of(self.benchmark)
 
     def is_well(self, backbone: str) -> bool:
         """Whether nothing can be said against the host and that backbone right now."""

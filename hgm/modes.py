@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluators.base import Split
 from hgm.jobs import Exhibit, Finding, Mode, derive_seed
@@ -50,9 +50,7 @@ def choose(state: RunState, node: int) -> Choice:
     order = list(Mode)
     found = (_BUILDERS[mode](state, node) for mode in order[order.index(drawn) :])
     choice = next(choice for choice in found if choice is not None)
-    if choice.mode is drawn:
-        return choice
-    return Choice(mode=choice.mode, instead_of=drawn, evidence=choice.evidence, others=choice.others)
+    return choice if choice.mode is drawn else replace(choice, instead_of=drawn)
 
 
 def _filesystem(state: RunState, node: int) -> Choice | None:
@@ -62,7 +60,7 @@ def _filesystem(state: RunState, node: int) -> Choice | None:
     return Choice(
         mode=Mode.FILESYSTEM,
         evidence=tuple(item.job for item in seen[-MANY:]),
-        lineage=tuple(_exhibit(state, at, with_records=True) for at in _lineage(state, node)[:ANCESTORS]),
+        lineage=_records(state, node),
         others=tuple(_exhibit(state, at, with_records=False) for at in _most_evaluated(state, node)),
     )
 
@@ -103,7 +101,7 @@ def _single(state: RunState, node: int) -> Choice | None:
 def _generic(state: RunState, node: int) -> Choice:
     """Those with a symptom first: of the first few the diagnosis sees more than that they count."""
     found = sorted(_evaluated(state, node)[-MANY:], key=lambda item: item.cause not in SYMPTOMS)
-    return Choice(mode=Mode.GENERIC, evidence=tuple(item.job for item in found))
+    return Choice(mode=Mode.GENERIC, evidence=tuple(item.job for item in found), lineage=_records(state, node))
 
 
 _BUILDERS: dict[Mode, Callable[[RunState, int], Choice | None]] = {
@@ -162,6 +160,11 @@ def _most_evaluated(state: RunState, node: int) -> list[int]:
     view = state.tree.view()
     known = {at.id: int(view.successes[at.id] + view.failures[at.id]) for at in state.nodes if at.id not in above}
     return sorted((at for at in known if known[at]), key=lambda at: (-known[at], at))[:OTHERS]
+
+
+def _records(state: RunState, node: int) -> tuple[Exhibit, ...]:
+    """The agent and its ancestors, with their evaluations."""
+    return tuple(_exhibit(state, at, with_records=True) for at in _lineage(state, node)[:ANCESTORS])
 
 
 def _exhibit(state: RunState, node: int, *, with_records: bool) -> Exhibit:

@@ -143,4 +143,4 @@ class Scratch:
         try:
             yield made
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            remove_folder(made)

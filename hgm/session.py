@@ -192,6 +192,7 @@ def _lab(
         editor_manifest=None if editor is None else read_manifest(editor),
         **{name: layer.folder for name, layer in layers.items() if layer},
         placebo=config.placebo,
+        more_effort=config.more_effort,
         progress=progress,
     )
 

@@ -7,7 +7,7 @@ event to the journal, then name it (`name`): a controller that dies in between l
 """
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,6 +189,16 @@ class Archive:
             ArchiveError: no such commit, or a damaged object.
         """
         return self._repository.read_tree(commit)
+
+    def ancestors(self, commit: str) -> Iterator[str]:
+        """The commits that an agent came from, its parent first.
+
+        Raises:
+            ArchiveError: no such commit.
+        """
+        while parents := self._repository.read_commit(commit).parents:
+            commit = parents[0]
+            yield commit
 
     def diff(self, a: str, b: str) -> bytes:
         """The patch from one agent to another. An agent wrote it: escape it before a terminal sees it."""
