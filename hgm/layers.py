@@ -42,6 +42,8 @@ _ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".ta
 _OLDEST_GLIBC = 5
 """The 2.x of the oldest wheels (manylinux1)."""
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_UNREACHABLE = re.compile(r"connection error: |ConnectionError|ConnectTimeout|ReadTimeout")
+"""In pip's log, where an index did not answer."""
 _INSTALL_S = 1800.0
 _KEPT_CHARS = 1500
 
@@ -227,7 +229,8 @@ def _install(folder: Path, wanted: Sequence[str], interpreter: Interpreter, mani
     with tempfile.TemporaryDirectory(prefix="hgm-pip-") as empty:
         file = Path(empty) / "requirements"
         file.write_text("".join(f"{line}\n" for line in wanted))
-        options += ["--requirement", str(file)]
+        log = Path(empty) / "log"
+        options += ["--requirement", str(file), "--log", str(log)]
         command = [sys.executable, "-c", _PIP, json.dumps(_markers(interpreter)), interpreter.path, "install", *options]
         try:
             done = subprocess.run(
@@ -235,22 +238,21 @@ def _install(folder: Path, wanted: Sequence[str], interpreter: Interpreter, mani
             )
         except subprocess.TimeoutExpired as error:
             raise ConfigError(f"pip did not finish within {_INSTALL_S:.0f} s: see whether its index answers") from error
-    if done.returncode:
-        raise _refused(done.stderr.decode(errors="replace"), interpreter, manifest)
+        if done.returncode:
+            seen = log.read_text(errors="replace") if log.is_file() else ""
+            raise _refused(done.stderr.decode(errors="replace"), seen, interpreter, manifest)
 
 
-def _refused(said: str, interpreter: Interpreter, manifest: Manifest) -> UsageError:
-    errors = " ".join(line for line in said.splitlines() if line.startswith(("ERROR:", "Could not", "ModuleNotFound")))
+def _refused(said: str, log: str, interpreter: Interpreter, manifest: Manifest) -> UsageError:
+    """What to do about it, by what pip printed and by what it logged."""
+    errors = " ".join(line for line in said.splitlines() if line.startswith(("ERROR:", "ModuleNotFoundError:")))
     shown = printable(errors or said[-_KEPT_CHARS:], _KEPT_CHARS)
     where = f"{manifest.layer} of agent {manifest.name} cannot be installed"
     if "No module named 'pip" in said:
         return ConfigError(f"{where}: the lab's own Python has no pip: {sys.executable} -m ensurepip")
-    if re.search(
-        r"NewConnectionError|Temporary failure in name|ConnectTimeout|ProxyError|Network is unreachable", said
-    ):
-        return ConfigError(
-            f"{where}: pip reaches no package index: connect, or set PIP_INDEX_URL or HTTPS_PROXY; {shown}"
-        )
+    if _UNREACHABLE.search(log):
+        remedy = "pip reaches no package index: connect, or set PIP_INDEX_URL or HTTPS_PROXY"
+        return ConfigError(f"{where}: {remedy}; pip says: {shown}")
     return AgentError(
         f"{where}: every package needs a wheel for CPython {interpreter.short} on {interpreter.machine} "
         f"({interpreter.libc or 'another libc'}): ask for versions that have one; pip says: {shown}"
