@@ -28,7 +28,11 @@ class Noise:
     @property
     def band(self) -> float:
         """Two runs of the same agent differ by less than this in 95 of 100 cases."""
-        return 1.96 * sqrt(2) * self.deviation
+        return self.band_of(self.tasks)
+
+    def band_of(self, tasks: int) -> float:
+        """The same for a rate over so many such tasks; of none, everything is noise."""
+        return 1.96 * sqrt(2) * self.deviation * sqrt(self.tasks / tasks) if tasks else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,14 +15,6 @@ from sandboxes.stdio import Transport
 
 BUILTIN = "builtin/rules"
 MOST_WORKERS = 64
-MIXED_MODES: Mapping[Mode, float] = {
-    Mode.FILESYSTEM: 0.5,
-    Mode.CROSS_LINEAGE: 0.15,
-    Mode.REACTION_NORM: 0.2,
-    Mode.SINGLE: 0.1,
-    Mode.GENERIC: 0.05,
-}
-"""The weights for a language model: published ablations find raw records far better evidence than summaries of them."""
 
 
 def default_workers(processors: int | None) -> int:
@@ -149,20 +141,6 @@ class SearchConfig(_Record):
         if self.confirmation.accept_above_noise and self.calibration is None:
             raise ValueError("confirmation.accept_above_noise needs --calibration, which measures the noise")
         return self
-
-    @property
-    def modes(self) -> Mapping[Mode, float]:
-        """Mode -> weight of an expansion's evidence."""
-        if self.expansion.modes is not None:
-            return self.expansion.modes
-        return {Mode.REACTION_NORM: 1.0} if is_builtin(self.backbones.diagnosis) else MIXED_MODES
-
-    @property
-    def more_effort(self) -> Literal["note", "charge", "reject"]:
-        """What becomes of an edit that only tries harder."""
-        if self.expansion.more_effort is not None:
-            return self.expansion.more_effort
-        return "note" if is_builtin(self.backbones.editor) else "charge"
 
     @model_validator(mode="after")
     def _docker_is_asked_for_by_its_settings(self) -> "SearchConfig":

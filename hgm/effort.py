@@ -8,7 +8,9 @@ import ast
 import math
 import re
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
+from hgm.config import SearchConfig, is_builtin
 from hgm.leaks import added
 from hgm.text import printable
 from sandboxes.base import Files
@@ -29,6 +31,13 @@ _LINE = re.compile(r"""([A-Za-z_][\w.-]*)["']?\s*[:=]\s*["']?(-?\d[\d_]*(?:\.\d+
 _COUNTED = re.compile(r"\b(\d+)\s+([a-z]+)\b")
 
 _Values = dict[str, list[float]]
+
+
+def rule(config: SearchConfig) -> Literal["note", "charge", "reject"]:
+    """What becomes of a child that only tries harder. Nothing is charged to the rule-based program."""
+    if config.expansion.more_effort is not None:
+        return config.expansion.more_effort
+    return "note" if is_builtin(config.backbones.editor) else "charge"
 
 
 def tries_harder(parent: Files, child: Files, ancestors: Iterable[Files]) -> tuple[str, ...]:

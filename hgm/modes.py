@@ -1,14 +1,23 @@
 """Which evidence an expansion gets, as a pure function of the run's state: drawn by weight, and only what there is."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evaluators.base import Split
+from hgm.config import SearchConfig, is_builtin
 from hgm.jobs import Exhibit, Finding, Mode, derive_seed
 from hgm.state import Evaluation, RunState
 from trees.records import Outcome
 
+MIXED: Mapping[Mode, float] = {
+    Mode.FILESYSTEM: 0.5,
+    Mode.CROSS_LINEAGE: 0.15,
+    Mode.REACTION_NORM: 0.2,
+    Mode.SINGLE: 0.1,
+    Mode.GENERIC: 0.05,
+}
+"""For language models: published ablations find raw records far better evidence than summaries of them."""
 FEW = 3
 """Trajectories in one prompt."""
 MANY = 24
@@ -43,7 +52,7 @@ def choose(state: RunState, node: int) -> Choice:
 
     Where the mode that is drawn has no evidence, the next one in the order of `Mode` that has some.
     """
-    weights = state.config.modes
+    weights = weights_of(state.config)
     modes = [mode for mode in Mode if weights.get(mode)]
     rng = random.Random(derive_seed(state.config.seed, "mode", state.jobs))
     (drawn,) = rng.choices(modes, [weights[mode] for mode in modes])
@@ -51,6 +60,13 @@ def choose(state: RunState, node: int) -> Choice:
     found = (_BUILDERS[mode](state, node) for mode in order[order.index(drawn) :])
     choice = next(choice for choice in found if choice is not None)
     return choice if choice.mode is drawn else replace(choice, instead_of=drawn)
+
+
+def weights_of(config: SearchConfig) -> Mapping[Mode, float]:
+    """Mode -> weight. The rule-based program keeps the one whose results are published."""
+    if config.expansion.modes is not None:
+        return config.expansion.modes
+    return {Mode.REACTION_NORM: 1.0} if is_builtin(config.backbones.diagnosis) else MIXED
 
 
 def _filesystem(state: RunState, node: int) -> Choice | None:

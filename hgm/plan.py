@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from evaluators.base import Split
+from hgm.calibration import Noise
 from hgm.state import RunState
 from trees.records import ROOT, Evaluate, Expand, Outcome, Policy, Stop
 from trees.statistics import ranking
@@ -85,11 +86,37 @@ def _winner(state: RunState, candidates: tuple[int, ...]) -> int:
     """Most passes on the select tasks that are measured for all; ties go to the better best-belief rank.
 
     That rank is the candidates' order. Whoever was measured on none of them does not take part, unless nobody was.
+    Where the configuration asks for it, a gain that chance alone may bring leaves the seed agent the winner.
     """
     passed = {node: _passed(state, node) for node in candidates}
     rivals = [node for node in candidates if passed[node]] or [*candidates]
     common = set.intersection(*(set(passed[node]) for node in rivals))
-    return max(rivals, key=lambda node: (sum(passed[node][task] for task in common), -candidates.index(node)))
+    best = max(rivals, key=lambda node: (sum(passed[node][task] for task in common), -candidates.index(node)))
+    lead = select_lead(state, best)
+    return best if lead is None or lead.is_accepted else ROOT
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far a node is before the seed agent on the select tasks measured for both, and what chance may bring."""
+
+    gain: float
+    band: float
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it is more than noise."""
+        return self.gain > self.band
+
+
+def select_lead(state: RunState, node: int) -> Lead | None:
+    """None where the run does not ask for a gain above its calibration's noise, and for the seed agent."""
+    if node == ROOT or not state.config.confirmation.accept_above_noise:
+        return None
+    own, seed = _passed(state, node), _passed(state, ROOT)
+    tasks = own.keys() & seed.keys()
+    gain = sum(own[task] - seed[task] for task in tasks) / len(tasks) if tasks else 0.0
+    return Lead(gain=gain, band=Noise(**state.created["noise"]).band_of(len(tasks)))
 
 
 def _passed(state: RunState, node: int) -> dict[str, bool]:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
+from hgm import effort
 from hgm.calibration import load
 from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
@@ -54,6 +56,7 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
         **{name: list(tasks) for name, tasks in chosen.items()},
         "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
         "sealed_openings": 0,
+        **_noise(config, benchmark),
     }
 
 
@@ -104,6 +107,14 @@ def _layers(
         name: layer_of(files, provider, inside, run=run, kept=created.get(name), preparing=preparing)
         for name, files in agents.items()
     }
+
+
+def _noise(config: SearchConfig, benchmark: Benchmark) -> dict[str, Any]:
+    """What a winner's gain must exceed, where the configuration asks for that."""
+    if not config.confirmation.accept_above_noise or config.calibration is None:
+        return {}
+    found = load(config.calibration, benchmark=benchmark.name, fingerprint=benchmark.fingerprint())
+    return {"noise": asdict(found.noise)}
 
 
 def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]:
@@ -192,7 +203,7 @@ def _lab(
         editor_manifest=None if editor is None else read_manifest(editor),
         **{name: layer.folder for name, layer in layers.items() if layer},
         placebo=config.placebo,
-        more_effort=config.more_effort,
+        more_effort=effort.rule(config),
         progress=progress,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.base import Split
+from hgm import effort
 from hgm.config import restored
 from hgm.errors import JournalError
 from hgm.gateway.records import Usage, usage_from_json
@@ -214,7 +215,7 @@ class RunState:
         self.expansion_usage = self.expansion_usage + usage
         child = self.tree.finish_expansion(job.node, kind)
         notes = tuple(payload.get("notes", ()))
-        if notes and self.config.more_effort == "charge":
+        if notes and effort.rule(self.config) == "charge":
             self.tree.charge(self.config.expansion.charge_evaluations)
         if child is None:
             self.failed_expansions.append(
