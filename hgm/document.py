@@ -10,7 +10,7 @@ from hgm.agents_by_name import best_node
 from hgm.jobs import ExpandJob
 from hgm.run import Folder, read
 from hgm.state import FailedExpansion, RunState
-from hgm.summary import comparison, rejections, score, sealed_openings, spend, stage
+from hgm.summary import comparison, expectation, rejections, score, sealed_openings, spend, stage
 from trees.archive import Archive
 from trees.export.json import NodeFacts, Refusal, RunFacts, export
 from trees.records import ROOT, Expansion, Outcome
@@ -52,6 +52,9 @@ def _nodes(state: RunState, rejected: dict[str, str]) -> list[NodeFacts]:
             rejected=tuple(refused.get(node.id, ())),
             job=node.job,
             brief=node.brief,
+            mode=node.mode,
+            notes=node.notes,
+            expectation=asdict(expected) if (expected := expectation(state, node.id)) else None,
         )
         for node in state.nodes
     ]

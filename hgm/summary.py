@@ -65,6 +65,33 @@ class Spend:
     """Of all jobs together; several run at a time."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """Whether a change improved what it was to improve: the failed tasks among its evidence."""
+
+    tasks: int
+    child: Score
+    parent: Score
+    """Of those tasks, on search."""
+
+
+def expectation(state: RunState, node: int) -> Expectation | None:
+    """None for the root, and where there was no failure to learn from."""
+    child = state.nodes[node]
+    if child.parent is None or not child.expects:
+        return None
+    return Expectation(
+        tasks=len(child.expects),
+        child=_score_on(state, node, child.expects),
+        parent=_score_on(state, child.parent, child.expects),
+    )
+
+
+def _score_on(state: RunState, node: int, tasks: Sequence[str]) -> Score:
+    found = [item for item in state.on_split(node, Split.SEARCH) if item.task in tasks]
+    return Score(sum(item.outcome is Outcome.PASSED for item in found), len(found))
+
+
 def score(state: RunState, node: int, split: Split) -> Score:
     """A node's results on one split."""
     found = state.on_split(node, split)

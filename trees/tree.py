@@ -41,7 +41,8 @@ class Tree:
         self._running_evaluations: set[tuple[int, int]] = set()
         self._running_expansions: Counter[int] = Counter()
         self._evaluations = 0
-        self._charged = 0
+        self.charged = 0
+        """Evaluations taken from the budget for nothing measured. Read it; `charge` sets it."""
         self._rejections_in_row = 0
         self._version = 0
         self._view: TreeView | None = None
@@ -109,7 +110,7 @@ class Tree:
         """Take so many from the budget for nothing measured: enters `spent`, and no other count."""
         if evaluations < 0:
             raise ValueError(f"{evaluations} evaluations cannot be charged")
-        self._charged += evaluations
+        self.charged += evaluations
         self._changed()
 
     def view(self) -> TreeView:
@@ -120,7 +121,7 @@ class Tree:
                 evaluations=self._evaluations,
                 pending_expansions=self._running_expansions.total(),
                 rejections_in_row=self._rejections_in_row,
-                spent=min(1.0, (self._evaluations + self._charged) / self.budget),
+                spent=min(1.0, (self._evaluations + self.charged) / self.budget),
                 **{name: _window(column[: self._size]) for name, column in self._columns.items()},
             )
         return self._view

@@ -15,7 +15,7 @@ from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
 from hgm.config import SearchConfig
 from hgm.loop import Ending
-from hgm.plan import is_finished
+from hgm.plan import is_finished, select_lead
 from hgm.run import Folder
 from hgm.state import RunState
 from hgm.summary import (
@@ -100,8 +100,22 @@ def _winner(state: RunState) -> Iterator[str]:
         )
     if state.winner is not None and state.candidates and state.candidates[0] != node:
         yield f"             agent {state.candidates[0]} led on the search tasks, and did not when it was confirmed"
+    if state.winner is not None:
+        yield from _noise(state)
     if state.winner == ROOT:
         yield "  [bold]The winner is the seed agent: no child did better when it was confirmed.[/bold]"
+
+
+def _noise(state: RunState) -> Iterator[str]:
+    """What was asked of a gain on select tasks, and which came nearest."""
+    leads = [lead for node in state.candidates or () if (lead := select_lead(state, node))]
+    if leads:
+        lead = max(leads, key=lambda lead: lead.gain - lead.band)
+        verdict = "accepted" if state.winner != ROOT else "not accepted"
+        yield (
+            f"             the largest gain, {points(lead.gain)} points, against a noise band of "
+            f"{100 * lead.band:.1f}: {verdict}"
+        )
 
 
 def _sealed(path: Path, state: RunState) -> Iterator[str]:
@@ -182,7 +196,8 @@ def _compared(found: Comparison) -> Iterator[str]:
 def _cost(state: RunState) -> Iterator[str]:
     used = spend(state)
     spent = f"{used.search} of {state.config.budget} evaluations, on top {used.select} to confirm, {used.sealed} sealed"
-    yield f"  spent      {spent}; {used.unmeasured} unmeasured"
+    charged = f"; {state.tree.charged} charged for more effort" if state.tree.charged else ""
+    yield f"  spent      {spent}; {used.unmeasured} unmeasured{charged}"
     refused = rejections(state)
     reasons = ", ".join(f"{count} {safe(reason)}" for reason, count in refused.most_common())
     yield f"  tree       {plural(len(state.nodes), 'agent')}; rejected: {reasons or 'none'}"

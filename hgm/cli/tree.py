@@ -8,6 +8,8 @@ import typer
 from hgm.cli.options import RUNS_DIR, RunName, RunsDir
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.tree import Tree
 
     from hgm.state import RunState
@@ -41,7 +43,8 @@ def show(
     state = read(find_run(run, runs_dir))
     out().print(_drawn(state, limit))
     out().print(
-        "[dim]agent: own passes of evaluations · passes of its clade (itself and all descendants) · its brief[/dim]"
+        "[dim]agent: own passes of evaluations · passes of its clade (itself and all descendants) · its brief;[/dim]\n"
+        "[dim]below it what its expansion was shown, and how often it passed the tasks that had failed there[/dim]"
     )
     if len(state.nodes) > limit:
         out().print(f"[yellow]{len(state.nodes) - limit} younger agents are not shown: see --limit[/yellow]")
@@ -177,7 +180,42 @@ def _label(state: "RunState", node: int, *, is_best: bool) -> str:
     )
     star = " [bold green]best[/bold green]" if is_best else ""
     brief = one_line(state.nodes[node].brief, 60) if node else "the seed agent"
-    return f"[bold]{node}[/bold]{star}  {own} · {clade[0]} of {clade[1]}  [dim]{safe(brief)}[/dim]"
+    lines = [f"[bold]{node}[/bold]{star}  {own} · {clade[0]} of {clade[1]}  [dim]{safe(brief)}[/dim]"]
+    return "\n".join([*lines, *_aims(state, node), *_notes(state, node)])
+
+
+def _aims(state: "RunState", node: int) -> "Iterator[str]":
+    """What it was made from, and whether it does better there than its parent."""
+    from hgm.cli.terminal import plural
+    from hgm.summary import expectation
+
+    born = state.nodes[node]
+    if born.mode is None:
+        return
+    drawn = f" instead of {born.instead_of}, for want of evidence" if born.instead_of else ""
+    found = expectation(state, node)
+    if found is None:
+        yield f"   [dim]{born.mode}{drawn}[/dim]"
+        return
+    child, parent = (f"{score.passed} of {score.measured}" for score in (found.child, found.parent))
+    how = (
+        f"passed {child} of them that it was tried on, its parent {parent}"
+        if found.child.measured
+        else "not tried on them yet"
+    )
+    yield f"   [dim]{born.mode}{drawn}: from {plural(found.tasks, 'failed task')}, {how}[/dim]"
+
+
+def _notes(state: "RunState", node: int) -> "Iterator[str]":
+    from hgm import effort
+    from hgm.cli.terminal import one_line, safe
+
+    notes = state.nodes[node].notes
+    if notes:
+        charged = (
+            f", charged {state.config.expansion.charge_evaluations}" if effort.rule(state.config) == "charge" else ""
+        )
+        yield f"   [yellow]{safe(one_line('; '.join(notes), 200))}{charged}[/yellow]"
 
 
 def _note(run: str, node: int, state: "RunState") -> str:

@@ -40,6 +40,11 @@ class NodeFacts:
     job: str | None = None
     """The expansion that made it; None for the root."""
     brief: str = ""
+    mode: str | None = None
+    """What that expansion was shown."""
+    notes: tuple[str, ...] = ()
+    expectation: Mapping[str, Any] | None = None
+    """Whether it improved what it was to improve; JSON values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,9 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
                 "tree": known.tree,
                 "job": known.job,
                 "brief": known.brief,
+                "mode": known.mode,
+                "notes": list(known.notes),
+                "expectation": None if known.expectation is None else dict(known.expectation),
                 "unmeasured": known.unmeasured,
                 "best_belief": float(beliefs[node]),
                 "depth": depths[node],
