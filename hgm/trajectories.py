@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TypeAlias
 import zstandard
 
 from hgm.errors import GatewayError, boundary
-from hgm.redaction import Redactor
+from hgm.redaction import Redactor, without_secrets
 
 Record: TypeAlias = dict[str, Any]
 Redact: TypeAlias = Callable[[str], str]
@@ -52,7 +52,7 @@ class Writer:
         Raises:
             GatewayError: it could not be written whole, now or earlier (a full disk).
         """
-        line = (self._redact(json.dumps(record, separators=(",", ":"))) + "\n").encode()
+        line = (_line(record, self._redact) + "\n").encode()
         self._put(self._frame.compress(line) + self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
         self.text_size += len(line)
 
@@ -79,6 +79,12 @@ class Writer:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _line(record: Record, redact: Redact) -> str:
+    text = json.dumps(record, separators=(",", ":"))
+    clean = redact(text)
+    return text if clean == text else json.dumps(without_secrets(record, redact), separators=(",", ":"))
 
 
 def append(path: Path, record: Record, *, redact: Redact | None = None) -> None:
