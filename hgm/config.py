@@ -6,10 +6,23 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from hgm.budget import Budget, plain
+from hgm.budget import restored as restored_budget
 from hgm.errors import ConfigError, JournalError
+from hgm.gateway.prices import Rates
 from hgm.jobs import Mode
 from sandboxes.stdio import Transport
 
@@ -45,6 +58,56 @@ class Backbones(_Record):
     judge: str = BUILTIN
 
 
+class RoleSampling(_Record):
+    """How a role's backbone is asked. What is not given is not sent: the provider's own default holds."""
+
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    reasoning_effort: str | None = Field(None, pattern=r"^[a-z]{1,16}$")
+    """In the provider's words, e.g. low, medium, high."""
+    thinking_tokens: int | None = Field(None, ge=1)
+    """Of each answer, for anthropic/… models that think by a budget."""
+    max_output_tokens: int = Field(8192, ge=16)
+    """Of each answer, what the model thinks included. Every call reserves as much of the budget."""
+
+    @property
+    def imposed(self) -> dict[str, float | int | str]:
+        """What is given, but for the length of an answer."""
+        return self.model_dump(exclude={"max_output_tokens"}, exclude_none=True)
+
+
+class Sampling(_Record):
+    """The sampling of each role: agents have no say in it."""
+
+    editor: RoleSampling = RoleSampling()
+    solver: RoleSampling = RoleSampling()
+    diagnosis: RoleSampling = RoleSampling()
+    judge: RoleSampling = RoleSampling()
+
+
+class ProviderConfig(_Record):
+    """Where a provider is, and which environment variable holds its key."""
+
+    base_url: str | None = None
+    """e.g. http://127.0.0.1:8000/v1; with or without /v1. Without: where the provider itself is."""
+    key: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """The variable's name, never the key. Without: OPENAI_API_KEY and the like."""
+    seed: bool = True
+    """Whether the server takes a `seed`; openai and anthropic never get one."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("write an address like http://127.0.0.1:8000/v1, without anything behind the path")
+        if parts.username or parts.password:
+            raise ValueError(
+                "an address is written down with the run, so it holds no password: put a key into a variable"
+            )
+        return url
+
+
 class AgentLimits(_Record):
     """What one agent run may use."""
 
@@ -55,6 +118,21 @@ class AgentLimits(_Record):
     workspace_mb: int = Field(64, ge=1)
     max_calls: int = Field(200, ge=1)
     """Model calls per agent run."""
+    tokens: int | None = Field(None, ge=1)
+    """Of one job, all its agent runs and attempts together. Without: a part of the budget (docs/budget.md)."""
+    usd: float | None = Field(None, gt=0)
+    """The same in dollars; takes effect where the price of every backbone is known."""
+
+
+class PriceConfig(_Record):
+    """What a backbone costs, in USD per million tokens, whatever a list says."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_read: float | None = Field(None, ge=0)
+    """Without: as `input`."""
+    cache_write: float | None = Field(None, ge=0)
+    """Without: as `input`."""
 
 
 class DockerConfig(_Record):
@@ -103,8 +181,9 @@ class Confirmation(_Record):
 class SearchConfig(_Record):
     """Everything that a run needs to be run again. The resolved value is event 0 of its journal."""
 
-    budget: int = Field(ge=1, le=1_000_000)
-    """Evaluations of the search itself; confirming and sealed evaluations come on top and are counted apart."""
+    budget: Annotated[Budget, BeforeValidator(restored_budget), PlainSerializer(plain)]
+    """800 (evaluations of the search itself; confirming and sealed ones come on top and are counted apart), "25usd",
+    "10Mtok", "2h" (everything that the run does), or several joined by commas."""
     seed: int = Field(0, ge=0)
     workers: int = Field(default_factory=lambda: default_workers(os.cpu_count()), ge=1, le=MOST_WORKERS)
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
@@ -123,7 +202,14 @@ class SearchConfig(_Record):
     """The editor only changes a comment: what this "gains" is chance and selection."""
     policy: PolicyConfig = PolicyConfig()
     backbones: Backbones = Backbones()
+    sampling: Sampling = Sampling()
+    providers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,23}$")], ProviderConfig] = Field(
+        default_factory=dict
+    )
+    """By name: openai, anthropic, local, and any other that speaks as OpenAI does, which needs a base_url."""
     limits: AgentLimits = AgentLimits()
+    prices: dict[str, PriceConfig] = Field(default_factory=dict)
+    """`provider/model` -> its price, where no list has it, or a wrong one."""
     docker: DockerConfig = DockerConfig()
     expansion: ExpansionConfig = ExpansionConfig()
     confirmation: Confirmation = Confirmation()
@@ -134,6 +220,16 @@ class SearchConfig(_Record):
     def _placebo_edits_alone(self) -> "SearchConfig":
         if self.placebo and self.editor != "self":
             raise ValueError("--placebo replaces the editor: leave --editor out")
+        return self
+
+    @model_validator(mode="after")
+    def _thinking_is_anthropics(self) -> "SearchConfig":
+        for role, sampling in self.sampling:
+            backbone = getattr(self.backbones, role)
+            if sampling.thinking_tokens is not None and not backbone.startswith("anthropic/"):
+                raise ValueError(
+                    f"sampling.{role}.thinking_tokens is for anthropic/… models: use reasoning_effort with {backbone}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -224,6 +320,8 @@ def _explain(item: Any) -> str:
     if item["type"] == "missing":
         return f"{where}: not given; set it with a flag or in the configuration file"
     said = item["msg"].removeprefix("Value error, ")
+    if where.endswith((".base_url", ".key")):
+        return f"{where}: {said}"  # what stands there may be a secret
     return f"{where}: {said}, not {item['input']!r}" if item["loc"] else said
 
 

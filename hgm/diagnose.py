@@ -11,7 +11,6 @@ from pathlib import Path
 from hgm.config import is_builtin
 from hgm.conversation import CHAT, Turn, turns
 from hgm.gateway.call import complete
-from hgm.gateway.client import LeaseSpec
 from hgm.jobs import ExpandJob, Finding, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.text import printable, quote
@@ -81,18 +80,12 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     observed = _observed(job, lab)
     if not observed:
         return GENERIC
-    spec = LeaseSpec(
-        job=f"{job.id}-diagnosis",
-        role="diagnosis",
-        backbone=lab.backbones.diagnosis,
-        seed=derive_seed(job.seed, "diagnosis"),
-        max_calls=2,
-    )
+    seed = derive_seed(job.seed, "diagnosis")
     messages = [
         {"role": "system", "content": instructions(job.mode, lab.backbones.diagnosis)},
         {"role": "user", "content": observed},
     ]
-    with closing(lab.gateway.lease(spec)) as lease:
+    with closing(lab.lease(f"{job.id}-diagnosis", "diagnosis", seed=seed, max_calls=2)) as lease:
         return printable(complete(lease, messages), BRIEF_CHARS).strip() or GENERIC
 
 

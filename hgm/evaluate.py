@@ -16,7 +16,6 @@ from evaluators.grading import grade
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
 from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
-from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
 from hgm.patch import patch
@@ -100,10 +99,7 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
-    spec = LeaseSpec(
-        job=job.id, role="solver", backbone=lab.backbones.solver, seed=job.seed, max_calls=lab.limits.max_calls
-    )
-    with lab.scratch.job(job.id) as folder, closing(lab.gateway.lease(spec)) as lease:
+    with lab.scratch.job(job.id) as folder, closing(lab.lease(job.id, "solver", seed=job.seed)) as lease:
         place = lab.place(job.id, slot, folder)
         redact = lab.gateway.redact.extended(lease.token)
         try:
@@ -111,9 +107,9 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
                 lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
             )
         except WorkspaceRejected:
+            lab.settled(lease, "solver", ended=None, deadline_s=assignment.deadline_s)
             return _Solved(None, task.workspace, "bad-workspace", redact)
-        if lease.close().backbone_failed:
-            lab.must_be_well(lab.backbones.solver)
+        lab.settled(lease, "solver", ended=ended, deadline_s=assignment.deadline_s)
         return _Solved(ended, sanitise(task.workspace, taken), blame(ended), redact)
 
 

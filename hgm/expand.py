@@ -11,7 +11,6 @@ from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, W
 from hgm.evaluate import ATTEMPTS, blame
 from hgm.evidence import write as write_evidence
 from hgm.gates import Candidate, Rejection, first_rejection, harder
-from hgm.gateway.client import LeaseSpec
 from hgm.jobs import ExpandJob, ExpansionResult, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
@@ -93,13 +92,6 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
     """Run the editor once on a copy of the agent."""
     lab.progress(job.id, "editing" if stage == "edit" else "repairing")
     name = f"{job.id}-{stage}"
-    spec = LeaseSpec(
-        job=name,
-        role="editor",
-        backbone=lab.backbones.editor,
-        seed=derive_seed(job.seed, stage),
-        max_calls=lab.limits.max_calls,
-    )
     assignment = Assignment(
         kind="improve",
         statement=request,
@@ -110,16 +102,19 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
     )
     editor = lab.editor or lab.agent(job.commit)
     manifest = lab.editor_manifest or lab.manifest
-    with lab.scratch.job(name) as folder, closing(lab.gateway.lease(spec)) as lease:
+    with (
+        lab.scratch.job(name) as folder,
+        closing(lab.lease(name, "editor", seed=derive_seed(job.seed, stage))) as lease,
+    ):
         place = lab.editors_place(name, slot, folder)
         if job.mode is Mode.FILESYSTEM:
             assignment = replace(assignment, evidence=write_evidence(job, lab, folder))
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
+            lab.settled(lease, "editor", ended=None, deadline_s=assignment.deadline_s)
             return _Turn(files=workspace, cause="bad-workspace")
-        if lease.close().backbone_failed:
-            lab.must_be_well(lab.backbones.editor)
+        lab.settled(lease, "editor", ended=ended, deadline_s=assignment.deadline_s)
         return _Turn(files=sanitise(workspace, taken), cause=blame(ended))
 
 

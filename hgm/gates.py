@@ -13,7 +13,6 @@ from hgm.contract import matches, may_change
 from hgm.effort import BACK, tries_harder
 from hgm.errors import WorkspaceRejected
 from hgm.evaluate import blame
-from hgm.gateway.client import LeaseSpec
 from hgm.lab import Lab
 from hgm.leaks import first_leak
 from hgm.text import printable
@@ -176,9 +175,6 @@ def tests_itself(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """On a tiny task it talks to its model at least once and finishes."""
     job = f"{candidate.job}-handshake"
-    spec = LeaseSpec(
-        job=job, role="solver", backbone=lab.backbones.solver, seed=candidate.seed, max_calls=lab.limits.max_calls
-    )
     assignment = Assignment(
         kind="solve",
         statement=HANDSHAKE_STATEMENT,
@@ -187,7 +183,7 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
         test_command=("python3", "-S", "-E", "check.py"),
         deadline_s=HANDSHAKE_S,
     )
-    with lab.scratch.job(job) as folder, closing(lab.gateway.lease(spec)) as lease:
+    with lab.scratch.job(job) as folder, closing(lab.lease(job, "solver", seed=candidate.seed)) as lease:
         place = lab.place(job, slot, folder)
         try:
             ended, _ = run_agent(
@@ -195,9 +191,7 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
             )
         except WorkspaceRejected as error:
             return Rejection(reason="handshake", message=f"On a tiny task its workspace was unusable: {error}")
-        usage = lease.close()
-    if usage.backbone_failed:
-        lab.must_be_well(lab.backbones.solver)
+        usage = lab.settled(lease, "solver", ended=ended, deadline_s=HANDSHAKE_S)
     if blame(ended) or not usage.calls:
         said = printable(ended.output.decode(errors="replace"), 500)
         how = blame(ended) or "it never called its model"

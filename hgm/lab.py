@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 from evaluators.base import Benchmark
-from hgm.agent_run import SUBJECT_LAYER, Place
-from hgm.config import AgentLimits, Backbones
+from hgm.agent_run import EXTENSION_CAP, SUBJECT_LAYER, Place
+from hgm.config import AgentLimits, Backbones, Sampling
 from hgm.contract import Manifest, self_test_command
 from hgm.errors import BackboneError, HGMError, SandboxError
-from hgm.gateway.client import Gateway
+from hgm.gateway.client import Gateway, Lease, LeaseSpec, Usage
 from hgm.leaks import Secrets, secrets_of
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
-from sandboxes.base import File, Files, Limits, SandboxProvider
+from sandboxes.base import End, Exit, File, Files, Limits, SandboxProvider
 from trees.archive import Archive
+
+Role = Literal["editor", "solver", "diagnosis", "judge"]
 
 FREE_DISK_MB = 256
 FREE_MEMORY_MB = 256
@@ -43,6 +45,7 @@ class Lab:
     contract_check: Path
     limits: AgentLimits
     backbones: Backbones
+    sampling: Sampling = Sampling()
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
     editor_manifest: Manifest | None = None
@@ -78,6 +81,41 @@ class Lab:
         """Where an editor of this lab runs."""
         place = self.place(job, slot, folder)
         return replace(place, layer=self.editor_layer, subject_layer=self.layer) if self.editor else place
+
+    def lease(self, job: str, role: Role, *, seed: int, max_calls: int | None = None) -> Lease:
+        """Open a lease of a role's backbone: its sampling and limits are the run's.
+
+        Raises:
+            ConfigError, BackboneError, GatewayError: see `Control.lease`.
+        """
+        sampling = getattr(self.sampling, role)
+        spec = LeaseSpec(
+            job=job,
+            role=role,
+            backbone=getattr(self.backbones, role),
+            seed=seed,
+            max_calls=self.limits.max_calls if max_calls is None else max_calls,
+            max_output_tokens=sampling.max_output_tokens,
+            sampling=sampling.imposed,
+        )
+        return self.gateway.lease(spec)
+
+    def settled(self, lease: Lease, role: Role, *, ended: Exit | None, deadline_s: float) -> Usage:
+        """Close the lease behind an agent's run; returns if the model had no part in how that ended.
+
+        Raises:
+            BackboneError: the key, the account or the model's name is refused, the backbone fails the gateway's own
+                probe, or the run's time was over although most of it was waiting for the model.
+            SandboxError: see `must_be_well`.
+        """
+        usage = lease.close()
+        if usage.hosts_fault:
+            raise BackboneError(usage.trouble)
+        if ended and ended.end is End.DEADLINE and usage.waited_s > (EXTENSION_CAP - 1) * deadline_s:
+            raise BackboneError(f"the agent's time was over when it had waited {usage.waited_s:.0f} s for its model")
+        if usage.backbone_failed:
+            self.must_be_well(getattr(self.backbones, role))
+        return usage
 
     def self_test_command(self) -> tuple[str, ...]:
         """How an editor tests the copy of an agent in its workspace, whatever it imports itself."""

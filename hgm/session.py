@@ -199,6 +199,7 @@ def _lab(
         contract_check=scratch.install(ours / "contract_check.py"),
         limits=config.limits,
         backbones=config.backbones,
+        sampling=config.sampling,
         editor=None if editor is None else _written(editor, scratch.root / "editor"),
         editor_manifest=None if editor is None else read_manifest(editor),
         **{name: layer.folder for name, layer in layers.items() if layer},

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from hgm.config import SearchConfig
+from hgm.config import RoleSampling, SearchConfig
+from hgm.gateway.records import ROLES
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
@@ -197,8 +198,8 @@ def reads() -> set[tuple[str, str]]:
     }
 
 
-READ_TOGETHER = {("backbones", "judge")}
-"""Read with all others of its kind (`backbones.model_dump()`)."""
+READ_TOGETHER = {("backbones", "judge"), *((role, name) for role in ROLES for name in RoleSampling.model_fields)}
+"""Read with all others of its kind (`backbones.model_dump()`, `sampling.imposed`)."""
 
 
 def test_every_setting_is_read():
