@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
@@ -32,6 +33,15 @@ def check_image_url(url: object, settings: Settings, *, param: str) -> None:
     if not 0 < size[0] * size[1] <= settings.max_image_pixels:
         message = f"an image of {size[0]} x {size[1]} is over the limit of {settings.max_image_pixels} pixels"
         raise Refusal(400, message, code="image_too_large", param=param)
+
+
+def check_image_source(source: Mapping[str, object], settings: Settings, *, param: str) -> None:
+    """The same for the other spelling: `media_type`, and `data` in base64.
+
+    Raises:
+        Refusal: as `check_image_url`.
+    """
+    check_image_url(f"data:{source['media_type']};base64,{source['data']}", settings, param=param)
 
 
 def image_size(kind: str, data: bytes) -> tuple[int, int] | None:

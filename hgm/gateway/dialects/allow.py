@@ -19,6 +19,17 @@ class Reading:
         self.images = 0
         self._dropped: set[str] = set()
 
+    def count_image(self, where: str) -> None:
+        """Note one more image.
+
+        Raises:
+            Refusal: it is one too many.
+        """
+        self.images += 1
+        if self.images > self.settings.max_images:
+            message = f"more than {self.settings.max_images} images"
+            raise Refusal(400, message, code="too_many_images", param=where)
+
     def drop(self, where: str, name: str) -> None:
         """Note that a field stays behind. Its name is the agent's: short, printable, and not too many of them."""
         if len(self._dropped) < MOST_NAMES:
@@ -51,6 +62,50 @@ def boolean(value: Json, where: str, _: Reading) -> bool:
     if not isinstance(value, bool):
         raise wrong(where, "a boolean")
     return value
+
+
+def json_object(value: Json, where: str, _: Reading) -> dict[str, Json]:
+    """Any object."""
+    if not isinstance(value, dict):
+        raise wrong(where, "an object")
+    return value
+
+
+def json_schema(value: Json, where: str, _: Reading) -> dict[str, Json]:
+    """A JSON schema that refers to nothing outside itself: some servers would go and fetch it."""
+    if not isinstance(value, dict):
+        raise wrong(where, "an object")
+    left: list[Json] = [value]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            for key in ("$ref", "$dynamicRef"):
+                if isinstance(node.get(key), str) and not node[key].startswith("#"):
+                    raise Refusal(400, f"{where}: remote $ref", code="not_allowed", param=where)
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+    return value
+
+
+def never(instead: str) -> Check:
+    """Nothing passes."""
+
+    def check(_: Json, where: str, __: Reading) -> Json:
+        raise Refusal(400, f"{where} does not pass here: {instead}", code="not_allowed", param=where)
+
+    return check
+
+
+def refuse_fields(body: Mapping[str, Json], refused: Mapping[str, str]) -> None:
+    """Turn a request away that has one of these fields, with the words that stand beside it.
+
+    Raises:
+        Refusal: it has.
+    """
+    for name, instead in refused.items():
+        if body.get(name):
+            raise Refusal(400, f"{name} does not pass here: {instead}", code="not_allowed", param=name)
 
 
 def short_text(limit: int) -> Check:

@@ -15,8 +15,10 @@ from hgm.gateway.dialects.allow import (
     by_kind,
     either,
     fields,
+    json_schema,
     many,
     one_of,
+    refuse_fields,
     short_text,
     text,
     wrong,
@@ -41,9 +43,7 @@ ID = short_text(256)
 
 
 def _image_url(value: Json, where: str, reading: Reading) -> dict[str, Json]:
-    reading.images += 1
-    if reading.images > reading.settings.max_images:
-        raise Refusal(400, f"more than {reading.settings.max_images} images", code="too_many_images", param=where)
+    reading.count_image(where)
     passed: dict[str, Json] = _IMAGE(value, where, reading)
     check_image_url(passed["url"], reading.settings, param=where)
     return passed
@@ -53,23 +53,6 @@ def _verbatim(value: Json, where: str, _: Reading) -> list[Json]:
     """Reasoning blocks: providers want back exactly what they sent."""
     if not isinstance(value, list) or not all(isinstance(block, dict) for block in value):
         raise wrong(where, "a list of objects")
-    return value
-
-
-def _json_schema(value: Json, where: str, _: Reading) -> dict[str, Json]:
-    """A JSON schema that refers to nothing outside itself: some servers would go and fetch it."""
-    if not isinstance(value, dict):
-        raise wrong(where, "an object")
-    left: list[Json] = [value]
-    while left:
-        node = left.pop()
-        if isinstance(node, dict):
-            for key in ("$ref", "$dynamicRef"):
-                if isinstance(node.get(key), str) and not node[key].startswith("#"):
-                    raise Refusal(400, f"{where}: remote $ref", code="not_allowed", param=where)
-            left += node.values()
-        elif isinstance(node, list):
-            left += node
     return value
 
 
@@ -117,7 +100,7 @@ _MESSAGE = by_kind(
     },
     otherwise="roles are system, developer, user, assistant and tool",
 )
-_DEFINITION = fields({"name": NAME}, {"description": text, "parameters": _json_schema, "strict": boolean})
+_DEFINITION = fields({"name": NAME}, {"description": text, "parameters": json_schema, "strict": boolean})
 _TOOL = by_kind(
     "type",
     {"function": fields({"type": text, "function": _DEFINITION}, {})},
@@ -199,8 +182,6 @@ class ChatCompletions:
 
 
 def _refuse_what_changes_meaning(body: Mapping[str, Json]) -> None:
-    for name, instead in REFUSED.items():
-        if body.get(name):
-            raise Refusal(400, f"{name} does not pass here: {instead}", code="not_allowed", param=name)
+    refuse_fields(body, REFUSED)
     if body.get("n") not in (None, 1):
         raise Refusal(400, "n does not pass here: one choice per call", code="not_allowed", param="n")
