@@ -59,7 +59,7 @@ Expect: more of the tasks pass that failed there.
 GENERIC = "Nothing is known yet about how this agent fails. Improve the way it works on any task."
 STATEMENT = """\
 Improve this coding agent. The workspace is its own repository: its complete source code and prompts.
-Change how the agent works, so that it solves more programming tasks. agent.toml must stay as it is. Keep it working:
+Change how the agent works, so that it solves more programming tasks. {frozen} must stay as it is. Keep it working:
 `{self_test}` must pass.
 
 What was observed about it:
@@ -98,7 +98,9 @@ def statement(brief: str, lab: Lab) -> str:
     """What the editor is asked: the brief, and what must hold."""
     ours = brief == LOOK.strip()
     said = brief if ours else quote(brief, BRIEF_CHARS)
-    return STATEMENT.format(self_test=" ".join(lab.self_test_command()), brief=said)
+    layer = lab.manifest.layer
+    frozen = f"agent.toml, like {layer}," if layer else "agent.toml"
+    return STATEMENT.format(frozen=frozen, self_test=" ".join(lab.self_test_command()), brief=said)
 
 
 def _observed(job: ExpandJob, lab: Lab) -> str:

@@ -28,7 +28,9 @@ ATTEMPTS = 40
 LIST = "find . -type f -not -path './.git/*' | sort | head -80"
 _CODE = re.compile(r"\.py$")
 _PROMPT = re.compile(r"\.(?:md|txt|prompt|j2|jinja)$")
-_LEFT_ALONE = re.compile(r"(?:^|/)(?:tests?/|test_|docs?/|README|CHANGELOG|LICENSE|CONTRIBUTING|\.)|_test\.py$", re.I)
+_LEFT_ALONE = re.compile(
+    r"(?:^|/)(?:tests?/|test_|docs?/|README|CHANGELOG|LICENSE|CONTRIBUTING|requirements|\.)|_test\.py$", re.I
+)
 _STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
