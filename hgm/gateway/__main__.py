@@ -15,6 +15,7 @@ from pathlib import Path
 from hgm.errors import HGMError
 from hgm.gateway.order import Order
 from hgm.gateway.process import serve
+from hgm.redaction import Redactor
 
 EXIT_TROUBLE = 3
 
@@ -24,20 +25,33 @@ def main() -> int:
     order = Order.from_json(sys.stdin.readline())
     folder = Path(sys.argv[1])
     os.umask(0o077)
-    _log_to(folder / ".log")
+    redact = Redactor.of(os.environ)
+    _log_to(folder / ".log", redact)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         asyncio.run(serve(folder, order))
     except HGMError as error:
-        print(error, flush=True)
+        print(redact(str(error)), flush=True)
         return EXIT_TROUBLE
     return 0
 
 
-def _log_to(path: Path) -> None:
+class Discreet(logging.Formatter):
+    """Lines of the log, tracebacks included, without any key."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__("%(asctime)s %(name)s %(message)s")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        return self._redact(super().format(record))
+
+
+def _log_to(path: Path, redact: Redactor) -> None:
     """Agents can make the gateway complain, so what it says has a size limit."""
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    handler.setFormatter(Discreet(redact))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 

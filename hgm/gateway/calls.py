@@ -15,6 +15,7 @@ from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.upstream import Upstream
+from hgm.redaction import without_secrets
 
 T = TypeVar("T")
 GONE = 499
@@ -34,7 +35,8 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
     patience = Patience(lease.settings, lease.waits)
 
     async def attempt() -> dict[str, Json]:
-        raw = await upstream.answer(call)
+        # What an agent may read is a provider's to write: some quote the key that they were asked with.
+        raw = without_secrets(await upstream.answer(call), lease.redact)
         try:
             return call.dialect.answer(raw, index=call.index, model=lease.spec.backbone)
         except Transient as trouble:
@@ -98,7 +100,8 @@ async def _told(lease: LiveLease, call: Call, outcome: Coroutine[Json, Json, Set
     try:
         return await outcome
     except Rejected as refused:
-        ended = Settled(status=refused.status, response=refused.body, signs=refused.signs)
+        body = without_secrets(refused.body, lease.redact)
+        ended = Settled(status=refused.status, response=body, signs=refused.signs)
     except Broken as trouble:
         ended = _failed(call, trouble=str(trouble))
         ended = replace(ended, hosts_fault=trouble.hosts_fault, differs=trouble.differs)

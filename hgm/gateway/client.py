@@ -142,8 +142,11 @@ class Gateway:
             process.kill()
             with process:
                 pass
-            raise GatewayError(f"the gateway does not start: {answer.strip()} {said.read_text()[-2000:].strip()}")
+            raise GatewayError(f"the gateway does not start: {self._last_words(answer, said)}")
         return process
+
+    def _last_words(self, answer: str, said: Path) -> str:
+        return f"{answer.strip()} {self.redact(said.read_text(errors='replace'))[-2000:].strip()}"
 
     def _watch(self) -> None:
         for _ in range(MOST_RESTARTS):

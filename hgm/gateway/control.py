@@ -20,10 +20,11 @@ from hgm.gateway.leases import Leases
 from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.records import spec_from_json, usage_to_json
 from hgm.gateway.upstreams import Upstreams
+from hgm.redaction import Redactor
 
 
-def control_app(leases: Leases, upstreams: Upstreams) -> Starlette:
-    """The application of the control socket."""
+def control_app(leases: Leases, upstreams: Upstreams, *, redact: Redactor) -> Starlette:
+    """The application of the control socket. What a provider said goes out without keys."""
 
     async def open_lease(request: Request) -> Response:
         asked = await request.json()
@@ -42,7 +43,10 @@ def control_app(leases: Leases, upstreams: Upstreams) -> Starlette:
         asked = await request.json()
         probed = await upstreams.of(asked["backbone"]).probe()
         cost = {"tokens": tokens_to_json(probed.counted.tokens), "usd": probed.counted.usd}
-        return JSONResponse({"ok": probed.ok, "trouble": probed.trouble, **cost})
+        return JSONResponse({"ok": probed.ok, "trouble": redact(probed.trouble), **cost})
+
+    async def trouble(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": type(error).__name__, "message": redact(str(error))}, status_code=400)
 
     return Starlette(
         routes=[
@@ -51,9 +55,5 @@ def control_app(leases: Leases, upstreams: Upstreams) -> Starlette:
             Route("/leases/{job}", close_lease, methods=["DELETE"]),
             Route("/probe", probe, methods=["POST"]),
         ],
-        exception_handlers={HGMError: _trouble},
+        exception_handlers={HGMError: trouble},
     )
-
-
-async def _trouble(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=400)

@@ -55,15 +55,19 @@ class Settled:
 class LiveLease:
     """Counts, limits and records. `open` starts one, `restored` takes one over from a gateway that was killed."""
 
-    def __init__(self, spec: LeaseSpec, token: str, *, writer: trajectories.Writer, settings: Settings) -> None:
+    def __init__(
+        self, spec: LeaseSpec, token: str, *, path: Path, redact: trajectories.Redact, settings: Settings
+    ) -> None:
         self.spec = spec
+        self.redact = redact
+        """Removes every key, and this lease's token."""
         self.token = token
         self.settings = settings
         self.closed = False
         self.waits = Waits()
         self.running: set[asyncio.Task[Json]] = set()
         self.slots = asyncio.Semaphore(settings.max_parallel_calls)
-        self._writer = writer
+        self._writer = trajectories.Writer(path, redact=redact)
         self._used = Usage()
         self._open: dict[int, Tokens] = {}
         """Reservations of the calls that have started and not settled."""
@@ -79,7 +83,7 @@ class LiveLease:
         Raises:
             GatewayError: the trajectory cannot be written.
         """
-        lease = cls(spec, token, writer=trajectories.Writer(path, redact=redact), settings=settings)
+        lease = cls(spec, token, path=path, redact=redact, settings=settings)
         lease._writer.write({"event": "lease opened", **asdict(spec)})
         return lease
 
@@ -91,7 +95,7 @@ class LiveLease:
 
         Calls that never settled count at their reservation; their numbers are used again.
         """
-        lease = cls(spec, token, writer=trajectories.Writer(path, redact=redact), settings=settings)
+        lease = cls(spec, token, path=path, redact=redact, settings=settings)
         ledger = Ledger(spec.price)
         for record in trajectories.read(path):
             if record["event"] == "lease opened":
@@ -119,7 +123,7 @@ class LiveLease:
 
     def fail(self, trouble: str) -> None:
         """Note that the host's side failed a call for good."""
-        self._used = replace(self._used, backbone_failed=True, trouble=trouble)
+        self._used = replace(self._used, backbone_failed=True, trouble=self.redact(trouble))
 
     def begin(self, wanted: Wanted, dialect: Dialect, *, size: int) -> Call:
         """Start a call, and write that before anything is spent.
@@ -155,14 +159,14 @@ class LiveLease:
     def settle(self, call: Call, settled: Settled) -> None:
         """Record how a call ended and count what it cost."""
         self._open.pop(call.index, None)
-        record = asdict(settled)
+        record = {**asdict(settled), "trouble": self.redact(settled.trouble)}
         self._used = counted(self._used, record)
         ms = round((monotonic() - call.started) * 1000, 3)
         self._write("call settled", call, **record, ms=ms)
 
     def usage(self) -> Usage:
         """So far, with waits that still last."""
-        return replace(self._used, waited_s=round(self.waits.seconds(), 3), waiting=self.waits.why)
+        return replace(self._used, waited_s=round(self.waits.seconds(), 3), waiting=self.redact(self.waits.why))
 
     async def close(self) -> Usage:
         """Revoke: running calls are cancelled and get 409, the trajectory ends."""

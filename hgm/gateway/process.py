@@ -32,16 +32,17 @@ async def serve(folder: Path, order: Order) -> None:
         for name in (".leases", ".backbones"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         await Wire(tombstone_app(), order.settings).listen(tombstone, mode=0o666, app_state={})
+    redactor = Redactor.of(os.environ)
     leases = Leases(
         folder,
         trajectories=order.trajectories,
         wire=Wire(public_app(upstreams.of), order.settings),
         tombstone=tombstone,
-        redactor=Redactor.of(os.environ),
+        redactor=redactor,
         settings=order.settings,
     )
     await leases.restore()
-    controls = Wire(control_app(leases, upstreams), Settings(max_connections=1_000))
+    controls = Wire(control_app(leases, upstreams, redact=redactor), Settings(max_connections=1_000))
     with boundary(GatewayError, f"cannot use {folder}"):
         await controls.listen(folder / CONTROL_SOCKET, mode=0o600, app_state={})
     print("ready", flush=True)
