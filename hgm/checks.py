@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
+from evaluators.layers import cache_folder
 from hgm.config import BUILTIN, default_workers
 from hgm.errors import HGMError, SandboxError, UsageError
 from hgm.gateway.client import Gateway
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
+from hgm.layers import stored
 from hgm.scratch import Scratch
 from sandboxes.choose import available
 from sandboxes.engine import connect
@@ -62,6 +64,7 @@ def checks(runs_dir: Path) -> Iterator[Check]:
     yield _memory()
     for folder, what in ((Path(tempfile.gettempdir()), "temporary files"), (runs_dir, "runs")):
         yield _disk(folder, what)
+    yield from _layers()
     yield _builtin()
     for key in KEYS:
         yield _key(key)
@@ -142,6 +145,12 @@ def _room(part: str, free: int, least: int, comfortable: int, remedy: str) -> Ch
         return Check(part=part, found=found, level=Level.LACKING, cost="a long search may run out of it", remedy=remedy)
     cost = f"below {least} MB nothing that fails can be blamed on an agent: evaluations end as unmeasured"
     return Check(part=part, found=found, level=Level.BAD, cost=cost, remedy=remedy)
+
+
+def _layers() -> Iterator[Check]:
+    count, size = stored()
+    if count:
+        yield Check(part="layers of agents", found=f"{count} in {cache_folder()}, {size >> 20:,} MB")
 
 
 def _builtin() -> Check:
