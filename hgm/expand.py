@@ -45,6 +45,8 @@ class _Turn:
 
     files: Files
     cause: str
+    repaired: bool = False
+    """Whether it was the second one, which mends what a gate refused."""
 
 
 def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
@@ -59,7 +61,7 @@ def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
         )
         turn = _edit(job, "repair", again, turn.files, lab, slot)
         refused = _refusal(job, parent, turn, lab, slot)
-    notes = () if refused else harder(_candidate(job, parent, turn.files, lab), lab)
+    notes = () if refused else harder(_candidate(job, parent, turn, lab), lab)
     return replace(_result(job, refused, brief, turn.files), notes=notes)
 
 
@@ -75,16 +77,18 @@ def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) ->
         lab.must_be_well(lab.backbones.editor)
         return Rejection(reason=turn.cause, message="The editor did not finish.", repairable=False)
     lab.progress(job.id, "checking the child")
-    return first_rejection(_candidate(job, parent, turn.files, lab), lab, slot)
+    return first_rejection(_candidate(job, parent, turn, lab), lab, slot)
 
 
-def _candidate(job: ExpandJob, parent: Files, files: Files, lab: Lab) -> Candidate:
+def _candidate(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab) -> Candidate:
     return Candidate(
         job=job.id,
         seed=derive_seed(job.seed, "handshake"),
         parent=parent,
-        files=files,
+        files=turn.files,
         ancestors=tuple(lab.archive.ancestors(job.commit)),
+        agents=job.agents,
+        repaired=turn.repaired,
     )
 
 
@@ -113,9 +117,9 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
             lab.settled(lease, "editor", ended=None, deadline_s=assignment.deadline_s)
-            return _Turn(files=workspace, cause="bad-workspace")
+            return _Turn(files=workspace, cause="bad-workspace", repaired=stage == "repair")
         lab.settled(lease, "editor", ended=ended, deadline_s=assignment.deadline_s)
-        return _Turn(files=sanitise(workspace, taken), cause=blame(ended))
+        return _Turn(files=sanitise(workspace, taken), cause=blame(ended), repaired=stage == "repair")
 
 
 def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:

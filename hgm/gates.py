@@ -56,6 +56,10 @@ class Candidate:
     files: Files
     ancestors: tuple[str, ...] = ()
     """Commits of the parent's ancestors, the nearest first."""
+    agents: int | None = None
+    """See `ExpandJob`."""
+    repaired: bool = False
+    """Whether this is what the repair turn made of it."""
 
 
 Gate = Callable[[Candidate, Lab, int], Rejection | None]
@@ -107,8 +111,8 @@ def allowed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 
 def new(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
-    """No agent of this run has the same files."""
-    if lab.archive.has_tree(lab.archive.tree_of(candidate.files)):
+    """No agent that this run had when the expansion was decided has the same files."""
+    if lab.archive.has_tree(lab.archive.tree_of(candidate.files), among=candidate.agents):
         return Rejection(reason="duplicate", message="An agent with exactly these files exists: change something else.")
     return None
 
@@ -174,7 +178,7 @@ def tests_itself(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """On a tiny task it talks to its model at least once and finishes."""
-    job = f"{candidate.job}-handshake"
+    job = f"{candidate.job}-handshake-again" if candidate.repaired else f"{candidate.job}-handshake"
     assignment = Assignment(
         kind="solve",
         statement=HANDSHAKE_STATEMENT,

@@ -87,6 +87,9 @@ class ExpandJob:
     """The agent and its ancestors, the agent first; for `filesystem` and `generic` only."""
     others: tuple[Exhibit, ...] = ()
     """Agents of other lineages: outcomes and diffs only."""
+    agents: int | None = None
+    """How many there were when this was decided: a child is compared with these, whatever is born meanwhile. None, in
+    older journals: with all."""
 
 
 Job: TypeAlias = EvaluateJob | ExpandJob

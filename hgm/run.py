@@ -290,6 +290,7 @@ class Run:
                 instead_of=shown.instead_of,
                 lineage=shown.lineage,
                 others=shown.others,
+                agents=len(state.nodes),
             )
         if isinstance(decision, Evaluate):
             decision = Confirm(decision.node, Split.SEARCH, state.search_tasks[decision.task], 0)

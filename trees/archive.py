@@ -169,10 +169,11 @@ class Archive:
         """The commit of the best-belief agent."""
         return self._repository.get_ref(_BEST)
 
-    def has_tree(self, tree_sha: str) -> bool:
-        """Whether a named agent has exactly these files."""
+    def has_tree(self, tree_sha: str, *, among: int | None = None) -> bool:
+        """Whether a named agent has exactly these files; of those whose node is below `among`, where that is given."""
         with self._lock:
-            return tree_sha in self._nodes_of_trees()
+            node = self._nodes_of_trees().get(tree_sha)
+        return node is not None and (among is None or node < among)
 
     def tree_of(self, files: Mapping[bytes, FileLike]) -> str:
         """The git tree that these files make; they are stored by it, and nothing refers to them.
