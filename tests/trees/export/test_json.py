@@ -52,6 +52,9 @@ def test_says_what_the_tree_says(tree):
         rejected=(Refusal(job="e-9", reason=hostile, commit="a" * 40), Refusal(job="e-10", reason="empty")),
         job="e-1",
         brief="Try twice.",
+        mode="single",
+        notes=("raises TRIES in main.py from 1 to 2",),
+        expectation={"tasks": 1, "child": {"passed": 1, "measured": 1}, "parent": {"passed": 0, "measured": 1}},
     )
     document = export(tree.view(), nodes, FACTS)
     assert document | {"nodes": []} == {
@@ -76,6 +79,9 @@ def test_says_what_the_tree_says(tree):
         "tree": f"{101:040x}",
         "job": "e-1",
         "brief": "Try twice.",
+        "mode": "single",
+        "notes": ["raises TRIES in main.py from 1 to 2"],
+        "expectation": {"tasks": 1, "child": {"passed": 1, "measured": 1}, "parent": {"passed": 0, "measured": 1}},
         "successes": 2,
         "failures": 0,
         "unmeasured": 2,
