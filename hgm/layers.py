@@ -46,6 +46,7 @@ _UNREACHABLE = re.compile(r"connection error: |ConnectionError|ConnectTimeout|Re
 """In pip's log, where an index did not answer."""
 _INSTALL_S = 1800.0
 _KEPT_CHARS = 1500
+_SHOWN = 3
 
 _PIP = """\
 import json, sys
@@ -132,22 +133,26 @@ def layer_of(
     found = _find(kept["name"] if kept else f"agent-{key}-*")
     if found:
         return found
-    preparing(
-        f"installing {', '.join(wanted[:3])}{', ...' if len(wanted) > 3 else ''} for agent {manifest.name}, once: "
-        "this may take minutes"
-    )
+    shown = ", ".join(wanted[:_SHOWN]) + (", ..." if len(wanted) > _SHOWN else "")
+    preparing(f"installing {shown} for agent {manifest.name}, once: this may take minutes")
     with boundary(ConfigError, f"cannot make a layer in {cache_folder()}"), draft(cache_folder()) as made:
         _install(made, kept["pins"] if kept else wanted, interpreter, manifest, exact=bool(kept))
         pins = _pins(made)
         if kept and pins != tuple(kept["pins"]):
             raise RunError(f"the layer of agent {manifest.name} cannot be made again as it was: start a new run")
-        (made / PINS).write_text("".join(f"{pin}\n" for pin in pins))
-        open_to_all(made)
-        if not _compile(made, provider, run):
-            preparing("its bytecode could not be made: agents will start more slowly")
-        final = cache_folder() / _name(key, pins)
-        publish(made, final)
-    return Layer(folder=final, pins=pins)
+        return _finish(made, _name(key, pins), pins, provider, run=run, preparing=preparing)
+
+
+def _finish(
+    made: Path, name: str, pins: tuple[str, ...], provider: SandboxProvider, *, run: str, preparing: Preparing
+) -> Layer:
+    """Make a layer of a folder of packages."""
+    (made / PINS).write_text("".join(f"{pin}\n" for pin in pins))
+    open_to_all(made)
+    if not _compile(made, provider, run):
+        preparing("its bytecode could not be made: agents will start more slowly")
+    publish(made, cache_folder() / name)
+    return Layer(folder=cache_folder() / name, pins=pins)
 
 
 def requirements(files: Files, manifest: Manifest) -> tuple[str, ...]:
