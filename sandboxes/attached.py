@@ -9,12 +9,16 @@ from typing import Any
 from sandboxes.engine import Engine
 
 STDOUT, STDERR = 1, 2
+HEARD = b"\n"
+"""Tells a process that it is listened to: some engines (Podman) lose what is printed before that."""
+WAITING = ("/bin/sh", "-c", 'read -r heard && exec "$@"', "sh")
+"""Before a command that does not wait for `HEARD` by itself."""
 _HEAD = struct.Struct("!BxxxI")
 _CHUNK = 1 << 16
 
 
 class Attached:
-    """One process in a container: what it prints, as it comes, and where its standard input is, if it has one."""
+    """One process in a container: what it prints, as it comes, and its standard input, which begins with `HEARD`."""
 
     def __init__(
         self,
@@ -25,10 +29,12 @@ class Attached:
         user: int,
         folder: str = "/",
         env: Mapping[str, str] | None = None,
-        stdin: bool = False,
         patience_s: float | None = None,
     ) -> None:
-        """Start it. `patience_s` is how long it may be silent before `pieces` ends."""
+        """Start it; it may print nothing before it has read `HEARD`.
+
+        `patience_s` is how long it may be silent before `pieces` ends.
+        """
         self._api = engine.api
         self._id = engine.api.exec_create(
             container,
@@ -36,12 +42,14 @@ class Attached:
             user=f"{user}:{user}",
             workdir=folder,
             environment=dict(env or {}),
-            stdin=stdin,
+            stdin=True,
         )["Id"]
         self._stream: Any = engine.api.exec_start(self._id, socket=True)
         self._line: socket.socket = getattr(self._stream, "_sock", self._stream)
         self._line.settimeout(patience_s)
         self._is_closed = False
+        with suppress(OSError):  # it is gone, as `pieces` will show
+            self.send(HEARD)
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
         """Stream number and bytes, until nobody holds the streams open, the container is gone, or `close` is called.

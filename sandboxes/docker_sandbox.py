@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected, boundary
-from sandboxes.attached import STDOUT, Attached
+from sandboxes.attached import HEARD, STDOUT, WAITING, Attached
 from sandboxes.base import WORKSPACE, End, Exit, Files, Mount, SandboxSpec
 from sandboxes.calls import limit_processes
 from sandboxes.container import JSON, KEEPER
@@ -96,7 +96,8 @@ class DockerSandbox:
 
     def look(self, command: Sequence[str]) -> bytes:
         """What a command of the image's own prints, as the container's keeper."""
-        with closing(Attached(self._engine, self._container, command, user=KEEPER, patience_s=_LOOK_S)) as process:
+        words = [*WAITING, *command]
+        with closing(Attached(self._engine, self._container, words, user=KEEPER, patience_s=_LOOK_S)) as process:
             return b"".join(data for which, data in process.pieces() if which == STDOUT)
 
     def copy_in(self, to_copy: Copies) -> None:
@@ -105,8 +106,8 @@ class DockerSandbox:
             self._engine.api.put_archive(self._container, target, contents)
         if to_copy.sockets:
             self._give("relay.py", PROGRAM.read_bytes())
-            command = [self._python, "-I", "-S", f"{OWN_FOLDER}/relay.py", *(inside for inside, _ in to_copy.sockets)]
-            process = Attached(self._engine, self._container, command, user=KEEPER, stdin=True)
+            relay = [self._python, "-I", "-S", f"{OWN_FOLDER}/relay.py", *(inside for inside, _ in to_copy.sockets)]
+            process = Attached(self._engine, self._container, [*WAITING, *relay], user=KEEPER)
             said = (data for which, data in process.pieces() if which == STDOUT)
             relay = SocketRelay([ours for _, ours in to_copy.sockets], said, process.send)
             self._relay = process, relay
@@ -349,7 +350,9 @@ class _Printed:
             for which, data in process.pieces():
                 if which == STDOUT:
                     self.output.feed(data)
-                else:
+                elif not self.has_started:
                     self.launch = (self.launch + data)[:4000]
+                    if self.has_started:
+                        process.send(HEARD)
         except OSError as error:
             self._trouble = str(error)

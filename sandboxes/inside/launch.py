@@ -3,9 +3,10 @@
     python3 -I -S -c THIS FILTER INPUT COMMAND ...
 
 FILTER is an array of `struct sock_filter` in hex, INPUT the file to be standard input. Standard library only, Python
-3.9 or later. Says `started` on standard error when nothing but the command itself can fail any more; nothing of the
-command has run by then, so that nothing of it can look like a failed start. The command's own errors go to standard
-output.
+3.9 or later. Waits for a byte on standard input before it says anything, since some engines lose what is said before
+they listen. Says `started` on standard error when nothing but the command itself can fail any more, and waits for a
+second byte: nothing of the command runs before the host knows, so that nothing of it can look like a failed start. The
+command's own errors go to standard output.
 """
 
 import ctypes
@@ -23,6 +24,7 @@ class Program(ctypes.Structure):
 
 
 def main(instructions, source, *command):
+    wait()
     path = find(command[0])
     if not path:
         sys.exit("no such command: %s" % command[0])
@@ -30,12 +32,20 @@ def main(instructions, source, *command):
         os.environ.pop(name, None)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and who is started would too
         signal.signal(number, signal.SIG_DFL)
-    os.dup2(os.open(source, os.O_RDONLY), 0)
+    given = os.open(source, os.O_RDONLY)
     if instructions:
         forbid(bytes.fromhex(instructions))
     os.write(2, b"started")
+    wait()
+    os.dup2(given, 0)
     os.dup2(1, 2)
     os.execve(path, command, os.environ)
+
+
+def wait():
+    """Until the host has heard all that was said so far."""
+    if not os.read(0, 1):
+        sys.exit("the host is gone")
 
 
 def find(name):

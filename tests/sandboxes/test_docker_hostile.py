@@ -648,3 +648,16 @@ def test_an_output_that_breaks_off_is_the_hosts_trouble(between) -> None:
         way.torn = b"42 is the first half"  # which the command's own words do not hold
         with pytest.raises(SandboxLost):
             box.run(["/bin/sh", "-c", "echo $((6 * 7)) is the first half; echo the second half"])
+
+
+def test_nothing_of_the_command_runs_before_the_host_knows_that_it_starts(between) -> None:
+    """Else what it did could be taken for nothing, and done again."""
+    way, provider = between
+    with provider.open(spec()) as box:
+        box.put({})
+        way.torn = b"started"
+        with pytest.raises(SandboxError) as failed:
+            box.run(["/bin/sh", "-c", "touch ran; echo ran"])
+        assert not isinstance(failed.value, SandboxLost)
+        way.torn = b""
+        assert box.take() == {}
