@@ -106,8 +106,9 @@ class DockerSandbox:
             self._engine.api.put_archive(self._container, target, contents)
         if to_copy.sockets:
             self._give("relay.py", PROGRAM.read_bytes())
-            relay = [self._python, "-I", "-S", f"{OWN_FOLDER}/relay.py", *(inside for inside, _ in to_copy.sockets)]
-            process = Attached(self._engine, self._container, [*WAITING, *relay], user=KEEPER)
+            paths = [inside for inside, _ in to_copy.sockets]
+            words = [*WAITING, self._python, "-I", "-S", f"{OWN_FOLDER}/relay.py", *paths]
+            process = Attached(self._engine, self._container, words, user=KEEPER)
             said = (data for which, data in process.pieces() if which == STDOUT)
             relay = SocketRelay([ours for _, ours in to_copy.sockets], said, process.send)
             self._relay = process, relay
