@@ -270,8 +270,9 @@ def test_a_lease_without_calls(gateway, post):
     ("line", "expected"),
     [
         (b"GET /v1/chat/completions", 405),
-        (b"POST /v1/responses", 404),
-        (b"POST /v1/messages", 404),
+        (b"POST /v1/responses", 400),
+        (b"POST /v1/messages", 400),
+        (b"POST /v1/messages/count_tokens", 404),
         (b"GET /v1/files", 404),
         (b"POST /v1/chat/completions/../../leases", 404),
         (b"DELETE /leases/job", 404),

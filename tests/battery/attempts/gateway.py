@@ -146,7 +146,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
 for path in ("/v1/responses", "/v1/files", "/v1/embeddings", "/v1/batches", "/v1/fine_tuning/jobs", "/v1/messages",
              "/v1/chat/completions/../files", "//v1/chat/completions", "http://example.com/v1/chat/completions",
              "/leases", "/v1/chat/completions?api-version=1&x=" + "y" * 50, "/probe", "/env/step", "*"):
-    answer = request(b'{"messages": [{"role": "user", "content": "x"}], "stop": 7}', path=path)
+    answer = request(b'{"messages": [{"role": "user", "content": "x"}], "stop": 7, "stop_sequences": 7}', path=path)
     if b" 200 " in answer[:20]:
         out(path)
 """,
