@@ -15,7 +15,7 @@ from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
 from hgm.config import SearchConfig
 from hgm.loop import Ending
-from hgm.plan import is_finished, select_lead
+from hgm.plan import Lead, is_finished, select_lead
 from hgm.run import Folder
 from hgm.state import RunState
 from hgm.summary import (
@@ -100,22 +100,20 @@ def _winner(state: RunState) -> Iterator[str]:
         )
     if state.winner is not None and state.candidates and state.candidates[0] != node:
         yield f"             agent {state.candidates[0]} led on the search tasks, and did not when it was confirmed"
-    if state.winner is not None:
-        yield from _noise(state)
-    if state.winner == ROOT:
+    lead = _lead(state)
+    if lead:
+        gain, verdict = points(lead.gain), "more than" if lead.is_accepted else "no more than"
+        yield f"             the largest gain was {gain} points, {verdict} the noise of {100 * lead.band:.1f}"
+    if state.winner == ROOT and not (lead and lead.gain > 0):
         yield "  [bold]The winner is the seed agent: no child did better when it was confirmed.[/bold]"
+    elif state.winner == ROOT:
+        yield "  [bold]The winner is the seed agent: what a child gained may be chance.[/bold]"
 
 
-def _noise(state: RunState) -> Iterator[str]:
-    """What was asked of a gain on select tasks, and which came nearest."""
+def _lead(state: RunState) -> Lead | None:
+    """The confirmed gain that came nearest to being more than noise, in a run that asks for that."""
     leads = [lead for node in state.candidates or () if (lead := select_lead(state, node))]
-    if leads:
-        lead = max(leads, key=lambda lead: lead.gain - lead.band)
-        verdict = "accepted" if state.winner != ROOT else "not accepted"
-        yield (
-            f"             the largest gain, {points(lead.gain)} points, against a noise band of "
-            f"{100 * lead.band:.1f}: {verdict}"
-        )
+    return max(leads, key=lambda lead: lead.gain - lead.band, default=None) if state.winner is not None else None
 
 
 def _sealed(path: Path, state: RunState) -> Iterator[str]:

@@ -239,3 +239,14 @@ def no_bubblewrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     find_tools.cache_clear()
     yield
     find_tools.cache_clear()
+
+
+def test_a_gain_within_the_noise_is_said_and_not_taken(tmp_path: Path) -> None:
+    settings = created(seed=3)
+    settings["config"]["calibration"] = "calibrated.json"
+    settings["config"]["confirmation"]["accept_above_noise"] = True
+    create(tmp_path / "run", {**settings, "noise": {"tasks": 3, "rate": 0.5, "deviation": 0.4}}, SEED_AGENT)
+    go_on(tmp_path / "run")
+    said = told(tmp_path / "run")
+    assert "no more than the noise of 110.9" in said
+    assert "The winner is the seed agent" in said

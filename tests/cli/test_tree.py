@@ -6,6 +6,7 @@ from pathlib import Path
 from hgm.agents_by_name import best_node, find_agent
 from hgm.contract import NOTE
 from hgm.run import Folder, read
+from hgm.summary import expectation
 from tests.cli.command import Command
 from trees.archive import Archive
 
@@ -17,6 +18,19 @@ def test_the_whole_tree_is_shown(hgm: Command, finished: Path) -> None:
     for node in state.nodes:
         assert f" {node.id} " in f" {said.out}".replace("\n", " ").replace("─", " ")
     assert said.out.count("best") == 1
+
+
+def test_what_a_child_was_made_from_is_shown_beside_what_it_passes(hgm: Command, finished: Path) -> None:
+    said = " ".join(hgm("tree", "show", "done").out.replace("│", " ").split())
+    state = read(finished)
+    for node in state.nodes[1:]:
+        found = expectation(state, node.id)
+        if found is None:
+            assert node.mode in said
+        else:
+            aim = f"{node.mode}: from {found.tasks} failed task"
+            assert aim in said
+    assert "passed 0 of 1 of them that it was tried on" in said or "not tried on them yet" in said
 
 
 def test_a_large_tree_is_cut(hgm: Command, finished: Path) -> None:

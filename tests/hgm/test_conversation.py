@@ -81,7 +81,7 @@ def test_every_dialect_tells_the_same_story(dialect: str) -> None:
 def test_any_shape_is_survived(dialect: str) -> None:
     odd = [None, 1, "x", [], {}, [None, 1, "x", {}, {"type": 1}]]
     names = ("messages", "input", "system", "content", "choices", "output", "message", "tool_calls", "function", "role")
-    shapes = [*odd, *({name: value for name in names} for value in odd)]
+    shapes = [*odd, *(dict.fromkeys(names, value) for value in odd)]
     nested = [{name: [value] for name in names} for value in shapes]
     for shape in [*shapes, *nested]:
         json.dumps([turn.words for turn in turns(dialect, shape, shape)])

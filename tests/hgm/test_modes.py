@@ -14,7 +14,7 @@ from tests.hgm.simulated import created
 from trees.journal import Event
 from trees.records import Expansion, Outcome
 
-MODEL = {role: "local/model" for role in ("editor", "solver", "diagnosis", "judge")}
+MODEL = dict.fromkeys(("editor", "solver", "diagnosis", "judge"), "local/model")
 USAGE = {"calls": 0, "dropped_fields": []}
 
 

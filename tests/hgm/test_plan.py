@@ -17,8 +17,12 @@ P, F, U = Outcome.PASSED, Outcome.FAILED, Outcome.UNMEASURED
 class Told:
     """A run's state, event by event."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, noise: float | None = None, **options: object) -> None:
         event = {**created(**options), "root": {"commit": "c0", "tree": "t0"}, "select_tasks": TASKS}
+        if noise is not None:
+            event["config"]["calibration"] = "calibrated.json"
+            event["config"]["confirmation"]["accept_above_noise"] = True
+            event["noise"] = {"tasks": 48, "rate": 0.5, "deviation": noise}
         self.state = RunState(Event(seq=1, kind="created", version=1, at=0.0, payload=event))
         self._jobs = 0
 
@@ -46,9 +50,9 @@ class Told:
                 self.tell("stopped", reason="as if gone on with: ten in a row unmeasured end the loop")
 
 
-def winner(*results: str) -> int:
+def winner(*results: str, noise: float | None = None) -> int:
     """Who wins, of candidates 1, 2, ... and 0 in this order, given `PFU…` on the select tasks of each."""
-    told = Told()
+    told = Told(noise=noise)
     for _ in results[1:]:
         told.child()
     candidates = [*range(1, len(results)), 0]
@@ -88,3 +92,13 @@ def winner(*results: str) -> int:
 )
 def test_the_winner_passes_most_of_what_was_measured_for_all(results: tuple[str, ...], wins: int) -> None:
     assert winner(*results) == wins
+
+
+@pytest.mark.parametrize(("noise", "wins"), [(0.0, 1), (0.04, 1), (0.05, 0), (None, 1)])
+def test_a_gain_within_the_noise_leaves_the_seed_agent_the_winner(noise: float | None, wins: int) -> None:
+    """3 of 12 more, against a band measured on 48 tasks: twice as wide for a fourth of them."""
+    assert winner("PPPPPPFFFFFF", "PPPFFFFFFFFF", noise=noise) == wins
+
+
+def test_no_gain_is_above_no_noise() -> None:
+    assert winner("PPPFFFFFFFFF", "PPPFFFFFFFFF", noise=0.0) == 0
