@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 CHAT = "openai_chat_completions"
 RESPONSES = "openai_responses"
 MESSAGES = "anthropic_messages"
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 _Object: TypeAlias = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ class Turn:
     """Who said what."""
 
     role: str
+    """One of `ROLES`, or "other"."""
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
 
@@ -50,7 +52,7 @@ def _chat(request: _Object, answer: _Object) -> Iterator[Turn]:
             ToolCall(str(function.get("name")), _arguments(function.get("arguments")))
             for function in (_object(call.get("function")) for call in _objects(message.get("tool_calls")))
         )
-        yield Turn(str(message.get("role")), _text(message.get("content")) or _plain(message.get("refusal")), calls)
+        yield Turn(_role(message), _text(message.get("content")) or _plain(message.get("refusal")), calls)
 
 
 def _chosen(answer: _Object) -> list[_Object]:
@@ -66,7 +68,7 @@ def _responses(request: _Object, answer: _Object) -> Iterator[Turn]:
     for item in [*_objects(request.get("input")), *_objects(answer.get("output"))]:
         match item.get("type", "message"):
             case "message":
-                yield Turn(str(item.get("role")), _text(item.get("content")))
+                yield Turn(_role(item), _text(item.get("content")))
             case "function_call" | "custom_tool_call":
                 arguments = item.get("arguments", item.get("input"))
                 yield Turn("assistant", calls=(ToolCall(str(item.get("name")), _arguments(arguments)),))
@@ -91,7 +93,7 @@ def _messages(request: _Object, answer: _Object) -> Iterator[Turn]:
         )
         said = _text(message.get("content"))
         if said or calls or not blocks:
-            yield Turn(str(message.get("role")), said, calls)
+            yield Turn(_role(message), said, calls)
 
 
 _READERS: dict[str, Callable[[_Object, _Object], Iterator[Turn]]] = {
@@ -99,6 +101,11 @@ _READERS: dict[str, Callable[[_Object, _Object], Iterator[Turn]]] = {
     RESPONSES: _responses,
     MESSAGES: _messages,
 }
+
+
+def _role(message: _Object) -> str:
+    role = message.get("role")
+    return role if role in ROLES else "other"
 
 
 def _text(content: Any) -> str:

@@ -27,8 +27,13 @@ _ABOUT_EFFORT = frozenset({
 _LEVELS = {name: level for level, name in enumerate(("none", "minimal", "low", "medium", "high", "xhigh", "max"))}
 _LEVEL_NAMES = ("effort", "reasoning", "thinking")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_LINE = re.compile(r"""([A-Za-z_][\w.-]*)["']?\s*[:=]\s*["']?(-?\d[\d_]*(?:\.\d+)?|[a-z]+)\b""")
-_COUNTED = re.compile(r"\b(\d+)\s+([a-z]+)\b")
+_LINE = re.compile(
+    r"""(?<![\w.-])([A-Za-z_][\w.-]{0,60})["']?[ \t]{0,8}[:=][ \t]{0,8}["']?"""
+    r"(-?\d[\d_]{0,15}(?:\.\d{1,9})?|[a-z]{1,9})\b"
+)
+_COUNTED = re.compile(r"\b(\d{1,15})[ \t]{1,8}([a-z]{1,20})\b")
+_MOST_PARSED = 200_000
+"""Bytes of Python: a syntax tree takes a hundred times as many."""
 
 _Values = dict[str, list[float]]
 
@@ -74,7 +79,7 @@ def _raised(name: str, before: list[float], now: list[float]) -> Iterator[tuple[
 
 
 def _values(path: bytes, before: bytes, after: bytes) -> tuple[_Values, _Values]:
-    if path.endswith(b".py"):
+    if path.endswith(b".py") and max(len(before), len(after)) <= _MOST_PARSED:
         try:
             return _python(before), _python(after)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -135,8 +140,10 @@ def _note(found: _Values, name: str, value: ast.expr) -> None:
 
 def _number(name: str, value: ast.expr) -> float | None:
     match value:
-        case ast.Constant(value=None) | ast.Attribute(attr="inf" | "maxsize") | ast.Call(func=ast.Name(id="float")):
+        case ast.Constant(value=None) | ast.Attribute(attr="inf" | "maxsize"):
             return math.inf  # no limit at all
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value="inf")]):
+            return math.inf
         case ast.Constant(value=str() as level) if _says_level(name):
             return _LEVELS.get(level.lower())
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):

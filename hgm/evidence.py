@@ -111,14 +111,11 @@ def _record(finding: Finding, lab: Lab) -> Iterator[tuple[str, str]]:
         + f"\nIt printed:\n{quote(str(host.get('log', '')), LOG_CHARS)}\n",
     )
     said = (
-        f"{number}. {turn.role if turn.role in _ROLES else 'other'}:\n{quote(turn.words, TURN_CHARS)}"
+        f"{number}. {turn.role}:\n{quote(turn.words, TURN_CHARS)}"
         for number, turn in enumerate(conversation(latest), 1)
     )
     yield "transcript.txt", _ends(list(said), TRANSCRIPT_CHARS)
     yield "change.diff", quote(str(host.get("patch", "")), PATCH_CHARS) + "\n"
-
-
-_ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 def _ends(turns: Sequence[str], limit: int) -> str:

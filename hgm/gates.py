@@ -14,7 +14,7 @@ from hgm.effort import BACK, tries_harder
 from hgm.errors import WorkspaceRejected
 from hgm.evaluate import blame
 from hgm.lab import Lab
-from hgm.leaks import first_leak
+from hgm.leaks import first_leak, is_too_much
 from hgm.text import printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder
@@ -119,6 +119,8 @@ def new(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 def leaks_nothing(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """What was added names no task of the benchmark and holds no part of an answer; the message never says which."""
+    if is_too_much(candidate.parent, candidate.files):
+        return Rejection(reason="leak", message="More was changed at once than can be looked through: change less.")
     found = first_leak(candidate.parent, candidate.files, lab.secrets)
     if found is None:
         return None

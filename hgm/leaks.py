@@ -20,6 +20,8 @@ DISTINCTIVE = 24
 """So many characters that are not white space tell a line from what everybody writes."""
 VARIED = 8
 """So many different ones do, too, must be among them."""
+MOST_CHANGED = 4_000_000
+"""Bytes of changed files that are looked through: what hides in more is refused unseen."""
 _LONG_NAME = 8
 """The same of a name's characters and a number's digits."""
 _COMMON = 3
@@ -85,6 +87,11 @@ def secrets(tasks: Iterable[Task]) -> Secrets:
         words={word: kind for word, kind in words.items() if shared[word] < _COMMON},
         texts={start: tuple(whole) for start, whole in found.items()},
     )
+
+
+def is_too_much(parent: Files, child: Files) -> bool:
+    """Whether more has changed than is looked through."""
+    return sum(len(file.data) for path, file in child.items() if parent.get(path) != file) > MOST_CHANGED
 
 
 def first_leak(parent: Files, child: Files, secrets: Secrets) -> Leak | None:

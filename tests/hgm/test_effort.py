@@ -62,3 +62,14 @@ def test_notes_are_few_and_fit_for_a_terminal() -> None:
     before, after = ("".join(f"max_{i} = {n}\n" for i in range(50)) for n in (1, 2))
     assert notes(before, after)[5:] == ("and 45 more",)
     assert "\x1b" not in str(notes('x = {"max\\x1b[2J": 1}\n', 'x = {"max\\x1b[2J": 2}\n'))
+
+
+def test_a_hostile_text_takes_no_time_and_no_memory() -> None:
+    """A pattern that tries every start of a long run again would take years for these."""
+    size = 1_000_000
+    floods = ("a" * size, "a " * (size // 2), "1" * size, "a =" * (size // 3), "-" * size, "max_" * (size // 4) + "= 1")
+    for flood in floods:
+        for name in ("main.py", "main.txt"):
+            notes(flood, flood[::-1], name=name)
+    deep = "x = " + "(" * 5_000 + "1" + ")" * 5_000
+    notes(deep, f"limit = {'1 + ' * 20_000}1\n")

@@ -7,7 +7,7 @@ import pytest
 from evaluators.base import Case, Compared, Grading, Script, Split, Suite, Task
 from evaluators.builtin import BuiltinBenchmark
 from hgm.agents_by_name import find_agent
-from hgm.leaks import first_leak, secrets, secrets_of
+from hgm.leaks import MOST_CHANGED, first_leak, is_too_much, secrets, secrets_of
 from sandboxes.base import File, Files
 
 ANSWER = "    return sum(weights[key] * value for key, value in sorted(points.items()))"
@@ -101,3 +101,11 @@ def test_the_seed_agent_holds_nothing_of_the_builtin_benchmark() -> None:
     known = secrets_of(BuiltinBenchmark())
     assert first_leak({}, find_agent("seed", Path("runs")), known) is None
     assert len(known.words) >= 400
+
+
+def test_what_is_too_much_to_look_through_is_not_looked_through() -> None:
+    assert not is_too_much(PARENT, {**PARENT, b"big": File(b"\n" * MOST_CHANGED)})
+    assert is_too_much(PARENT, {**PARENT, b"big": File(b"\n" * MOST_CHANGED), b"more": File(b"\n")})
+    big: Files = {b"big": File(b"a-" * (MOST_CHANGED // 2)), **PARENT}
+    assert not is_too_much(big, {**big, b"more": File(b"\n")}), "what stays as it was costs nothing"
+    assert leak("a-" * (MOST_CHANGED // 2)) == ""
