@@ -10,6 +10,7 @@ HGMError
 ├── WorkspaceRejected     what came back from a sandbox breaks a limit: the agent's fault
 ├── GatewayError          the model proxy
 ├── BackboneError         the model behind it
+├── RecordingError        a replay departs from its recording, or a recording cannot be written
 ├── EvaluatorError        benchmark records or the grader's own trouble
 ├── ArchiveError          the git repository of agents
 ├── JournalError          the event log
@@ -64,6 +65,10 @@ class GatewayError(HGMError):
 
 class BackboneError(HGMError):
     """The model behind the gateway failed."""
+
+
+class RecordingError(HGMError):
+    """A replay departs from what was recorded, or a recording cannot be written."""
 
 
 class EvaluatorError(HGMError):

@@ -7,7 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 
-from hgm.errors import BackboneError, ConfigError, GatewayError
+from hgm.errors import BackboneError, ConfigError, GatewayError, RecordingError
 from hgm.gateway.ledger import tokens_from_json
 from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json
@@ -90,6 +90,8 @@ class RemoteLease:
         """See `Lease.close`."""
         if self._final is None:
             self._final = self.control.close(self.job)
+        if self._final.differs:
+            raise RecordingError(self._final.differs)
         return self._final
 
 

@@ -1,13 +1,31 @@
-"""The upstream `replay`: answers from recorded trajectories, and insists on being asked the same questions."""
+"""The upstream of a replay: calls end as they were recorded, if they ask the same questions.
 
+It stands in the place of every backbone, so that whatever depends on a backbone's name is as it was.
+"""
+
+import asyncio
+from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 from hgm import trajectories
-from hgm.gateway.dialects.known import DIALECTS
-from hgm.gateway.failures import Broken, Rejected
-from hgm.gateway.live import Call
+from hgm.gateway.dialects.known import CHAT, DIALECTS
+from hgm.gateway.failures import Broken
+from hgm.gateway.live import Call, Settled
 from hgm.gateway.records import Json
 from hgm.gateway.upstream import Probed
+
+UNHEARD = frozenset({409, 499})
+"""Ends of calls that nobody was told of: the lease was closed, or the agent had hung up."""
+_END = tuple(field.name for field in fields(Settled) if field.name != "waited_s")
+
+
+class Recorded(Exception):
+    """No failure: how the call ended when it was recorded, with what it cost then."""
+
+    def __init__(self, ended: Settled) -> None:
+        super().__init__(f"HTTP {ended.status}")
+        self.ended = ended
 
 
 class Replay:
@@ -27,19 +45,18 @@ class Replay:
 
     async def answer(self, call: Call) -> Json:
         """See `Upstream.answer`."""
-        recorded = self._recorded(call.job, call.role).get(call.index)
         where = f"call {call.index} of {call.role} in {call.job}"
+        recorded = self._recorded(call.job, call.role).get(call.index)
         if recorded is None:
-            raise Broken(f"replay: {where} was never recorded", differs=True)
-        asked = {**call.request, "model": call.request["model"].rpartition("/")[2]}
-        told = {**recorded["request"], "model": recorded["request"]["model"].rpartition("/")[2]}
-        if asked != told:
-            raise Broken(
-                f"replay: {where} asks something else than was recorded: {difference(told, asked)}", differs=True
-            )
-        if recorded["status"] != 200:
-            raise Rejected(recorded["status"], recorded["response"])
-        return recorded["response"]
+            _differ(f"{where} was never recorded")
+        if recorded["dialect"] != call.dialect.name:
+            _differ(f"{where} is in the dialect {call.dialect.name} and was recorded in {recorded['dialect']}")
+        if recorded["request"] != call.request:
+            found = difference(recorded["request"], call.request)
+            _differ(f"{where} asks something else than was recorded: {found}")
+        if recorded["status"] in UNHEARD:
+            await asyncio.Event().wait()  # until whoever did not wait for the answer then does not wait again
+        raise Recorded(Settled(**{name: recorded[name] for name in _END if name in recorded}))
 
     async def probe(self) -> Probed:
         """See `Upstream.probe`."""
@@ -55,9 +72,13 @@ class Replay:
         return self._jobs[job, role]
 
 
+def _differ(what: str) -> NoReturn:
+    raise Broken(f"replay: {what}", differs=True)
+
+
 def exchanges(path: Path, role: str) -> dict[int, trajectories.Record]:
-    """Call index -> its settled record with the request added, of the last lease that this role had in a trajectory."""
-    started: dict[int, Json] = {}
+    """Call index -> its settled record with request and dialect, of the last lease of this role in a trajectory."""
+    started: dict[int, trajectories.Record] = {}
     settled: dict[int, trajectories.Record] = {}
     for record in trajectories.read(path):
         if record.get("role") != role:
@@ -66,9 +87,11 @@ def exchanges(path: Path, role: str) -> dict[int, trajectories.Record]:
             case "lease opened":
                 started, settled = {}, {}
             case "call started":
-                started[record["index"]] = record["request"]
+                started[record["index"]] = record
             case "call settled":
-                settled[record["index"]] = {**record, "request": started[record["index"]]}
+                asked = started[record["index"]]
+                dialect = asked.get("dialect", CHAT.name)  # there was only one once
+                settled[record["index"]] = {**record, "request": asked["request"], "dialect": dialect}
     return settled
 
 
@@ -83,4 +106,16 @@ def difference(told: Json, asked: Json, where: str = "request") -> str:
             if one != other:
                 return difference(one, other, f"{where}[{at}]")
         return f"{where} has {len(asked)} entries instead of {len(told)}"
-    return f"{where} is {ascii(asked)[:200]} instead of {ascii(told)[:200]}"
+    if isinstance(told, str) and isinstance(asked, str):
+        return f"{where} is {_around(asked, told)} instead of {_around(told, asked)}"
+    return f"{where} is {ascii(asked)[:_SHOWN]} instead of {ascii(told)[:_SHOWN]}"
+
+
+_SHOWN = 200
+
+
+def _around(text: str, other: str) -> str:
+    """A text where it begins to differ from another one."""
+    at = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
+    begin = max(0, at - 40) if len(text) > _SHOWN else 0
+    return ("…" if begin else "") + ascii(text[begin : begin + _SHOWN])
