@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from string import Template
 
 os.environ.setdefault("MSWEA_SILENT_STARTUP", "1")
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or litellm would fetch its prices from the network
@@ -16,6 +17,7 @@ from minisweagent.environments.local import LocalEnvironment
 from minisweagent.models.litellm_model import LitellmModel
 
 CONFIG = Path(__file__).with_name("config.yaml")
+PROMPT = Path(__file__).with_name("prompt.md")
 TASK = Path("/hgm/task.json")
 
 
@@ -38,9 +40,8 @@ def main() -> int:
         build("solve", 60.0)
         return 0
     task = json.loads(TASK.read_text())
-    tests = " ".join(task["test_command"])
-    statement = f"{task['statement']}\n\nThe code is in /workspace. Its tests: {tests}"
-    ended = build(task["kind"], task["deadline_s"]).run(statement)
+    said = {"statement": task["statement"], "tests": " ".join(task["test_command"])}
+    ended = build(task["kind"], task["deadline_s"]).run(Template(PROMPT.read_text()).safe_substitute(said))
     print(ended.get("exit_status"))
     return 0
 
