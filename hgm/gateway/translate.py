@@ -44,6 +44,8 @@ class Translated:
     dialects = frozenset({CHAT.name, MESSAGES.name})
 
     def __init__(self, upstream: Upstream) -> None:
+        self.pace = upstream.pace
+        self.pace = upstream.pace
         self._upstream = upstream
 
     async def start(self) -> None:

@@ -46,7 +46,6 @@ def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
         raise _broken("the backbone's answer is not a message")
     if not isinstance(answer.get("stop_reason"), str):
         raise _broken("the backbone's answer does not say why it stopped")
-    details = answer.get("stop_details")
     return {
         "id": f"msg_{index}",
         "type": "message",
@@ -55,7 +54,7 @@ def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
         "content": [_tidy_block(block) for block in answer["content"]],
         "stop_reason": answer["stop_reason"],
         "stop_sequence": answer.get("stop_sequence"),
-        **({"stop_details": details} if details else {}),
+        "stop_details": answer.get("stop_details"),
         "usage": answer.get("usage"),
     }
 
@@ -116,7 +115,7 @@ def events(answer: Mapping[str, Json]) -> list[Event]:
     """See `Dialect.events`. Clients count on a usage in two of the events: zeros stand there for an unknown one."""
     told = answer["usage"] if isinstance(answer["usage"], dict) else {}
     usage = {"input_tokens": 0, "output_tokens": 0, **told}
-    ended = {name: answer[name] for name in ("stop_reason", "stop_sequence", "stop_details") if name in answer}
+    ended = {name: answer[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
     begun = {**answer, **dict.fromkeys(ended), "content": [], "usage": {**usage, "output_tokens": 0}}
     return [
         _event("message_start", message=begun),
