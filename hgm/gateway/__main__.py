@@ -25,7 +25,7 @@ def main() -> int:
     order = Order.from_json(sys.stdin.readline())
     folder = Path(sys.argv[1])
     os.umask(0o077)
-    redact = Redactor.of(os.environ)
+    redact = Redactor.of(os.environ, also=order.keys)
     _log_to(folder / ".log", redact)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

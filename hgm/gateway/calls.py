@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from hgm.errors import GatewayError, HGMError, boundary
-from hgm.gateway.dialects.base import Counted
+from hgm.gateway.dialects.base import Counted, call_seed
 from hgm.gateway.failures import Broken, Rejected, Transient
 from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.live import Call, LiveLease, Settled, closed
@@ -14,6 +14,7 @@ from hgm.gateway.patience import Patience
 from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
+from hgm.gateway.replay import Recorded
 from hgm.gateway.upstream import Upstream
 from hgm.redaction import without_secrets
 
@@ -32,7 +33,8 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
 
     A stream that breaks off is tried again like anything else: no agent ever sees half an answer.
     """
-    patience = Patience(lease.settings, lease.waits)
+    seed = call_seed(lease.spec.seed, call.index)
+    patience = Patience(lease.settings, lease.waits, pace=upstream.pace, seed=seed)
 
     async def attempt() -> dict[str, Json]:
         # What an agent may read is a provider's to write: some quote the key that they were asked with.
@@ -99,6 +101,8 @@ async def _told(lease: LiveLease, call: Call, outcome: Coroutine[Json, Json, Set
     """How the call ended, where the upstream failed in one of its own ways."""
     try:
         return await outcome
+    except Recorded as told:
+        return told.ended
     except Rejected as refused:
         body = without_secrets(refused.body, lease.redact)
         ended = Settled(status=refused.status, response=body, signs=refused.signs)

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import IO, Protocol
 
 from hgm.errors import GatewayError, boundary
 from hgm.gateway.order import CONTROL_SOCKET, Order
+from hgm.gateway.providers import Provider
 from hgm.gateway.records import LeaseSpec, Usage
 from hgm.gateway.remote import Control, Probe
 from hgm.gateway.settings import Settings
@@ -34,7 +36,12 @@ class Lease(Protocol):
         """So far."""
 
     def close(self) -> Usage:
-        """Revoke it: later and still running calls get 409. Idempotent."""
+        """Revoke it: later and still running calls get 409. Idempotent.
+
+        Raises:
+            RecordingError: in a replay it was asked something else than was recorded. Whatever the agent made of that
+                is no result of its own.
+        """
 
 
 class Gateway:
@@ -57,17 +64,19 @@ class Gateway:
         *,
         scripts: Path | None = None,
         replay: Path | None = None,
+        providers: Sequence[Provider] = (),
         settings: Settings | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.control = Control(self.folder / CONTROL_SOCKET)
-        self.redact = Redactor.of(os.environ)
         self._order = Order(
             trajectories=trajectories.absolute(),
             scripts=scripts and scripts.absolute(),
             replay=replay and replay.absolute(),
+            providers=tuple(providers),
             settings=settings or Settings(),
         )
+        self.redact = Redactor.of(os.environ, also=self._order.keys)
         self._keys: dict[str, str] = {}
         self._changing = threading.Lock()
 
@@ -81,7 +90,7 @@ class Gateway:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(mode=0o700, parents=True)
             self._order.trajectories.mkdir(parents=True, exist_ok=True)
-        self._keys = withhold(os.environ)
+        self._keys = withhold(os.environ, also=self._order.keys)
         self._leaving, self._trouble = False, None
         try:
             self._process = self._start()

@@ -39,3 +39,12 @@ class Broken(Exception):
         """Whether no request of an agent's can have brought it about: a refused key, an unknown model."""
         self.differs = differs
         """Whether a replay was asked something else than what was recorded."""
+
+
+class NotFound(Broken):
+    """The provider knows no such path, no such model, or nothing of what the request refers to."""
+
+    def __init__(self, message: str, refused: Rejected) -> None:
+        super().__init__(message, hosts_fault=True)
+        self.refused = refused
+        """The same for the agent, where it proves to be about its request."""

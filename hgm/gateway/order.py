@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hgm.gateway.providers import Provider, provider_from_json
 from hgm.gateway.settings import Settings
 
 CONTROL_SOCKET = ".control"
@@ -21,7 +22,14 @@ class Order:
     trajectories: Path
     scripts: Path | None = None
     replay: Path | None = None
+    providers: tuple[Provider, ...] = ()
+    """What the configuration says about them; those that everybody knows need not be here."""
     settings: Settings = field(default_factory=Settings)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Names of the environment variables that hold a key, whether their names show it or not."""
+        return frozenset(provider.key for provider in self.providers)
 
     def to_json(self) -> str:
         """One line."""
@@ -35,5 +43,6 @@ class Order:
             trajectories=Path(value["trajectories"]),
             scripts=value["scripts"] and Path(value["scripts"]),
             replay=value["replay"] and Path(value["replay"]),
+            providers=tuple(map(provider_from_json, value["providers"])),
             settings=Settings(**value["settings"]),
         )

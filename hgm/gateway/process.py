@@ -26,13 +26,20 @@ async def serve(folder: Path, order: Order) -> None:
         GatewayError: it could not start.
     """
     over = _over()
-    upstreams = Upstreams(folder / ".backbones", scripts=order.scripts, replay=order.replay, settings=order.settings)
+    upstreams = Upstreams(
+        folder / ".backbones",
+        scripts=order.scripts,
+        replay=order.replay,
+        providers=order.providers,
+        environ=os.environ,
+        settings=order.settings,
+    )
     tombstone = folder / ".closed"
     with boundary(GatewayError, f"cannot use {folder}"):
         for name in (".leases", ".backbones"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         await Wire(tombstone_app(), order.settings).listen(tombstone, mode=0o666, app_state={})
-    redactor = Redactor.of(os.environ)
+    redactor = Redactor.of(os.environ, also=order.keys)
     leases = Leases(
         folder,
         trajectories=order.trajectories,

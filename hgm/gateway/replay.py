@@ -12,6 +12,7 @@ from hgm import trajectories
 from hgm.gateway.dialects.known import CHAT, DIALECTS
 from hgm.gateway.failures import Broken
 from hgm.gateway.live import Call, Settled
+from hgm.gateway.pace import Pace
 from hgm.gateway.records import Json
 from hgm.gateway.upstream import Probed
 
@@ -37,6 +38,7 @@ class Replay:
     dialects = frozenset(DIALECTS)
 
     def __init__(self, folder: Path) -> None:
+        self.pace = Pace("replay")
         self._folder = folder
         self._jobs: dict[tuple[str, str], dict[int, trajectories.Record]] = {}
 

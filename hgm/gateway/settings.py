@@ -36,14 +36,21 @@ class Settings:
     """The same in bytes of their bodies; a large body is kept waiting that long for each megabyte."""
     refusal_pause_s: float = 1.0
     attempts: int = 5
-    """Of one call, the first included."""
-    attempt_timeout_s: float = 300.0
+    """Of one call, the first included; those that met a rate limit count by time instead: `max_wait_s`."""
+    attempt_timeout_s: float = 600.0
     """Without a byte from the backbone."""
+    connect_timeout_s: float = 15.0
     backoff_s: float = 0.5
-    """Before the second attempt; doubles each time."""
+    """At most, before the second attempt; doubles each time."""
     max_backoff_s: float = 30.0
-    """Also caps what a provider asks for with Retry-After: the gateway waits by its own clock."""
+    max_retry_after_s: float = 600.0
+    """Caps what a provider asks for with Retry-After: the gateway waits by its own clock."""
+    max_wait_s: float = 1_800.0
+    """How long one call waits for rate limits to pass."""
     stream_comment_s: float = 15.0
     """How often an agent that waits for a stream hears that it is not forgotten."""
     max_answer_bytes: int = 16_000_000
-    probe_timeout_s: float = 20.0
+    probe_timeout_s: float = 60.0
+    """Some servers load a model when it is first asked for."""
+    probe_fresh_s: float = 5.0
+    """How long what a provider answered to a probe is believed."""

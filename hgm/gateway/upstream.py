@@ -5,6 +5,7 @@ from typing import Protocol
 
 from hgm.gateway.dialects.base import Counted
 from hgm.gateway.live import Call
+from hgm.gateway.pace import Pace
 from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json
 
@@ -25,6 +26,8 @@ class Upstream(Protocol):
 
     dialects: frozenset[str]
     """Names of the dialects in which it may be asked."""
+    pace: Pace
+    """The places for attempts, shared by all upstreams of one provider."""
 
     async def start(self) -> None:
         """Be ready to answer. Called before every lease; cheap when ready already.

@@ -1,17 +1,16 @@
 """How long calls of one lease have waited for rate limits and retries, counted once where they overlap."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
 
 @dataclass
 class Wait:
-    """One call's wait: begins with its first attempt once that has failed, and ends when the last attempt begins."""
+    """One call's wait: from its start, once an attempt has failed or found no place, to its latest attempt's start."""
 
     start: float
     end: float | None = None
+    """None: it lasts."""
     why: str = ""
 
     def seconds(self) -> float:
@@ -27,15 +26,11 @@ class Waits:
     """What earlier gateway processes measured."""
     _waits: list[Wait] = field(default_factory=list)
 
-    @contextmanager
-    def since(self, start: float) -> Iterator[Wait]:
-        """A wait that began at `start` and lasts as long as the block, unless the block itself ends it earlier."""
+    def begin(self, start: float) -> Wait:
+        """A wait that began at `start`; whoever waits says when it is over."""
         wait = Wait(start)
         self._waits.append(wait)
-        try:
-            yield wait
-        finally:
-            wait.end = monotonic() if wait.end is None else wait.end
+        return wait
 
     @property
     def why(self) -> str:

@@ -18,7 +18,13 @@ import pytest
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings
 
 FAST = Settings(
-    backoff_s=0.01, max_backoff_s=0.05, header_timeout_s=0.3, body_timeout_s=0.4, attempt_timeout_s=0.4, attempts=3
+    backoff_s=0.01,
+    max_backoff_s=0.05,
+    max_retry_after_s=0.05,
+    header_timeout_s=0.3,
+    body_timeout_s=0.4,
+    attempt_timeout_s=0.4,
+    attempts=3,
 )
 OK = [{"text": "fine", "repeat": True}]
 ECHO = [{"echo": True, "repeat": True}]

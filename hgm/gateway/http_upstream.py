@@ -1,0 +1,148 @@
+"""An HTTP server that speaks dialects, asked: one attempt, whole or streamed, under limits on size and time."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx2
+
+from hgm.gateway.blame import Answered, failure
+from hgm.gateway.dialects.base import Dialect
+from hgm.gateway.dialects.known import CHAT
+from hgm.gateway.failures import Transient
+from hgm.gateway.records import Json
+from hgm.gateway.settings import Settings
+from hgm.gateway.strict_json import load
+
+STREAM = "text/event-stream"
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+class Server:
+    """A pool of kept connections to one server. Redirects are never followed."""
+
+    def __init__(self, client: httpx2.AsyncClient, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @classmethod
+    def on_socket(cls, path: str, settings: Settings) -> "Server":
+        """The server on a Unix socket of this machine."""
+        transport = httpx2.AsyncHTTPTransport(uds=path, limits=_kept(None), verify=False, trust_env=False)
+        client = httpx2.AsyncClient(
+            transport=transport, base_url="http://backbone/v1", timeout=_patient(settings), trust_env=False
+        )
+        return cls(client, settings)
+
+    @classmethod
+    def at(cls, root: str, headers: Mapping[bytes, bytes], settings: Settings, *, proxies: bool) -> "Server":
+        """The server at an address; `proxies`: whether those of the environment are used."""
+        client = httpx2.AsyncClient(
+            base_url=root, headers=dict(headers), timeout=_patient(settings), limits=_kept(60.0), trust_env=proxies
+        )
+        return cls(client, settings)
+
+    async def ask(
+        self, dialect: Dialect, request: Mapping[str, Json], *, stream: bool, timeout_s: float | None = None
+    ) -> Json:
+        """The whole raw answer to one request, gathered where it is streamed.
+
+        Raises:
+            Transient, Rejected, Broken: see `hgm.gateway.blame`.
+        """
+        sent = {**request, **(_streamed(dialect) if stream else {})}
+        async with self._answering(dialect, sent, timeout_s) as response:
+            if stream and response.headers.get("content-type", "").startswith(STREAM):
+                return await self._gathered(dialect, response)
+            return _parsed(await self._body(response))
+
+    async def is_healthy(self) -> bool:
+        """Whether `GET /health` is answered with 200.
+
+        Raises:
+            httpx2.TransportError: nobody answers.
+        """
+        response = await self._client.get("http://backbone/health", timeout=self._settings.probe_timeout_s)
+        return response.status_code == 200
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _answering(
+        self, dialect: Dialect, request: Mapping[str, Json], timeout_s: float | None
+    ) -> AsyncIterator[httpx2.Response]:
+        """The response to one attempt, if it is a 200."""
+        content = json.dumps(request, separators=(",", ":"), allow_nan=False).encode()
+        timeout = _patient(self._settings) if timeout_s is None else httpx2.Timeout(timeout_s)
+        try:
+            async with self._client.stream(
+                "POST",
+                dialect.path.removeprefix("/v1"),
+                content=content,
+                headers={"content-type": "application/json"},
+                timeout=timeout,
+            ) as response:
+                if response.status_code != 200:
+                    text = (await self._body(response)).decode(errors="replace")
+                    answered = Answered(status=response.status_code, headers=response.headers, text=text)
+                    raise failure(answered, dialect, request)
+                yield response
+        except (httpx2.TransportError, httpx2.DecodingError) as trouble:
+            raise Transient(told(trouble), charged=not isinstance(trouble, _NEVER_SENT)) from trouble
+
+    async def _gathered(self, dialect: Dialect, response: httpx2.Response) -> Json:
+        gatherer = dialect.gatherer()
+        async for line in self._lines(response):
+            if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+                gatherer.add(_parsed(data))
+        return gatherer.answer()
+
+    async def _lines(self, response: httpx2.Response) -> AsyncIterator[bytes]:
+        """Split at line feeds alone: JSON may hold what else Unicode takes for the end of a line."""
+        size, rest = 0, b""
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > self._settings.max_answer_bytes:
+                raise self._too_large()
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                yield line
+        yield rest
+
+    async def _body(self, response: httpx2.Response) -> bytes:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > self._settings.max_answer_bytes:
+                raise self._too_large()
+        return bytes(body)
+
+    def _too_large(self) -> Transient:
+        return Transient(f"the backbone's answer is over {self._settings.max_answer_bytes} bytes", charged=True)
+
+
+def told(trouble: Exception) -> str:
+    """A failure of a connection in words; some have none of their own."""
+    return f"{type(trouble).__name__}: {trouble}".rstrip(": ")
+
+
+def _streamed(dialect: Dialect) -> dict[str, Json]:
+    return {"stream": True, "stream_options": {"include_usage": True}} if dialect is CHAT else {"stream": True}
+
+
+def _kept(seconds: float | None) -> httpx2.Limits:
+    """How many may be open is the business of `hgm.gateway.pace`."""
+    return httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=seconds)
+
+
+def _patient(settings: Settings) -> httpx2.Timeout:
+    return httpx2.Timeout(settings.attempt_timeout_s, connect=settings.connect_timeout_s)
+
+
+def _parsed(data: bytes) -> Json:
+    try:
+        return load(data)
+    except (ValueError, RecursionError):
+        raise Transient(f"the backbone's answer is not JSON: {data[:100]!r}", charged=True) from None
