@@ -1,7 +1,7 @@
 """A dialect behind an official SDK: what the SDK sends is read by it, what it answers is what the SDK reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -37,9 +37,14 @@ def line(event: Event) -> bytes:
     return f"event: {event.name}\ndata: {json.dumps(event.data)}\n\n".encode()
 
 
-def gathered(dialect: Dialect, events: list[Event]) -> Any:
-    """What a stream comes to, over the wire's JSON."""
+def gathered(dialect: Dialect, events: Sequence[Any]) -> Any:
+    """What the data of a stream's events come to, over the wire's JSON."""
     gatherer = dialect.gatherer()
-    for event in events:
-        gatherer.add(json.loads(json.dumps(event.data)))
+    for data in events:
+        gatherer.add(json.loads(json.dumps(data)))
     return dialect.answer(gatherer.answer(), index=0, model="lab/model")
+
+
+def again(dialect: Dialect, answer: Mapping[str, Any]) -> Any:
+    """An answer out of its own stream."""
+    return gathered(dialect, [event.data for event in dialect.events(answer, include_usage=True)])

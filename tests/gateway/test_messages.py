@@ -11,7 +11,7 @@ from hgm.gateway.failures import Transient
 from hgm.gateway.prices import Tokens
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from tests.gateway.spoken import client, gathered, imposed, line
+from tests.gateway.spoken import again, client, gathered, imposed, line
 from tests.gateway.test_allow_list import JSON, PIXEL_URL
 
 DATA = PIXEL_URL.partition(",")[2]
@@ -347,10 +347,7 @@ def test_usage_in_a_stream_is_of_the_whole_answer_so_far():
         {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 9, "input_tokens": None}},
         {"type": "message_stop"},
     ]
-    gatherer = MESSAGES.gatherer()
-    for event in events:
-        gatherer.add(event)
-    whole = MESSAGES.answer(gatherer.answer(), index=0, model="m")
+    whole = gathered(MESSAGES, events)
     assert (whole["content"], whole["usage"]) == ([USE], {"input_tokens": 7, "output_tokens": 9})
 
 
@@ -372,11 +369,8 @@ def test_usage_in_a_stream_is_of_the_whole_answer_so_far():
     ],
 )
 def test_a_stream_that_breaks_is_tried_again_and_may_be_billed(events):
-    gatherer = MESSAGES.gatherer()
     with pytest.raises(Transient) as trouble:
-        for event in events:
-            gatherer.add(event)
-        gatherer.answer()
+        gathered(MESSAGES, events)
     assert trouble.value.charged
     assert not trouble.value.rate_limited
 
@@ -412,7 +406,7 @@ def test_an_answer_comes_out_of_its_own_stream_unchanged(content, reason, stop, 
         content=content, stop_reason=reason, stop_sequence=stop, usage=usage, stop_details={"type": "refusal"}
     )
     assert MESSAGES.answer(whole, index=0, model="lab/model") == whole
-    assert gathered(MESSAGES, list(MESSAGES.events(whole, include_usage=True))) == whole
+    assert again(MESSAGES, whole) == whole
 
 
 @given(JSON, JSON)
