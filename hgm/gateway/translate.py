@@ -12,8 +12,10 @@ What it does where the two differ, so that agents live on unchanged:
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 from hgm.gateway.dialects import messages_answers
 from hgm.gateway.dialects.base import SIGNS
@@ -175,9 +177,18 @@ def _image(part: Mapping[str, Json]) -> Json:
 def _said(message: Mapping[str, Json]) -> list[Json]:
     blocks = [*_texts(message.get("content")), *_texts(message.get("refusal"))]
     blocks += [_use(call) for call in message.get("tool_calls") or ()]
-    for place, thought in _thoughts(message.get("reasoning_details") or ()):
-        blocks.insert(place, thought)
-    return blocks
+    return _merged(blocks, sorted(_thoughts(message.get("reasoning_details") or ()), key=itemgetter(0)))
+
+
+def _merged(blocks: Sequence[Json], thoughts: Sequence[tuple[int, Json]]) -> list[Json]:
+    """Thoughts at their places among the blocks, or behind them; in one pass, for there may be very many."""
+    merged: list[Json] = []
+    left = deque(blocks)
+    for place, thought in thoughts:
+        while left and len(merged) < place:
+            merged.append(left.popleft())
+        merged.append(thought)
+    return [*merged, *left]
 
 
 def _thoughts(details: Sequence[Mapping[str, Json]]) -> Iterator[tuple[int, Json]]:
