@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hgm.gateway import providers
+from hgm.gateway.client import LeaseSpec
 from hgm.gateway.dialects.known import MESSAGES
 from hgm.gateway.failures import Transient
 from hgm.gateway.prices import Tokens
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from tests.gateway.spoken import again, client, gathered, imposed, line
+from tests.gateway.conftest import client_of
+from tests.gateway.spoken import again, client, gathered, imposed, line, provider
 from tests.gateway.test_allow_list import JSON, PIXEL_URL
 
 DATA = PIXEL_URL.partition(",")[2]
@@ -420,3 +423,31 @@ def test_whatever_a_backbone_streams_is_an_answer_or_a_passing_failure(one, othe
         MESSAGES.signs(MESSAGES.answer(gatherer.answer(), index=0, model="m"))
     except Transient:
         return
+
+
+def test_an_agent_speaks_it_to_a_provider_through_the_gateway(lab, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-the-real-one")
+    with provider(MESSAGES, RAW) as there:
+        gateway = lab.gateway(providers=[providers.provider("anthropic", base_url=there.url)])
+        spec = LeaseSpec(job="messages", role="solver", backbone="anthropic/claude-real", seed=1, max_output_tokens=99)
+        lease = gateway.lease(spec)
+        with client_of(lease) as http:
+            beta = {"anthropic-beta": "mcp-client-2025-11-20", "anthropic-version": "1999-01-01"}
+            agent = anthropic.Anthropic(
+                api_key=lease.token, base_url="http://g", http_client=http, max_retries=0, default_headers=beta
+            )
+            whole = agent.messages.create(**ASKED, metadata={"user_id": "me"})
+            with agent.messages.stream(**ASKED) as stream:
+                streamed = stream.get_final_message()
+            with pytest.raises(anthropic.BadRequestError, match="never the provider's"):
+                agent.messages.create(**{**ASKED, "tools": [{"type": "web_search_20260318", "name": "w"}]})
+    assert streamed.to_dict()["content"] == whole.to_dict()["content"] == RAW["content"]
+    assert (whole.id, streamed.id, whole.model) == ("msg_0", "msg_1", "anthropic/claude-real")
+    sent = {"model": "claude-real", "messages": USER, "tools": [TOOL], "max_tokens": 99}
+    assert [{name: body[name] for name in body if name != "stream"} for body in there.asked] == [sent, sent]
+    for headers in there.headers:
+        assert "anthropic-beta" not in headers
+        assert (headers["x-api-key"], headers["anthropic-version"]) == ("sk-ant-the-real-one", "2023-06-01")
+    usage = lease.close()
+    assert usage.tokens == Tokens(input=14, cache_read=40, cache_write=6, output=22)
+    assert (usage.dropped_fields, usage.refused) == (("metadata",), 1)

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hgm.gateway import providers
+from hgm.gateway.client import LeaseSpec
 from hgm.gateway.dialects.known import RESPONSES
 from hgm.gateway.failures import Transient
 from hgm.gateway.prices import Tokens
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from tests.gateway.spoken import again, client, gathered, imposed, line
+from tests.gateway.spoken import again, client, gathered, imposed, line, provider
 from tests.gateway.test_allow_list import JSON, PIXEL_URL
 
 TOOL = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}, "strict": None}
@@ -249,7 +251,7 @@ def test_model_limit_and_sampling_are_the_leases_and_nothing_is_stored():
     }
 
 
-def sdk(raw, seen=None):
+def openai_on(raw, seen=None):
     http = client(RESPONSES, raw, [] if seen is None else seen)
     return openai.OpenAI(api_key="k", base_url="http://gateway/v1", http_client=http, max_retries=0)
 
@@ -259,29 +261,29 @@ ASKED = {"model": "gpt-5", "input": "hello", "tools": [TOOL]}
 
 def test_the_sdk_gets_an_answer_and_may_give_it_back():
     seen = []
-    answer = sdk(RAW, seen).responses.create(**ASKED)
+    answer = openai_on(RAW, seen).responses.create(**ASKED)
     assert (answer.id, answer.created_at, answer.model) == ("resp_0", 0, "lab/model")
     assert (answer.output_text, answer.usage.total_tokens) == ("I run it", 41)
     history = [{"role": "user", "content": "hello"}, *answer.output, OUTPUT]
-    sdk(RAW, seen).responses.create(**{**ASKED, "input": history})
+    openai_on(RAW, seen).responses.create(**{**ASKED, "input": history})
     assert seen[1]["input"][1:] == [*RAW["output"], OUTPUT]
 
 
 @pytest.mark.parametrize("output", [RAW["output"], [REFUSAL], [{**THOUGHT, "summary": [], "content": []}], []])
 def test_the_sdk_puts_a_stream_together(output):
     raw = {**RAW, "output": output}
-    with sdk(raw).responses.stream(**ASKED) as stream:
+    with openai_on(raw).responses.stream(**ASKED) as stream:
         events = list(stream)
         streamed = stream.get_final_response()
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert [item.to_dict() for item in streamed.output] == [
-        item.to_dict() for item in sdk(raw).responses.parse(**ASKED).output
+        item.to_dict() for item in openai_on(raw).responses.parse(**ASKED).output
     ]
     assert streamed.usage.to_dict() == USAGE
 
 
 def test_a_stream_has_what_the_documentation_says():
-    kinds = [event.type for event in sdk(RAW).responses.create(**ASKED, stream=True)]
+    kinds = [event.type for event in openai_on(RAW).responses.create(**ASKED, stream=True)]
     part = ["content_part.added", "output_text.delta", "output_text.done", "content_part.done"]
     thought = [f"reasoning_summary_{name}" for name in ("part.added", "text.delta", "text.done", "part.done")]
     call = ["function_call_arguments.delta", "function_call_arguments.done"]
@@ -291,7 +293,7 @@ def test_a_stream_has_what_the_documentation_says():
 
 def test_the_sdk_understands_a_refusal_and_an_error_within_a_stream():
     with pytest.raises(openai.BadRequestError, match="never the provider's own") as caught:
-        sdk(RAW).responses.create(**{**ASKED, "tools": [{"type": "web_search"}]})
+        openai_on(RAW).responses.create(**{**ASKED, "tools": [{"type": "web_search"}]})
     assert caught.value.code == "not_allowed"
     body = line(RESPONSES.error_event(RESPONSES.error(Refusal(502, "the model failed", code="backbone_failed"))))
     headers = {"content-type": "text/event-stream"}
@@ -433,3 +435,21 @@ def test_whatever_a_backbone_streams_is_an_answer_or_a_passing_failure(one, othe
         RESPONSES.events(answer, include_usage=True)
     except Transient:
         return
+
+
+def test_an_agent_speaks_it_to_a_provider_through_the_gateway(lab, sdk):
+    with provider(RESPONSES, RAW) as there:
+        gateway = lab.gateway(providers=[providers.provider("local", base_url=there.url)])
+        lease = gateway.lease(LeaseSpec(job="responses", role="solver", backbone="local/llama", seed=1))
+        agent = sdk(lease)
+        whole = agent.responses.create(**ASKED, store=True)
+        with agent.responses.stream(**ASKED) as stream:
+            streamed = stream.get_final_response()
+        with pytest.raises(openai.BadRequestError, match="conversations are not stored"):
+            agent.responses.create(**ASKED, previous_response_id="resp_0")
+    assert (whole.output_text, streamed.output_text, whole.model) == ("I run it", "I run it", "local/llama")
+    assert [body["store"] for body in there.asked] == [False, False]
+    assert [body["model"] for body in there.asked] == ["llama", "llama"]
+    usage = lease.close()
+    assert usage.tokens == Tokens(input=14, cache_read=40, cache_write=6, output=22)
+    assert (usage.dropped_fields, usage.refused) == (("store",), 1)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hgm.gateway import providers
+from hgm.gateway.client import LeaseSpec
 from hgm.gateway.dialects.known import CHAT, MESSAGES
 from hgm.gateway.failures import Rejected, Transient
 from hgm.gateway.live import Call
@@ -18,7 +20,7 @@ from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.translate import Translated, to_chat, to_messages
 from hgm.gateway.upstream import Probed
-from tests.gateway.spoken import client, imposed
+from tests.gateway.spoken import client, imposed, provider
 from tests.gateway.test_allow_list import JSON, PIXEL_URL
 from tests.gateway.test_messages import DATA, RAW, SEALED, THOUGHT, USE
 
@@ -236,7 +238,7 @@ def test_usage_counts_the_same_in_both():
     assert to_chat({**answer, "usage": None})["usage"] is None
 
 
-class Provider:
+class Says:
     """Speaks Messages, and says what it was given to say."""
 
     dialects = frozenset({MESSAGES.name})
@@ -260,25 +262,25 @@ class Provider:
     async def close(self) -> None: ...
 
 
-def ask(provider, dialect):
+def ask(upstream, dialect):
     wanted = dialect.read({"messages": USER}, Settings())
     request = dialect.request(wanted, imposed())
     reserved = Tokens(input=1, output=1)
     call = Call(job="j", role="solver", index=3, dialect=dialect, request=request, wanted=wanted, reserved=reserved)
-    return asyncio.run(Translated(provider).answer(call))
+    return asyncio.run(Translated(upstream).answer(call))
 
 
 def test_the_upstream_is_asked_in_its_own_dialect_and_answers_in_the_agents():
-    provider = Provider(RAW)
-    assert ask(provider, CHAT)["choices"][0]["message"]["content"] == "I run it"
-    assert ask(provider, MESSAGES) == RAW
-    assert [call.dialect.name for call in provider.asked] == [MESSAGES.name] * 2
-    assert unmarked(provider.asked[0].request["messages"])[0]["role"] == "user"
+    upstream = Says(RAW)
+    assert ask(upstream, CHAT)["choices"][0]["message"]["content"] == "I run it"
+    assert ask(upstream, MESSAGES) == RAW
+    assert [call.dialect.name for call in upstream.asked] == [MESSAGES.name] * 2
+    assert unmarked(upstream.asked[0].request["messages"])[0]["role"] == "user"
 
 
 def test_what_is_no_message_is_tried_again_and_may_be_billed():
     with pytest.raises(Transient) as trouble:
-        ask(Provider({"content": "x"}), CHAT)
+        ask(Says({"content": "x"}), CHAT)
     assert trouble.value.charged
 
 
@@ -300,10 +302,28 @@ TOO_LONG = {"type": "error", "error": {"type": "invalid_request_error", "message
 )
 def test_a_refusal_of_the_providers_is_said_in_the_agents_words(body, signs, error):
     with pytest.raises(Rejected) as refused:
-        ask(Provider(Rejected(400, body, signs=signs)), CHAT)
+        ask(Says(Rejected(400, body, signs=signs)), CHAT)
     told = refused.value.body["error"]
     assert (told["message"], told["type"], told["code"]) == error
     assert (refused.value.status, refused.value.signs) == (400, signs)
+
+
+def test_an_agent_of_chat_completions_speaks_to_a_backbone_of_messages(lab, sdk, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-the-real-one")
+    with provider(MESSAGES, RAW) as there:
+        gateway = lab.gateway(providers=[providers.provider("anthropic", base_url=there.url)])
+        lease = gateway.lease(LeaseSpec(job="chat", role="solver", backbone="anthropic/claude-real", seed=1))
+        agent = sdk(lease)
+        first = agent.chat.completions.create(model="m", messages=USER, tools=[TOOL]).choices[0].message
+        result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "42"}
+        with agent.chat.completions.stream(
+            model="m", messages=[*USER, first.model_dump(), result], tools=[TOOL]
+        ) as stream:
+            assert stream.get_final_completion().choices[0].message.content == "I run it"
+    assert json.loads(first.tool_calls[0].function.arguments) == {"a": 1}
+    assert [turn["role"] for turn in there.asked[1]["messages"]] == ["user", "assistant", "user"]
+    assert there.asked[1]["messages"][1]["content"] == RAW["content"]
+    assert lease.close().tokens == Tokens(input=14, cache_read=40, cache_write=6, output=22)
 
 
 MESSAGE = st.fixed_dictionaries(
