@@ -46,7 +46,7 @@ def _alike(runs_dir: Path, state: RunState) -> Iterator[tuple[float, Path, RunSt
 
 def _subject(state: RunState) -> tuple[object, ...]:
     """What two searches must share to be compared."""
-    return state.created["benchmark"], state.nodes[ROOT].tree, state.config.budget
+    return state.created["benchmark"], state.nodes[ROOT].tree, state.budget
 
 
 def _figures(path: Path, state: RunState) -> Placebo:

@@ -22,7 +22,6 @@ from pydantic import (
 from hgm.budget import Budget, plain
 from hgm.budget import restored as restored_budget
 from hgm.errors import ConfigError, JournalError
-from hgm.gateway.prices import Rates
 from hgm.jobs import Mode
 from sandboxes.stdio import Transport
 

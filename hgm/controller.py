@@ -11,12 +11,16 @@ from evaluators.base import Benchmark
 from hgm import placebo
 from hgm import run as runs
 from hgm.agents_by_name import BUNDLED, find_agent
+from hgm.allowance import Allowance, allowance_of, check_budget
+from hgm.budget import Budget
 from hgm.config import SearchConfig
 from hgm.contract import Manifest, read_manifest
 from hgm.errors import ConfigError, HGMError, RunError
+from hgm.estimate import Estimate, basis_of, check_round, estimate
 from hgm.executors.local import LocalExecutor
 from hgm.interrupts import Interrupts
 from hgm.jobs import Job, Result
+from hgm.lab import Lab
 from hgm.loop import Ending, Watch, search
 from hgm.plan import is_finished
 from hgm.run import Folder, Run
@@ -53,6 +57,9 @@ class Display(Protocol):
     def finished(self, job: Job, result: Result) -> None:
         """A result has been taken in."""
 
+    def spent(self, share: float) -> None:
+        """So much of the budget is used: told once for each of `hgm.meter.THRESHOLDS`."""
+
     def stage(self, job: str, stage: str) -> None:
         """A running job has come to another stage; from the job's own thread."""
 
@@ -76,6 +83,8 @@ class Prepared:
     manifest: Manifest
     created: Mapping[str, Any]
     """Event zero, without its root and editor."""
+    allowance: Allowance
+    estimate: Estimate
 
 
 def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
@@ -94,6 +103,10 @@ def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
     editor = None if config.editor == "self" else find_agent(config.editor, runs_dir)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
+    allowance = allowance_of(config, created)
+    check_budget(config, allowance)
+    basis = basis_of(config, created, allowance.prices, runs_dir)
+    check_round(config, created, basis)
     # last: what the user wrote comes before what the machine lacks
     remember_sandboxes(created, sandboxes_of(config, config.sandbox))
     return Prepared(
@@ -104,6 +117,8 @@ def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
         editor=editor,
         manifest=manifest,
         created=created,
+        allowance=allowance,
+        estimate=estimate(config, created, basis),
     )
 
 
@@ -128,20 +143,26 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
         raise
 
 
-def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending:
+def go_on(path: Path, *, display: Display, workers: int | None = None, more: Budget | None = None) -> Ending:
     """Go on with a run until it is finished, interrupted or cannot be measured any more.
 
+    With `more` its budget is raised first, and a search that was over goes on.
+
     Raises:
+        ConfigError: `more` is of a unit that the run's budget does not limit.
         RunError: no such run, a live controller holds it, or benchmark or lab are not what it began with.
         HGMError: the lab's own trouble.
     """
-    if is_finished(runs.read(path)):
+    if more is None and is_finished(runs.read(path)):
         return Ending.FINISHED
     with runs.opened(path) as run:
         config = run.state.config
+        if more is not None:
+            run.state.budget.raised(more)
         _check_version(run.state)
         check_unchanged(run.state.created, benchmark_of(config))
         clean(run_id(path))
+        run.begin_session()
         with (
             Interrupts([run_id(path)], told=display.stopping, leaving=display.leaving) as interrupts,
             lab_for(
@@ -156,9 +177,12 @@ def go_on(path: Path, *, display: Display, workers: int | None = None) -> Ending
                 preparing=display.preparing,
             ) as lab,
         ):
+            run.probed(lab.allowance.probes.take())
+            if more is not None:
+                run.raise_budget(more)
             executor = LocalExecutor(work_in(lab), workers or config.workers)
             try:
-                return _search(run, executor, display, interrupts)
+                return _search(run, lab, executor, display, interrupts)
             finally:
                 executor.close()
 
@@ -177,11 +201,18 @@ def _files(run: Run, commit: str) -> Files:
     return {name: File(*stored) for name, stored in run.archive.files(commit).items()}
 
 
-def _search(run: Run, executor: LocalExecutor, display: Display, interrupts: Interrupts) -> Ending:
+def _search(run: Run, lab: Lab, executor: LocalExecutor, display: Display, interrupts: Interrupts) -> Ending:
     policy = make_policy(run.state.config.policy.name, **run.state.config.policy.options)
     display.opened(run.state)
-    watch = Watch(started=display.started, finished=display.finished)
-    return search(run, policy, executor, watch=watch, stopping=interrupts.stopping)
+    watch = Watch(started=display.started, finished=display.finished, spent=display.spent)
+    return search(
+        run,
+        policy,
+        executor,
+        watch=watch,
+        stopping=interrupts.stopping,
+        probed=lab.allowance.probes.take,
+    )
 
 
 def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:

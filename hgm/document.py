@@ -29,7 +29,7 @@ def tree_document(path: Path) -> dict[str, Any]:
         backbone=state.config.backbones.solver,
         policy=state.config.policy.name,
         seed=state.config.seed,
-        budget={"evaluations": state.config.budget},
+        budget={unit: getattr(state.budget, unit) for unit in state.budget.units},
         best=best_node(state),
         results=_results(state),
     )

@@ -27,6 +27,8 @@ from sandboxes.base import End, Exit, Files
 from trees.records import Outcome
 
 ATTEMPTS = 3
+LEAST_AGAIN = 0.5
+"""Of a job's limit: an agent that gets less after the host's trouble is not measured as others are."""
 _LOG_CHARS = 4000
 _OF_THE_MACHINES_MAKING = ("deadline", "out-of-memory", "ungradable")
 """Causes from grading that a machine in trouble gives, too."""
@@ -99,7 +101,8 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
-    with lab.scratch.job(job.id) as folder, closing(lab.lease(job.id, "solver", seed=job.seed)) as lease:
+    lease = lab.lease(job.id, "solver", seed=job.seed, least=LEAST_AGAIN)
+    with closing(lease), lab.scratch.job(job.id) as folder:
         place = lab.place(job.id, slot, folder)
         redact = lab.gateway.redact.extended(lease.token)
         try:

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from evaluators.base import Benchmark
 from hgm.agent_run import EXTENSION_CAP, SUBJECT_LAYER, Place
+from hgm.allowance import Allowance
 from hgm.config import AgentLimits, Backbones, Sampling
 from hgm.contract import Manifest, self_test_command
 from hgm.errors import BackboneError, HGMError, SandboxError
@@ -21,6 +22,8 @@ from trees.archive import Archive
 
 Role = Literal["editor", "solver", "diagnosis", "judge"]
 
+LEAST_LEFT = 0.1
+"""Of a job's limit: with less nobody can show anything, so the job ends unmeasured instead of an agent failing."""
 FREE_DISK_MB = 256
 FREE_MEMORY_MB = 256
 """Below these watermarks an agent's failure proves nothing."""
@@ -46,6 +49,7 @@ class Lab:
     limits: AgentLimits
     backbones: Backbones
     sampling: Sampling = Sampling()
+    allowance: Allowance = field(default_factory=Allowance)
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
     editor_manifest: Manifest | None = None
@@ -82,21 +86,32 @@ class Lab:
         place = self.place(job, slot, folder)
         return replace(place, layer=self.editor_layer, subject_layer=self.layer) if self.editor else place
 
-    def lease(self, job: str, role: Role, *, seed: int, max_calls: int | None = None) -> Lease:
+    def lease(
+        self, job: str, role: Role, *, seed: int, max_calls: int | None = None, least: float = LEAST_LEFT
+    ) -> Lease:
         """Open a lease of a role's backbone: its sampling and limits are the run's.
+
+        What of its limit a job has used, earlier attempts included, its later leases do not get.
 
         Raises:
             ConfigError, BackboneError, GatewayError: see `Control.lease`.
+            BackboneError: less than the share `least` of the job's limit is left.
         """
         sampling = getattr(self.sampling, role)
+        backbone = getattr(self.backbones, role)
+        price = self.allowance.price(backbone)
+        left = self.allowance.left(job.partition("-")[0], self.trajectories, least=least)
         spec = LeaseSpec(
             job=job,
             role=role,
-            backbone=getattr(self.backbones, role),
+            backbone=backbone,
             seed=seed,
             max_calls=self.limits.max_calls if max_calls is None else max_calls,
             max_output_tokens=sampling.max_output_tokens,
             sampling=sampling.imposed,
+            max_tokens=left.tokens,
+            max_usd=None if price is None else left.usd,
+            price=price,
         )
         return self.gateway.lease(spec)
 
@@ -151,6 +166,7 @@ class Lab:
             SandboxError: the host is short of disk or memory, or a canary sandbox does not start.
         """
         probe = self.gateway.probe(backbone)
+        self.allowance.count(backbone, probe)
         if not probe.ok:
             raise BackboneError(f"{backbone} does not answer the gateway's own probe: {probe.trouble}")
         if not (_disk_is_free(self.scratch.root) and _memory_is_free() and self.provider.healthy()):

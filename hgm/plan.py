@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from evaluators.base import Split
+from hgm import meter
 from hgm.calibration import Noise
 from hgm.state import RunState
 from trees.records import ROOT, Evaluate, Expand, Outcome, Policy, Stop
@@ -39,28 +40,31 @@ Step: TypeAlias = Expand | Evaluate | Confirm | Milestone
 
 def next_step(state: RunState, policy: Policy) -> Step | None:
     """The next thing to do, or None while only running jobs (or nothing at all) can change that."""
-    if state.unmeasured_in_row >= UNMEASURED_IN_ROW:
+    if state.unmeasured_in_row >= UNMEASURED_IN_ROW or state.is_unpriced:
         return None
     if state.candidates is None:
         return _search(state, policy)
     if state.winner is None:
         return _confirm(state)
-    if state.sealed_tasks is None:
-        tasks = state.created["sealed_tasks"]
-        return Milestone("sealed opened", {"tasks": tasks}) if tasks else None
-    return _seal(state)
+    return _compare(state)
 
 
 def is_finished(state: RunState) -> bool:
     """Whether nothing is left to do."""
-    if state.running or state.winner is None:
-        return False
-    return not state.created["sealed_tasks"] or (state.sealed_tasks is not None and _seal(state) is None)
+    return not state.running and state.winner is not None and _compare(state) is None
+
+
+def unpaid(state: RunState) -> int:
+    """Select and sealed evaluations that were begun with and that the budget did not pay; 0 until a run is finished."""
+    if not is_finished(state):
+        return 0
+    select = sum(len(state.open_slots(node, Split.SELECT, state.select_tasks, 1)) for node in state.candidates or ())
+    return select + len(_open_sealed(state))
 
 
 def _search(state: RunState, policy: Policy) -> Step | None:
     view = state.tree.view()
-    if view.spent < 1.0:
+    if view.spent < 1.0 and meter.fits(state):
         decision = policy.choose(view, np.random.default_rng([state.config.seed, state.jobs]))
         if isinstance(decision, Expand | Evaluate):
             return decision
@@ -71,14 +75,27 @@ def _search(state: RunState, policy: Policy) -> Step | None:
     best = ranking(view, minimum=state.config.minimum_evaluations).tolist()
     top = [node for node in best if node != ROOT][: state.config.confirmation.candidates]
     candidates = [node for node in best if node == ROOT or node in top]
-    return Milestone("confirming", {"candidates": candidates, "tasks": state.created["select_tasks"]})
+    return Milestone("confirming", {"candidates": candidates, **_select_tasks(state, len(candidates))})
+
+
+def _select_tasks(state: RunState, candidates: int) -> dict[str, Any]:
+    """Those that the budget is expected to pay with the sealed comparison behind them, and what it is not."""
+    tasks = state.created["select_tasks"]
+    if not state.budget.covers_everything:
+        return {"tasks": tasks}
+    sealed = 2 * state.config.confirmation.sealed_repeats * len(state.created["sealed_tasks"])
+    wanted = candidates * len(tasks) + sealed
+    kept = len(tasks) * meter.affordable(state, wanted) // max(wanted, 1)
+    left_out = candidates * (len(tasks) - kept)
+    return {"tasks": tasks[:kept], "left_out": left_out, "ended_by": [*meter.exhausted(state)]}
 
 
 def _confirm(state: RunState) -> Step | None:
     candidates = state.candidates or ()
-    for node in candidates:
-        for task, repeat in state.open_slots(node, Split.SELECT, state.select_tasks, 1):
-            return Confirm(node, Split.SELECT, task, repeat)
+    if meter.fits(state):
+        for node in candidates:
+            for task, repeat in state.open_slots(node, Split.SELECT, state.select_tasks, 1):
+                return Confirm(node, Split.SELECT, task, repeat)
     return None if state.running else Milestone("winner", {"node": _winner(state, candidates)})
 
 
@@ -124,10 +141,34 @@ def _passed(state: RunState, node: int) -> dict[str, bool]:
     return {item.task: item.outcome is Outcome.PASSED for item in state.on_split(node, Split.SELECT)}
 
 
+def _compare(state: RunState) -> Step | None:
+    """Open the sealed tasks, then measure winner and seed agent on them; None when that is done or cannot be paid."""
+    if state.sealed_tasks is not None:
+        return _seal(state) if meter.fits(state) else None
+    tasks = state.created["sealed_tasks"]
+    if not state.budget.covers_everything:
+        return Milestone("sealed opened", {"tasks": tasks}) if tasks else None
+    each = len(_compared(state)) * state.config.confirmation.sealed_repeats
+    kept = meter.affordable(state, each * len(tasks)) // each
+    return Milestone("sealed opened", {"tasks": tasks[:kept], "left_out": each * (len(tasks) - kept)}) if kept else None
+
+
 def _seal(state: RunState) -> Step | None:
-    winner = state.winner
-    for node in (ROOT,) if winner in (ROOT, None) else (ROOT, winner):
-        slots = state.open_slots(node, Split.SEALED, state.sealed_tasks or (), state.config.confirmation.sealed_repeats)
-        for task, repeat in slots:
-            return Confirm(node, Split.SEALED, task, repeat)
-    return None
+    return next(iter(_open_sealed(state)), None)
+
+
+def _open_sealed(state: RunState) -> list[Confirm]:
+    tasks, repeats = state.sealed_tasks or (), state.config.confirmation.sealed_repeats
+    open_ = [
+        Confirm(node, Split.SEALED, task, repeat)
+        for node in _compared(state)
+        for task, repeat in state.open_slots(node, Split.SEALED, tasks, repeats)
+    ]
+    if state.budget.covers_everything:  # what the budget may cut short is at least paired
+        open_.sort(key=lambda slot: (slot.repeat, tasks.index(slot.task)))
+    return open_
+
+
+def _compared(state: RunState) -> tuple[int, ...]:
+    """The seed agent, and the winner if that is another."""
+    return (ROOT,) if state.winner in (ROOT, None) else (ROOT, state.winner or ROOT)

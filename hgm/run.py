@@ -18,7 +18,10 @@ from typing import Any
 import tomli_w
 
 from evaluators.base import Split
+from hgm.agent_run import EXTENSION_CAP
+from hgm.budget import Budget, plain
 from hgm.errors import HGMError, RunError, TellError
+from hgm.gateway.records import Usage, usage_to_json
 from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, Job, Result, derive_seed
 from hgm.locks import is_held, take
 from hgm.modes import NEEDS, choose
@@ -270,6 +273,30 @@ class Run:
             youngest = self.state.nodes[-1]
             self.archive.name(youngest.id, youngest.commit)
 
+    def begin_session(self) -> None:
+        """Note that somebody goes on with the run: from here its time counts again.
+
+        Where the last session was killed, the files of its running jobs say how long it went on.
+        """
+        limits = self.state.config.limits
+        longest = EXTENSION_CAP * max(limits.solve_deadline_s, limits.improve_deadline_s)
+        written = max(map(self._last_written, self.state.running), default=0.0)
+        self._append("opened", {"cut_off_s": min(longest, max(0.0, written - self.state.last_at))})
+
+    def probed(self, usage: Usage) -> None:
+        """Count what the gateway's own probes came to; nothing is written where that is nothing."""
+        if usage != Usage():
+            self._append("probed", {"usage": usage_to_json(usage)})
+
+    def raise_budget(self, by: Budget) -> None:
+        """Add to the budget; a search that was over goes on.
+
+        Raises:
+            ConfigError: by a unit that this run's budget does not limit.
+        """
+        self.state.budget.raised(by)
+        self._append("budget raised", {"by": plain(by)})
+
     def stop(self, reason: str) -> None:
         """Note why the loop ended before the run was finished."""
         self._append("stopped", {"reason": reason})
@@ -330,6 +357,11 @@ class Run:
         numbers = [str(self.state.task_number(task)) for task in self.state.expected(job.evidence)]
         lines += [f"Expects to pass: search tasks {', '.join(numbers)}"] if numbers else []
         return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
+
+    def _last_written(self, job: str) -> float:
+        """When a record of a job was last written, in seconds since the epoch."""
+        found = [*self.folder.trajectories.glob(f"{job}.*"), *self.folder.trajectories.glob(f"{job}-*")]
+        return max((file.stat().st_mtime for file in found), default=0.0)
 
     def _append(self, kind: str, payload: Mapping[str, Any]) -> None:
         self.state.apply(self._journal.append(kind, payload))

@@ -12,6 +12,7 @@ from typing import Any
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
 from hgm import effort
+from hgm.allowance import Allowance, allowance_of, prices_for, prices_to_json
 from hgm.calibration import load
 from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
@@ -55,6 +56,7 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
         "benchmark": {"name": benchmark.name, "fingerprint": benchmark.fingerprint()},
         **{name: list(tasks) for name, tasks in chosen.items()},
         "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
+        "prices": prices_to_json(prices_for(config)),
         "sealed_openings": 0,
         **_noise(config, benchmark),
     }
@@ -167,8 +169,9 @@ def lab_for(
     run = run_id(folder.path)
     with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
-        _probe(gateway, config)
-        yield _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, progress)
+        allowance = allowance_of(config, created or {})
+        _probe(gateway, config, allowance)
+        yield _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
 
 
 def _lab(
@@ -181,6 +184,7 @@ def _lab(
     provider: SandboxProvider,
     gateway: Gateway,
     scratch: Scratch,
+    allowance: Allowance,
     progress: Progress,
 ) -> Lab:
     ours = Path(str(package_files("hgm")))
@@ -200,6 +204,7 @@ def _lab(
         limits=config.limits,
         backbones=config.backbones,
         sampling=config.sampling,
+        allowance=allowance,
         editor=None if editor is None else _written(editor, scratch.root / "editor"),
         editor_manifest=None if editor is None else read_manifest(editor),
         **{name: layer.folder for name, layer in layers.items() if layer},
@@ -214,9 +219,10 @@ def _written(files: Files, folder: Path) -> Path:
     return folder
 
 
-def _probe(gateway: Gateway, config: SearchConfig) -> None:
+def _probe(gateway: Gateway, config: SearchConfig, allowance: Allowance) -> None:
     for backbone in sorted(set(config.backbones.model_dump().values())):
         probe = gateway.probe(backbone)
+        allowance.count(backbone, probe)
         if not probe.ok:
             raise ConfigError(f"backbone {backbone} does not answer: {probe.trouble} (see `hgm doctor`)")
 

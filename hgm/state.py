@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.base import Split
-from hgm import effort
-from hgm.config import restored
+from hgm import effort, meter
+from hgm.budget import job_limit
+from hgm.budget import restored as restored_budget
+from hgm.config import SearchConfig, is_builtin, restored
 from hgm.errors import JournalError
+from hgm.gateway.prices import FREE, Price, price_from_json
 from hgm.gateway.records import Usage, usage_from_json
 from hgm.jobs import EvaluateJob, Exhibit, ExpandJob, Finding, Job, Mode
 from trees.journal import Event
@@ -64,6 +67,16 @@ class FailedExpansion:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FinishedExpansion:
+    """What an expansion took, whatever it ended as."""
+
+    job: str
+    kind: Expansion
+    usage: Usage
+    wall_s: float
+
+
 class RunState:
     """The run at one moment."""
 
@@ -74,7 +87,13 @@ class RunState:
         self.created: Mapping[str, Any] = payload
         self.config = restored(payload["config"])
         self.search_tasks: tuple[str, ...] = tuple(payload["search_tasks"])
-        self.tree = Tree(tasks=len(self.search_tasks), budget=self.config.budget)
+        self.budget = self.config.budget
+        """With all that it was raised by."""
+        self.prices = _prices(payload, self.config)
+        """Backbone -> its price when the run began; None: nobody knows."""
+        limits = self.config.limits
+        self.job_limit = job_limit(self.budget, tokens=limits.tokens, usd=limits.usd, prices=[*self.prices.values()])
+        self.tree = Tree(tasks=len(self.search_tasks), budget=self.budget.evaluations)
         self.nodes = [
             Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)
         ]
@@ -83,7 +102,15 @@ class RunState:
         """Jobs ever started; the next one's number."""
         self.evaluations: list[Evaluation] = []
         self.failed_expansions: list[FailedExpansion] = []
-        self.expansion_usage = Usage()
+        self.expansions: list[FinishedExpansion] = []
+        self.usage = Usage()
+        """Of all finished jobs and of the gateway's own probes."""
+        self.elapsed_s = 0.0
+        """By the clock, from the first event of each session to its last."""
+        self.ended_by: tuple[str, ...] = ()
+        """The units of the budget that ended the search."""
+        self.left_out = 0
+        """Select and sealed evaluations that the budget was not expected to pay."""
         self.unmeasured_in_row = 0
         self.candidates: tuple[int, ...] | None = None
         self.select_tasks: tuple[str, ...] = ()
@@ -91,6 +118,7 @@ class RunState:
         self.sealed_tasks: tuple[str, ...] | None = None
         self.sealed_openings = 0
         self.last_event = created.seq
+        self.last_at = created.at
         self._task_number = {task: number for number, task in enumerate(self.search_tasks)}
         self._unmeasured: Counter[tuple[int, str, int]] = Counter()
 
@@ -115,8 +143,29 @@ class RunState:
         handler = getattr(self, f"_on_{event.kind.replace(' ', '_')}", None)
         if handler is None:
             raise JournalError(f"event {event.seq}: unknown kind {event.kind!r}")
+        if event.kind != "opened":
+            self.elapsed_s += max(0.0, event.at - self.last_at)
+        self.last_at = event.at
         handler(event.payload)
         self.last_event = event.seq
+        if self.budget.covers_everything:
+            self.tree.use(meter.share(self))
+
+    @property
+    def evaluations_left(self) -> int:
+        """Of the search, where evaluations are limited: beside what is measured, running or charged."""
+        return (self.budget.evaluations or 0) - self.tree.view().evaluations - self.tree.charged
+
+    @property
+    def evaluations_used(self) -> int:
+        """Of the search: measured or charged."""
+        view = self.tree.view()
+        return int(view.successes.sum() + view.failures.sum()) + self.tree.charged
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether dollars limit this run, and a call's cost is not known: then nothing more is started."""
+        return self.budget.usd is not None and self.usage.unpriced_calls > 0
 
     def task_number(self, task: str) -> int:
         """What evidence calls a search task, whose id may say what it is about."""
@@ -181,6 +230,7 @@ class RunState:
         if job is None:
             return  # a late duplicate: the first report of a job stands
         usage = usage_from_json(payload["usage"])
+        self.usage = self.usage + usage
         if isinstance(job, ExpandJob):
             self._expanded(job, payload, usage)
         else:
@@ -212,7 +262,7 @@ class RunState:
     def _expanded(self, job: ExpandJob, payload: Mapping[str, Any], usage: Usage) -> None:
         kind = Expansion(payload["kind"])
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if kind is Expansion.UNMEASURED else 0
-        self.expansion_usage = self.expansion_usage + usage
+        self.expansions.append(FinishedExpansion(job=job.id, kind=kind, usage=usage, wall_s=payload["wall_s"]))
         child = self.tree.finish_expansion(job.node, kind)
         notes = tuple(payload.get("notes", ()))
         if notes and effort.rule(self.config) == "charge":
@@ -240,6 +290,8 @@ class RunState:
     def _on_confirming(self, payload: Mapping[str, Any]) -> None:
         self.candidates = tuple(payload["candidates"])
         self.select_tasks = tuple(payload["tasks"])
+        self.ended_by = tuple(payload.get("ended_by", ()))
+        self.left_out = payload.get("left_out", 0)
 
     def _on_winner(self, payload: Mapping[str, Any]) -> None:
         self.winner = payload["node"]
@@ -247,9 +299,32 @@ class RunState:
     def _on_sealed_opened(self, payload: Mapping[str, Any]) -> None:
         self.sealed_tasks = tuple(payload["tasks"])
         self.sealed_openings += 1
+        self.left_out += payload.get("left_out", 0)
+
+    def _on_opened(self, payload: Mapping[str, Any]) -> None:
+        self.elapsed_s += payload["cut_off_s"]
+
+    def _on_probed(self, payload: Mapping[str, Any]) -> None:
+        self.usage = self.usage + usage_from_json(payload["usage"])
+
+    def _on_budget_raised(self, payload: Mapping[str, Any]) -> None:
+        """A search that was over goes on; what was measured to confirm it stays measured."""
+        self.budget = self.budget.raised(restored_budget(payload["by"]))
+        if self.budget.evaluations is not None:
+            self.tree.allow(self.budget.evaluations)
+        self.candidates, self.winner, self.sealed_tasks = None, None, None
+        self.select_tasks, self.ended_by, self.left_out = (), (), 0
 
     def _on_stopped(self, payload: Mapping[str, Any]) -> None:
         self.unmeasured_in_row = 0
+
+
+def _prices(created: Mapping[str, Any], config: SearchConfig) -> dict[str, Price | None]:
+    """What event zero says; runs that are older than prices paid nothing for what runs here."""
+    kept = created.get("prices")
+    if kept is not None:
+        return {backbone: price_from_json(price) for backbone, price in kept.items()}
+    return {backbone: FREE if is_builtin(backbone) else None for backbone in config.backbones.model_dump().values()}
 
 
 def job_from(payload: Mapping[str, Any]) -> Job:

@@ -46,7 +46,7 @@ class Comparison:
     """The smallest gain that such a sample would have told from none."""
     seed_tokens: float
     winner_tokens: float
-    """Per evaluation, input and output."""
+    """Per evaluation, of all four buckets."""
     unmeasured: int
     """Evaluations that were given up on."""
 
@@ -62,7 +62,7 @@ class Spend:
     unmeasured: int
     usage: Usage
     seconds: float
-    """Of all jobs together; several run at a time."""
+    """Of all evaluations together; several run at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +136,8 @@ def _sealed(state: RunState) -> set[int]:
 
 
 def tokens_per_evaluation(evaluations: Sequence[Evaluation]) -> float:
-    """Input and output tokens, on average."""
-    return mean(item.usage.input_tokens + item.usage.output_tokens for item in evaluations) if evaluations else 0.0
+    """Of all four buckets, on average."""
+    return mean(item.usage.tokens.total for item in evaluations) if evaluations else 0.0
 
 
 def spend(state: RunState) -> Spend:
@@ -148,7 +148,7 @@ def spend(state: RunState) -> Spend:
         select=measured[Split.SELECT],
         sealed=measured[Split.SEALED],
         unmeasured=unmeasured(state),
-        usage=sum((item.usage for item in state.evaluations), state.expansion_usage),
+        usage=state.usage,
         seconds=sum(item.wall_s for item in state.evaluations),
     )
 

@@ -32,6 +32,7 @@ LIBRARIES = {
     "docker": ("docker", ["sandboxes/engine.py"]),
     "git": ("gitpython", ["trees/git.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
+    "genai_prices": ("genai-prices", ["hgm/backbones/prices.py"]),
     "h11": ("uvicorn", ["hgm/gateway/wire.py"]),
     "httpx2": ("httpx2", ["hgm/gateway/"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py"]),

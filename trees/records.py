@@ -80,7 +80,7 @@ class TreeView:
     rejections_in_row: int
     """Expansions that ended without a child since the last evaluation was decided or a child was born."""
     spent: float
-    """Share of the budget that is measured, running or charged, 0 to 1."""
+    """Share of the budget that is measured, running or charged, 0 to 1: of the unit with the least left."""
 
     def __len__(self) -> int:
         return len(self.parent)

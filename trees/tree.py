@@ -29,9 +29,12 @@ class Tree:
     contradicts an earlier one raises and changes nothing: ValueError for a start, TellError for a finish.
     """
 
-    def __init__(self, tasks: int, budget: int) -> None:
-        """A tree whose nodes are evaluated on search tasks 0 to `tasks` - 1, with `budget` evaluations to spend."""
-        if tasks < 1 or budget < 1:
+    def __init__(self, tasks: int, budget: int | None) -> None:
+        """A tree whose nodes are evaluated on search tasks 0 to `tasks` - 1, with `budget` evaluations to spend.
+
+        None: evaluations are not what the budget limits (see `use`).
+        """
+        if tasks < 1 or (budget is not None and budget < 1):
             raise ValueError(f"a tree needs at least one task and a budget of at least one, not {tasks} and {budget}")
         self.tasks = tasks
         self.budget = budget
@@ -43,6 +46,7 @@ class Tree:
         self._evaluations = 0
         self.charged = 0
         """Evaluations taken from the budget for nothing measured. Read it; `charge` sets it."""
+        self._used = 0.0
         self._rejections_in_row = 0
         self._version = 0
         self._view: TreeView | None = None
@@ -113,6 +117,21 @@ class Tree:
         self.charged += evaluations
         self._changed()
 
+    def use(self, share: float) -> None:
+        """Say how much is used of what else limits the search (money, tokens, time): enters `spent` alone."""
+        if not share >= 0:
+            raise ValueError(f"a share of {share} cannot be used")
+        if share != self._used:
+            self._used = share
+            self._changed()
+
+    def allow(self, budget: int) -> None:
+        """Take another number of evaluations for the whole budget."""
+        if budget < 1:
+            raise ValueError(f"a budget of {budget} evaluations")
+        self.budget = budget
+        self._changed()
+
     def view(self) -> TreeView:
         """The tree as it is now; windows on the live columns, not writeable, good until the next change."""
         if self._view is None:
@@ -121,10 +140,14 @@ class Tree:
                 evaluations=self._evaluations,
                 pending_expansions=self._running_expansions.total(),
                 rejections_in_row=self._rejections_in_row,
-                spent=min(1.0, (self._evaluations + self.charged) / self.budget),
+                spent=self._spent(),
                 **{name: _window(column[: self._size]) for name, column in self._columns.items()},
             )
         return self._view
+
+    def _spent(self) -> float:
+        evaluations = (self._evaluations + self.charged) / self.budget if self.budget else 0.0
+        return min(1.0, max(evaluations, self._used))
 
     def _add_node(self, parent: int) -> int:
         if self._size == len(self._columns["parent"]):

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hgm.cli import benchmark, doctor, evaluate, fork, gc, image, resume, runs, search, tree
+from hgm.cli import benchmark, doctor, estimate, evaluate, fork, gc, image, resume, runs, search, tree
 from hgm.errors import HGMError
 from hgm.text import printable
 
@@ -59,6 +59,7 @@ def hgm(
 
 
 app.command(short_help="Grow a tree of agents that modify themselves.")(search.search)
+app.command(short_help="Say what a budget buys, before anything is spent.")(estimate.estimate)
 app.command(short_help="Go on with a run that was stopped or killed.")(resume.resume)
 app.command(short_help="Go another way from some point of a run.")(fork.fork)
 app.command(short_help="Run an agent on tasks: pass rate and interval.")(evaluate.evaluate)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from evaluators.base import Split
+from hgm import meter
 from hgm.agents_by_name import best_node
+from hgm.cli.costs import spent
 from hgm.cli.terminal import one_line, percent, plural
 from hgm.jobs import EvaluateJob, EvaluationResult, Job, Result
 from hgm.state import RunState
@@ -45,7 +47,11 @@ class Picture:
     done: int
     """Measured evaluations of this stage."""
     goal: int
-    """How many this stage needs; for the search, the budget."""
+    """How many this stage needs; for a search without a number of evaluations, 100 for all of its budget."""
+    progress: str
+    """The two in words."""
+    spent: str
+    """Of each unit of the budget."""
     agents: int
     best: int
     best_score: Score
@@ -123,6 +129,8 @@ class Board:
             stage=stage(state),
             done=done,
             goal=goal,
+            progress=_words(state, done, goal),
+            spent=spent(state),
             agents=len(state.nodes),
             best=best,
             best_score=score(state, best, Split.SEARCH),
@@ -161,12 +169,18 @@ def _progress(state: RunState) -> tuple[int, int]:
     """Done and needed in the stage that a run is in."""
     config = state.config.confirmation
     if state.candidates is None:
+        if state.budget.evaluations is None:
+            return int(100 * meter.settled_share(state)), 100
         view = state.tree.view()
-        return int(view.successes.sum() + view.failures.sum()), state.config.budget
+        return int(view.successes.sum() + view.failures.sum()), state.budget.evaluations
     if state.winner is None:
         return _measured(state, Split.SELECT), len(state.candidates) * len(state.select_tasks)
     agents = 1 if state.winner == 0 else 2
     return _measured(state, Split.SEALED), agents * config.sealed_repeats * len(state.sealed_tasks or ())
+
+
+def _words(state: RunState, done: int, goal: int) -> str:
+    return f"{done} %" if state.candidates is None and state.budget.evaluations is None else f"{done}/{goal}"
 
 
 def _measured(state: RunState, split: Split) -> int:

@@ -1,6 +1,7 @@
 """How a search shows itself while it runs: a picture that redraws itself, plain lines, or nothing."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hgm.cli.board import Board, best_so_far, counts
-from hgm.cli.terminal import is_live, one_line, out, plural, shown_name
+from hgm.cli.costs import spent
+from hgm.cli.terminal import is_live, one_line, out, percent, plural, shown_name
 from hgm.controller import Display
 from hgm.jobs import Job, Result
 from hgm.state import RunState
@@ -34,6 +36,7 @@ class Silent:
 
     def opened(self, state: RunState) -> None:
         """See `Display`."""
+        self._state = state
 
     def started(self, job: Job) -> None:
         """See `Display`."""
@@ -45,6 +48,10 @@ class Silent:
 
     def stage(self, job: str, stage: str) -> None:
         """See `Display`."""
+
+    def spent(self, share: float) -> None:
+        """See `Display`."""
+        print(_warning(share, self._state), file=sys.stderr, flush=True)
 
     def stopping(self) -> None:
         """See `Display`."""
@@ -64,6 +71,7 @@ class Plain(Silent):
 
     def opened(self, state: RunState) -> None:
         """See `Display`."""
+        super().opened(state)
         self._board = Board(state)
 
     def started(self, job: Job) -> None:
@@ -76,7 +84,7 @@ class Plain(Silent):
         super().finished(job, result)
         line = self._board.finished(job, result)
         seen = self._board.picture
-        progress = f"[{seen.stage} {seen.done}/{seen.goal}]"
+        progress = f"[{seen.stage} {seen.progress}]"
         print(f"{progress} {line}; {plural(seen.agents, 'agent')}, best {best_so_far(seen)}", flush=True)
 
 
@@ -96,6 +104,7 @@ class Redrawn(Silent):
 
     def opened(self, state: RunState) -> None:
         """See `Display`."""
+        super().opened(state)
         self._board = Board(state)
 
     def started(self, job: Job) -> None:
@@ -114,6 +123,10 @@ class Redrawn(Silent):
         """See `Display`."""
         if self._board:
             self._board.stage(job, stage)
+
+    def spent(self, share: float) -> None:
+        """See `Display`."""
+        self.live.console.print(Text(_warning(share, self._state), style="yellow"))
 
     def stopping(self) -> None:
         """See `Display`."""
@@ -136,7 +149,7 @@ def picture(board: Board, note: str) -> RenderableType:
     seen = board.picture
     head = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=max(seen.goal, 1), completed=seen.done, width=_BAR)
-    head.add_row(Text(seen.stage, style="bold"), bar, Text(f"{seen.done} of {seen.goal} evaluations"))
+    head.add_row(Text(seen.stage, style="bold"), bar, Text(f"{seen.progress}; {seen.spent}"))
     facts = Text.assemble("best so far: ", (best_so_far(seen), "bold"), f"   {counts(seen)}")
     works = Table.grid(padding=(0, 2))
     for work, seconds in board.works():
@@ -168,6 +181,10 @@ def draining(running: int, run: Path) -> str:
 def stopped(run: Path) -> str:
     """What the second Ctrl-C is answered with."""
     return f"stopped at once; continue with hgm resume {shown_name(run)}"
+
+
+def _warning(share: float, state: RunState) -> str:
+    return f"{percent(share)} of the budget is used: {spent(state)}"
 
 
 def _say(line: str) -> None:

@@ -9,16 +9,18 @@ from rich.table import Table
 
 from evaluators.base import Split
 from hgm.agents_by_name import best_node
+from hgm.cli.costs import duration, ended_by, evaluations, price_lines, spent, unsettled_lines, usage_words
 from hgm.cli.report import rate
 from hgm.cli.terminal import one_line, plural, safe, shown_name
 from hgm.errors import HGMError
+from hgm.gateway.records import usage_from_json
 from hgm.run import Folder, is_locked, read, read_events
 from hgm.state import RunState, job_from
 from hgm.summary import rejections, score, sealed_openings, spend, stage
 from trees.journal import Event
 from trees.records import Expansion
 
-MILESTONES = ("created", "confirming", "winner", "sealed opened", "stopped")
+MILESTONES = ("created", "budget raised", "confirming", "winner", "sealed opened", "stopped")
 
 
 def table(runs: Sequence[Path]) -> Table:
@@ -40,7 +42,7 @@ def account(path: Path, *, every_event: bool) -> Iterator[str]:
     yield f"[bold]{safe(shown_name(path))}[/bold]: {_stage(path, state)}; begun {began:%Y-%m-%d %H:%M} UTC"
     yield from _origin(state.created)
     yield f"  made by    hgm {safe(versions.get('hgm'))}, Python {safe(versions.get('python'))}"
-    yield from _spent(state)
+    yield from _spent(path, state)
     yield "[bold]Configuration[/bold] (as resolved; config.toml in the run's directory)"
     for key, value in _flat(state.config.model_dump(mode="json")):
         yield f"  {safe(key)} = {safe(value)}"
@@ -62,7 +64,7 @@ def _cells(path: Path) -> list[str]:
         _stage(path, state),
         safe(state.created["benchmark"]["name"]),
         safe(state.config.policy.name) + (" (placebo)" if state.config.placebo else ""),
-        f"{spend(state).search} of {state.config.budget}",
+        spent(state).removesuffix(" evaluations"),
         str(len(state.nodes)),
         f"agent {best}: {rate(score(state, best, Split.SEARCH))}",
     ]
@@ -80,15 +82,16 @@ def _origin(created: Mapping[str, Any]) -> Iterator[str]:
         yield f"  forked     from {safe(origin['run'])} at event {origin['event']}"
 
 
-def _spent(state: RunState) -> Iterator[str]:
+def _spent(path: Path, state: RunState) -> Iterator[str]:
     used = spend(state)
-    tokens = f"{used.usage.input_tokens:,} tokens in, {used.usage.output_tokens:,} out"
-    yield (
-        f"  spent      {used.search} of {state.config.budget} evaluations; on top {used.select} to confirm and "
-        f"{used.sealed} sealed"
-    )
-    yield f"  models     {used.usage.calls:,} calls, {tokens}, {used.usage.waited_s:.0f} s of waiting for them"
-    yield f"  time       {used.seconds:,.0f} s of evaluations, several at a time"
+    yield f"  spent      {spent(state)}; {evaluations(state.budget, used)}"
+    yield f"  models     {usage_words(used.usage, state.prices)}"
+    yield from ended_by(state)
+    for line in unsettled_lines(path, state):
+        yield f"  [yellow]{safe(line)}[/yellow]"
+    for line in price_lines(state.prices):
+        yield f"  price      {safe(line)}"
+    yield f"  time       {duration(state.elapsed_s)}; {used.seconds:,.0f} s of evaluations, several at a time"
     yield f"  unmeasured {used.unmeasured}"
     yield f"  sealed     opened {plural(sealed_openings(state), 'time')}, origins of a fork included"
     yield f"  agents     {len(state.nodes)}, of which best so far: {best_node(state)}"
@@ -126,4 +129,8 @@ def _words(event: Event, state: RunState) -> str:
         return f"the winner is agent {payload['node']}"
     if event.kind == "sealed opened":
         return f"{plural(len(payload['tasks']), 'sealed task')} opened"
+    if event.kind == "budget raised":
+        return f"the budget was raised by {one_line(str(payload['by']))}"
+    if event.kind == "probed":
+        return f"the gateway's own probes: {usage_from_json(payload['usage']).tokens.total:,} tokens"
     return f"stopped: {one_line(payload['reason'])}" if event.kind == "stopped" else event.kind

@@ -1,7 +1,6 @@
 """Flags that several commands share, and how their words become values."""
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,8 @@ import typer
 
 from hgm.errors import ConfigError
 
-MOST_EVALUATIONS = 1_000_000
 _LIMITS = (
-    *(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls")),
+    *(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls", "tokens")),
     *(f"docker.{name}" for name in ("image", "runtime", "transport")),
 )
 """The settings of an evaluation that have no flag of their own."""
@@ -25,7 +23,6 @@ _FLAGS = {
     "workers": "--workers",
 }
 """Those that have one, by the first part of their names."""
-_OTHER_UNIT = re.compile(r"[0-9][0-9_.,]*\s*([a-zA-Z$€%]+)|[$€].*")
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where runs are.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name under --runs-dir, or a path with a slash.")]
@@ -59,22 +56,16 @@ Backbone = Annotated[
     str | None, typer.Option("--backbone", metavar="PROVIDER/MODEL", help="The model behind every role.")
 ]
 
+Budgeted = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="BUDGET",
+        help="Evaluations (40), or 25usd, 10Mtok, 2h for everything; or several: 200,25usd.",
+    ),
+]
+
 RUNS_DIR = Path("runs")
-
-
-def evaluations(text: str) -> int:
-    """A budget: a plain whole number of evaluations.
-
-    Raises:
-        ConfigError: anything else; says what to write.
-    """
-    advice = f"give a whole number of evaluations from 1 to {MOST_EVALUATIONS:,}, e.g. --budget 40"
-    words = text.strip()
-    if re.fullmatch(r"\d{1,9}", words) and 1 <= int(words) <= MOST_EVALUATIONS:
-        return int(words)
-    if _OTHER_UNIT.fullmatch(words):
-        raise ConfigError(f"--budget {text}: money, tokens and time as a budget come later; for now {advice}")
-    raise ConfigError(f"--budget {text}: {advice}")
 
 
 def settings(pairs: list[str] | None) -> dict[str, Any]:
@@ -86,7 +77,7 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
-        names = key.strip().split(".")
+        names = _names(key.strip())
         if not equals or not all(names):
             raise ConfigError(f"-o {pair}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
         _nest(values, names, _value(value.strip()))
@@ -111,6 +102,19 @@ def limits_alone(pairs: list[str] | None, *, agent: str, benchmark: str) -> dict
             raise ConfigError(f"-o {key}: give it as {flag}")
         raise ConfigError(f"-o {key}: only a search uses it; here there are: {', '.join(_LIMITS)}")
     return values
+
+
+def _names(key: str) -> list[str]:
+    """The parts of a dotted key; one in quotes may hold dots and slashes, as in TOML."""
+    try:
+        parsed = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return key.split(".")
+    names = []
+    while isinstance(parsed, dict):
+        ((name, parsed),) = parsed.items()
+        names.append(name)
+    return names
 
 
 def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from hgm.budget import JobLimit
+from hgm.cli.costs import amount, price_lines
 from hgm.cli.terminal import plural, safe, shown_name
 from hgm.config import BUILTIN, Backbones, SearchConfig
 from hgm.controller import Prepared
-from trees.policies import make_policy
-from trees.policies.schedule import Scheduled
+from hgm.estimate import Range, expansions
+from hgm.meter import Unit
 
 NOT_A_MODEL = "builtin is a rule-based program, not a language model: its gains are no model's"
 
@@ -24,27 +26,80 @@ def preview(prepared: Prepared) -> Iterator[str]:
     if uses_builtin(config.backbones):
         yield f"             [yellow]{NOT_A_MODEL}[/yellow]"
     yield f"  sandbox    {created['sandbox']}, {plural(config.workers, 'worker')}, seed {config.seed}"
-    yield (
-        f"  budget     {plural(config.budget, 'evaluation')}: roughly {expansions(config)} expansions with policy "
-        + safe(config.policy.name)
-    )
-    yield f"             on top: {_on_top(config, len(created['select_tasks']), len(created['sealed_tasks']))}"
+    yield from _budget(prepared)
     if config.placebo:
         yield "  [yellow]placebo    every child differs by one comment: any gain is chance and selection[/yellow]"
-    if config.budget < 2 * config.minimum_evaluations:
+    most = int(prepared.estimate.evaluations.high)
+    if most < 2 * config.minimum_evaluations:
         yield (
-            f"  [yellow]note       with {plural(config.budget, 'evaluation')} hardly any agent gets the "
+            f"  [yellow]note       with {plural(most, 'evaluation')} hardly any agent gets the "
             f"{config.minimum_evaluations} that make a best-belief agent: a look at the machinery, no search[/yellow]"
         )
     yield ""
 
 
-def expansions(config: SearchConfig) -> int:
-    """Roughly how many expansions a budget buys: the tree grows as evaluations^alpha once the root had its share."""
-    policy = make_policy(config.policy.name, **config.policy.options)
-    if not isinstance(policy, Scheduled) or config.budget <= policy.root_evaluations:
-        return 0
-    return max(policy.initial_expansions, int((config.budget - 1) ** policy.alpha))
+def buys(prepared: Prepared) -> Iterator[str]:
+    """What the budget buys, as lines of markup."""
+    found = prepared.estimate
+    yield f"[bold]What --budget {safe(prepared.config.budget)} buys[/bold]"
+    yield f"  search     {_between(found.evaluations, 'evaluation')}, {_between(found.children, 'child', 'children')}"
+    names = {"usd": "money", "tokens": "tokens", "seconds": "time"}
+    for unit, range_ in found.takes.items():
+        low, high = amount(unit, range_.low), amount(unit, range_.high)
+        yield f"  {names[unit]:<10} {low if low == high else f'{low} to {high}'}"
+    if "usd" not in found.takes:
+        yield "  money      unpriced: no price is known for every backbone"
+    yield f"  based on   {safe(found.basis.words)}"
+    yield from _cut_short(prepared)
+
+
+def _cut_short(prepared: Prepared) -> Iterator[str]:
+    """Where jobs of the usual size may not fit into what a job may use."""
+    limit, usual = prepared.allowance.limit, prepared.estimate.basis
+    for unit, most in _limits(limit):
+        for what, costs in (("evaluation", usual.evaluation), ("expansion", usual.expansion)):
+            if (range_ := costs.get(unit)) and range_.high > most:
+                yield (
+                    f"  [yellow]note       an {what} may take {amount(unit, range_.high)}, and a job gets "
+                    f"{amount(unit, most)} here: see limits.{unit}[/yellow]"
+                )
+
+
+def _limits(limit: JobLimit) -> Iterator[tuple[Unit, float]]:
+    if limit.tokens is not None:
+        yield "tokens", limit.tokens
+    if limit.usd is not None:
+        yield "usd", limit.usd
+
+
+def _between(range_: Range, word: str, words: str = "") -> str:
+    low, high = int(range_.low), int(range_.high)
+    many = words or f"{word}s"
+    return f"{low} {word if low == 1 else many}" if low == high else f"{low} to {high} {many}"
+
+
+def _budget(prepared: Prepared) -> Iterator[str]:
+    config, created = prepared.config, prepared.created
+    grown = f"with policy {safe(config.policy.name)}"
+    on_top = _on_top(config, len(created["select_tasks"]), len(created["sealed_tasks"]))
+    if not config.budget.covers_everything:
+        evaluations = config.budget.evaluations or 0
+        roughly = f"roughly {expansions(config, evaluations)} expansions {grown}"
+        yield f"  budget     {plural(evaluations, 'evaluation')}: {roughly}"
+        yield f"             on top: {on_top}"
+        return
+    found, limit = prepared.estimate, prepared.allowance.limit
+    yield (
+        f"  budget     {safe(config.budget)}: {_between(found.evaluations, 'evaluation')}, "
+        f"{_between(found.children, 'child', 'children')} {grown}, by {safe(found.basis.words)}"
+    )
+    yield f"             of it: {on_top}"
+    limits = [amount(unit, most) for unit, most in _limits(limit)]
+    if limits:
+        yield f"             a job may use {' and '.join(limits)}: limits.tokens, limits.usd"
+    if config.budget.usd is not None:
+        for line in price_lines(prepared.allowance.prices):
+            yield f"  price      {safe(line)}"
 
 
 def uses_builtin(backbones: Backbones) -> bool:

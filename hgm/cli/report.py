@@ -10,6 +10,8 @@ from rich.text import Text
 from evaluators.base import Split
 from hgm.agents_by_name import best_node
 from hgm.baseline import newest_placebo
+from hgm.budget import Budget
+from hgm.cli.costs import ended_by, evaluations, spent, unsettled_lines, usage_words
 from hgm.cli.options import RUNS_DIR
 from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
@@ -57,7 +59,7 @@ def result_lines(path: Path, state: RunState, ending: Ending) -> Iterator[str]:
     yield f"[bold]Run {safe(shown_name(path))}[/bold] " + (f"stopped: {ending}" if ending else "finished")
     yield from _winner(state)
     yield from _sealed(path, state)
-    yield from _cost(state)
+    yield from _cost(path, state)
     if state.config.placebo:
         yield "[yellow]This was a placebo: its editor only changed comments. Any gain is chance and selection.[/yellow]"
     if uses_builtin(state.config.backbones):
@@ -148,8 +150,8 @@ def _placebo(path: Path, state: RunState) -> str:
 
 def _placebo_flags(path: Path, state: RunState) -> str:
     """The flags that make a placebo of this run's benchmark, agent and budget, beside it."""
-    config, usual = state.config, SearchConfig(budget=1)
-    flags = ["--placebo", "--budget", str(config.budget)]
+    config, usual = state.config, SearchConfig(budget=Budget(evaluations=1))
+    flags = ["--placebo", "--budget", str(state.budget)]
     for name in ("benchmark", "data", "agent", "calibration"):
         if (value := getattr(config, name)) != getattr(usual, name):
             flags += [f"--{name}", str(value)]
@@ -191,11 +193,14 @@ def _compared(found: Comparison) -> Iterator[str]:
         yield f"  [yellow]not measured, and counted nowhere: {given_up}[/yellow]"
 
 
-def _cost(state: RunState) -> Iterator[str]:
+def _cost(path: Path, state: RunState) -> Iterator[str]:
     used = spend(state)
-    spent = f"{used.search} of {state.config.budget} evaluations, on top {used.select} to confirm, {used.sealed} sealed"
     charged = f"; {state.tree.charged} charged for more effort" if state.tree.charged else ""
-    yield f"  spent      {spent}; {used.unmeasured} unmeasured{charged}"
+    yield f"  spent      {spent(state)}; {evaluations(state.budget, used)}; {used.unmeasured} unmeasured{charged}"
+    yield f"  models     {usage_words(used.usage, state.prices)}"
+    yield from ended_by(state)
+    for line in unsettled_lines(path, state):
+        yield f"  [yellow]{safe(line)}[/yellow]"
     refused = rejections(state)
     reasons = ", ".join(f"{count} {safe(reason)}" for reason, count in refused.most_common())
     yield f"  tree       {plural(len(state.nodes), 'agent')}; rejected: {reasons or 'none'}"

@@ -1,19 +1,34 @@
 """`hgm resume`: go on with a run that was stopped or killed."""
 
+from typing import Annotated
+
+import typer
+
 from hgm.cli.options import RUNS_DIR, Quiet, RunName, RunsDir, Workers
 
 
-def resume(run: RunName, runs_dir: RunsDir = RUNS_DIR, workers: Workers = None, quiet: Quiet = False) -> None:
+def resume(
+    run: RunName,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="+BUDGET", help="So much more, e.g. +200, +10usd or +1h,+5Mtok.")
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
     """Go on with a run that was interrupted, stopped or killed; a finished one shows its result again.
 
-    Nothing that was finished is done again. What was running is run again first, with the same seeds.
+    Nothing that was finished is done again. What was running is run again first, with the same seeds. With more
+    budget a finished run goes on searching; it is confirmed again, and opening its sealed tasks again is counted.
 
     \b
     Examples:
       hgm resume builtin-1
+      hgm resume builtin-1 --budget +10usd
       hgm resume ./elsewhere/builtin-1 --workers 2
     """
     from hgm.agents_by_name import find_run
+    from hgm.budget import parsed_raise
     from hgm.cli.conduct import conduct
     from hgm.cli.options import at_least_one, at_most
     from hgm.config import MOST_WORKERS
@@ -21,5 +36,6 @@ def resume(run: RunName, runs_dir: RunsDir = RUNS_DIR, workers: Workers = None, 
 
     at_least_one(workers, "--workers")
     at_most(workers, MOST_WORKERS, "--workers")
+    more = None if budget is None else parsed_raise(budget)
     path = find_run(run, runs_dir)
-    conduct(path, lambda display: go_on(path, display=display, workers=workers), quiet=quiet)
+    conduct(path, lambda display: go_on(path, display=display, workers=workers, more=more), quiet=quiet)

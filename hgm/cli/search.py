@@ -8,6 +8,7 @@ import typer
 from hgm.cli.options import (
     RUNS_DIR,
     Backbone,
+    Budgeted,
     Data,
     DockerRuntime,
     Quiet,
@@ -15,7 +16,6 @@ from hgm.cli.options import (
     Sandbox,
     Settings,
     Workers,
-    evaluations,
     settings,
 )
 
@@ -23,7 +23,7 @@ Model = str | None
 
 
 def search(
-    budget: Annotated[str | None, typer.Option("--budget", metavar="N", help="Evaluations to spend, e.g. 40.")] = None,
+    budget: Budgeted = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="The new run's name.  [default: <benchmark>-<n>]")
     ] = None,
@@ -65,17 +65,22 @@ def search(
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")] = None,
     set_: Settings = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and what the budget buys.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Grow a tree of agents: each node a complete agent, each edge one self-modification.
 
-    The budget counts evaluations (one agent on one task) of the search itself; confirming the winner and the sealed
-    comparison with the seed agent come on top and are counted apart. Ctrl-C finishes what runs; `hgm resume` goes on.
+    A budget of evaluations (one agent on one task) counts those of the search itself; confirming the winner and the
+    sealed comparison with the seed agent come on top and are counted apart. One of money, tokens or time covers
+    everything, and cuts no job that runs (`hgm estimate`). Ctrl-C finishes what runs; `hgm resume` goes on.
 
     \b
     Examples:
       hgm search --budget 40
       hgm search --budget 200 --seed 7 --run first-try --workers 4
+      hgm search --budget 25usd --backbone openai/gpt-5-mini --dry-run
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 40 --placebo              what selection alone "gains"
       hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
@@ -83,7 +88,7 @@ def search(
     roles = ("editor", "solver", "diagnosis", "judge")
     models = (editor_backbone, solver_backbone, diagnosis_backbone, judge_backbone)
     flags: dict[str, Any] = {
-        "budget": None if budget is None else evaluations(budget),
+        "budget": budget,
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
@@ -98,14 +103,21 @@ def search(
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
         "confirmation": {"sealed_tasks": sealed_tasks},
     }
-    _search(settings(set_), flags, config, run, runs_dir, quiet=quiet)
+    _search(settings(set_), flags, config, run, runs_dir, dry_run=dry_run, quiet=quiet)
 
 
 def _search(
-    pairs: dict[str, Any], flags: dict[str, Any], file: Path | None, name: str | None, runs_dir: Path, *, quiet: bool
+    pairs: dict[str, Any],
+    flags: dict[str, Any],
+    file: Path | None,
+    name: str | None,
+    runs_dir: Path,
+    *,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     from hgm.cli.conduct import conduct
-    from hgm.cli.preview import preview
+    from hgm.cli.preview import buys, preview
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
     from hgm.controller import prepare, start
@@ -114,11 +126,15 @@ def _search(
 
     given = merge(pairs, flags)
     if file is None and "budget" not in given:
-        raise ConfigError("say how many evaluations to spend, e.g. --budget 40")
+        raise ConfigError("say what to spend, in evaluations, dollars, tokens or time, e.g. --budget 40 or 25usd")
     config = resolve(file, **given)
     path = new_run(default_run(config.benchmark, runs_dir) if name is None else name, runs_dir)
     prepared = prepare(config, path, runs_dir=runs_dir)
     if not quiet:
         for line in preview(prepared):
             out().print(line)
+    if dry_run:
+        for line in buys(prepared):
+            out().print(line)
+        return
     conduct(prepared.path, lambda display: start(prepared, display=display), quiet=quiet)

@@ -82,7 +82,7 @@ class Price:
 
     def cost(self, tokens: Tokens) -> float:
         """What one call with these tokens comes to, in USD."""
-        band = max((band for band in self.bands if band.above <= tokens.prompt), key=lambda band: band.above)
+        band = max((band for band in self.bands if band.above < max(tokens.prompt, 1)), key=lambda band: band.above)
         return band.cost(tokens)
 
     def bound(self, tokens: Tokens) -> float:

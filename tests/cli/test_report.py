@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from evaluators.base import Split
-from hgm.cli.preview import expansions
 from hgm.cli.report import report
 from hgm.cli.terminal import points
 from hgm.config import SearchConfig
+from hgm.estimate import expansions
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.loop import Ending
 from hgm.run import Folder, create, opened, read, read_events
@@ -27,7 +27,7 @@ from trees.records import ROOT, Outcome
 
 def told(path: Path, ending: Ending = Ending.FINISHED) -> str:
     stream = io.StringIO()
-    report(Console(file=stream, width=200, highlight=False, emoji=False), path, read(path), ending)
+    report(Console(file=stream, width=400, highlight=False, emoji=False), path, read(path), ending)
     return stream.getvalue()
 
 
@@ -182,7 +182,7 @@ def test_the_preview_promises_about_as_many_expansions_as_there_are(tmp_path: Pa
     go_on(path)
     state = read(path)
     born = len(state.nodes) - 1 + len(state.failed_expansions)
-    promised = expansions(SearchConfig(budget=budget))
+    promised = expansions(SearchConfig(budget=budget), budget)
     assert promised * 0.6 <= born <= promised * 1.6 + 1
 
 

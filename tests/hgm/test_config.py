@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field, ValidationError
 
+from hgm.budget import Budget
 from hgm.config import MOST_WORKERS, SearchConfig, default_workers, known_settings, merge, resolve
 from hgm.errors import ConfigError
 
@@ -10,7 +11,8 @@ from hgm.errors import ConfigError
 def test_a_file_gives_way_to_flags(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("budget = 5\nseed = 3\n[limits]\npids = 9\nmemory_mb = 100\n")
     found = resolve(tmp_path / "c.toml", budget=7, seed=None, limits={"pids": 10, "memory_mb": None})
-    assert (found.budget, found.seed, found.limits.pids, found.limits.memory_mb) == (7, 3, 10, 100)
+    assert (found.budget, found.seed) == (Budget(evaluations=7), 3)
+    assert (found.limits.pids, found.limits.memory_mb) == (10, 100)
 
 
 def test_none_says_nothing() -> None:

@@ -1,0 +1,154 @@
+"""What a run has used, what its jobs may still use, and whether another fits: pure functions of its state.
+
+Every unit is handled alike: what is settled, what is reserved for running jobs, what is held back for confirming and
+the sealed comparison, and what is left. Evaluations are the search's own: nothing of them is held back.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from statistics import mean
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from hgm.gateway.records import Usage
+
+if TYPE_CHECKING:
+    from hgm.state import Evaluation, FinishedExpansion, RunState
+
+Unit: TypeAlias = Literal["usd", "tokens", "seconds"]
+MOST_HELD_BACK = 0.5
+"""Of a budget: more is never kept for confirming and the sealed comparison."""
+THRESHOLDS = (0.5, 0.8)
+"""Shares of the budget at which a person is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One unit of a run's budget at one moment; USD, tokens or seconds."""
+
+    unit: Unit
+    total: float
+    settled: float
+    """By all that has ended; time: what has gone by."""
+    reserved: float
+    """What running jobs may use, all in all."""
+    job: float
+    """What one more job may use; time: as long as the longest of this run so far."""
+    held_back: float
+    """For confirming and the sealed comparison, while the run searches."""
+
+    @property
+    def left(self) -> float:
+        """Beside what is settled and reserved; never below 0."""
+        return max(0.0, self.total - self.settled - self.reserved)
+
+    @property
+    def fits(self) -> bool:
+        """Whether one more job does, whatever it comes to."""
+        return self.settled + self.reserved + self.held_back + self.job <= self.total
+
+    @property
+    def share(self) -> float:
+        """Used or reserved, of what is not held back."""
+        return min(1.0, (self.settled + self.reserved) / max(self.total - self.held_back, 1e-9 * self.total))
+
+
+def readings(state: "RunState") -> list[Reading]:
+    """All units but evaluations that limit this run."""
+    return [_reading(state, unit, total) for unit, total in _totals(state)]
+
+
+def fits(state: "RunState") -> bool:
+    """Whether one more job does; evaluations aside, which the tree counts."""
+    return all(reading.fits for reading in readings(state))
+
+
+def share(state: "RunState") -> float:
+    """The largest one of any unit but evaluations; 0 where evaluations alone are limited."""
+    return max((reading.share for reading in readings(state)), default=0.0)
+
+
+def exhausted(state: "RunState") -> tuple[str, ...]:
+    """The units that let nothing more be started; evaluations count while the run searches."""
+    found = [reading.unit for reading in readings(state) if not reading.fits]
+    if state.candidates is None and state.budget.evaluations is not None and state.evaluations_left <= 0:
+        return ("evaluations", *found)
+    return tuple(found)
+
+
+def settled_share(state: "RunState") -> float:
+    """Of the whole budget, by the unit of which most is used; without what is only reserved."""
+    shares = [reading.settled / reading.total for reading in readings(state)]
+    if state.budget.evaluations is not None:
+        shares.append(state.evaluations_used / state.budget.evaluations)
+    return max(shares)
+
+
+def crossed(before: float, after: float) -> float | None:
+    """The highest threshold between two shares; None where there is none."""
+    return max((threshold for threshold in THRESHOLDS if before < threshold <= after), default=None)
+
+
+def affordable(state: "RunState", wanted: int) -> int:
+    """Of so many further evaluations, how many the budget is expected to pay, each as dear as this run's were."""
+    counts = [wanted]
+    for reading in readings(state):
+        spare = reading.left - reading.job
+        each = _each(state, reading.unit, reading.job)
+        counts.append(int(max(0.0, spare) / each) + (spare >= 0) if each > 0 else wanted)
+    return min(counts)
+
+
+def _totals(state: "RunState") -> Iterator[tuple[Unit, float]]:
+    budget = state.budget
+    found: Mapping[Unit, float | None] = {"usd": budget.usd, "tokens": budget.tokens, "seconds": budget.seconds}
+    yield from ((unit, total) for unit, total in found.items() if total is not None)
+
+
+def _reading(state: "RunState", unit: Unit, total: float) -> Reading:
+    job = _job(state, unit)
+    reserved = 0.0 if unit == "seconds" else job * len(state.running)
+    held_back = min(MOST_HELD_BACK * total, _to_confirm(state, unit, job)) if state.candidates is None else 0.0
+    return Reading(
+        unit=unit, total=total, settled=settled(state, unit), reserved=reserved, job=job, held_back=held_back
+    )
+
+
+def settled(state: "RunState", unit: Unit) -> float:
+    """What all that has ended came to; time: what has gone by."""
+    if unit == "seconds":
+        return state.elapsed_s
+    return used(state.usage, unit)
+
+
+def used(usage: Usage, unit: Unit) -> float:
+    """Of tokens or money; time is no usage."""
+    return usage.usd if unit == "usd" else float(usage.tokens.total)
+
+
+def _job(state: "RunState", unit: Unit) -> float:
+    if unit == "seconds":
+        return max(chain(map(_wall_s, state.evaluations), map(_wall_s, state.expansions)), default=0.0)
+    limit = state.job_limit.usd if unit == "usd" else state.job_limit.tokens
+    return float(limit or 0.0)
+
+
+def _wall_s(job: "Evaluation | FinishedExpansion") -> float:
+    return job.wall_s
+
+
+def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
+    """What confirming and the sealed comparison are expected to take, and room for one job at its worst."""
+    confirmation = state.config.confirmation
+    select = len(state.created["select_tasks"]) * (confirmation.candidates + 1)
+    sealed = len(state.created["sealed_tasks"]) * confirmation.sealed_repeats * 2
+    return (select + sealed) * _each(state, unit, job) + (job if select + sealed else 0.0)
+
+
+def _each(state: "RunState", unit: Unit, job: float) -> float:
+    """What an evaluation of this run takes on average, so far; before the first one, what it may take."""
+    if not state.evaluations:
+        return job
+    if unit == "seconds":
+        return mean(item.wall_s for item in state.evaluations) / state.config.workers
+    return mean(used(item.usage, unit) for item in state.evaluations)
