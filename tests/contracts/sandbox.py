@@ -662,7 +662,7 @@ while True:
                 return found.status == 0 and box.take() == wanted
 
         with ThreadPoolExecutor(16) as pool:
-            assert all(pool.map(one, range(48)))
+            assert all(pool.map(one, range(32)))
 
     def test_is_healthy(self, provider) -> None:
         assert provider.healthy()
