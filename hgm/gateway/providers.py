@@ -70,7 +70,7 @@ KNOWN = {
         ),
     )
 }
-OURS = frozenset({"builtin", "replay", "scripted"})
+OURS = frozenset({"builtin", "scripted"})
 """Names of what is no provider."""
 
 

@@ -37,7 +37,7 @@ class Upstreams:
     ) -> None:
         self._folder = folder
         self._scripts = scripts
-        self._replay = replay
+        self._replay = None if replay is None else Replay(replay)
         self._settings = settings
         self._environ = environ
         self._made: dict[str, Upstream] = {}
@@ -45,16 +45,17 @@ class Upstreams:
         self._paces = {name: Pace(name) for name in self._remote}
         self._ours: dict[str, Callable[[str], Upstream]] = {
             "builtin": self._builtin,
-            "replay": self._replayed,
             "scripted": self._scripted,
         }
 
     def of(self, backbone: str) -> Upstream:
-        """The upstream of `provider/model`.
+        """The upstream of `provider/model`; where a recording is replayed, that, whatever the name.
 
         Raises:
             ConfigError: there is none, or its key is not set; the message says what to do.
         """
+        if self._replay is not None:
+            return self._replay
         if backbone not in self._made:
             self._made[backbone] = self._new(backbone)
         return self._made[backbone]
@@ -103,11 +104,6 @@ class Upstreams:
         process = self._process(f"scripted-{model}", scripted.__file__, "--script", str(script))
         dialects = frozenset(DIALECTS)
         return ChildUpstream(process, name="scripted", dialects=dialects, settings=self._settings, streams=True)
-
-    def _replayed(self, model: str) -> Upstream:
-        if self._replay is None or not self._replay.is_dir():
-            raise ConfigError(f"backbone replay/{model}: the gateway was given no folder of trajectories to replay")
-        return Replay(self._replay)
 
     def _process(self, name: str, program: str, *options: str) -> ProcessBackbone:
         return ProcessBackbone((*ISOLATED_PYTHON, program, *options), self._folder / name)
