@@ -31,7 +31,7 @@ def test_the_python_of_the_sandbox_is_compared_by_number() -> None:
         check_interpreter(read_manifest(FUTURE), inside)
 
 
-@pytest.mark.parametrize("words", [("search", "--budget", "3", "--agent"), ("evaluate", "--limit", "1")])
+@pytest.mark.parametrize("words", [("search", "--budget", "6", "--agent"), ("evaluate", "--limit", "1")])
 def test_an_agent_that_needs_a_newer_python_is_refused(hgm: Command, words: tuple[str, ...]) -> None:
     write_folder(FUTURE, Path("mine"), read_only=False)
     said = hgm(*words, "./mine")

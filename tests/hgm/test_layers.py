@@ -255,7 +255,7 @@ def hgm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 def test_a_run_remembers_its_layer_and_the_user_sees_it_made(hgm: Command, layer: Layer) -> None:
     write_folder(needing(f"{WANTED}  # another file, another layer\nfirst"), Path("mine"), read_only=False)
     words = ("--sandbox", "bubblewrap", "--workers", "1", "--sealed-tasks", "0", "-o", "confirmation.select_tasks=0")
-    said = hgm("search", "--agent", "./mine", "--budget", "1", "--run", "kept", *words)
+    said = hgm("search", "--agent", "./mine", "--budget", "6", "--run", "kept", *words)
     assert said.code == 0, said.err
     assert f"installing {WANTED}, first for agent small, once" in said.out
     assert runs.read(Path("runs/kept")).created["layer"]["pins"] == [WANTED]
