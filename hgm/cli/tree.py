@@ -192,18 +192,14 @@ def _aims(state: "RunState", node: int) -> "Iterator[str]":
     born = state.nodes[node]
     if born.mode is None:
         return
-    drawn = f" instead of {born.instead_of}, for want of evidence" if born.instead_of else ""
+    drawn = f" for want of {born.instead_of} evidence" if born.instead_of else ""
     found = expectation(state, node)
     if found is None:
         yield f"   [dim]{born.mode}{drawn}[/dim]"
         return
     child, parent = (f"{score.passed} of {score.measured}" for score in (found.child, found.parent))
-    how = (
-        f"passed {child} of them that it was tried on, its parent {parent}"
-        if found.child.measured
-        else "not tried on them yet"
-    )
-    yield f"   [dim]{born.mode}{drawn}: from {plural(found.tasks, 'failed task')}, {how}[/dim]"
+    how = f"passed {child} it was tried on, its parent {parent}" if found.child.measured else "not tried on them yet"
+    yield f"   [dim]{born.mode}{drawn}: from {plural(found.tasks, 'failure')}, {how}[/dim]"
 
 
 def _notes(state: "RunState", node: int) -> "Iterator[str]":

@@ -136,7 +136,7 @@ def test_the_editor_finds_raw_records_of_its_own_line_and_diffs_of_the_others(la
         "/hgm/evidence/others/2/results.txt\ntask 7: passed\n",
         "| +TRICK = 'of another'",
         "== read-only",
-        "It is in the folder /hgm/evidence",
+        "Look for yourself: it is in the folder /hgm/evidence",
     ):
         assert shown in said, shown
     assert CANARY not in said

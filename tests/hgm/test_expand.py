@@ -61,7 +61,7 @@ def test_a_refused_child_gets_one_repair_turn_with_the_message_and_its_own_files
     assert (result.kind, result.reason) == (Expansion.CHILD, "")
     assert result.files is not None
     assert result.files[b"new.py"] == File(b"x = 2\n")
-    assert stages(lab, result) == {"edit", "repair", "handshake"}
+    assert stages(lab, result) == {"edit", "repair", "handshake-again"}
 
 
 def test_there_is_no_second_repair_turn(lab: Lab) -> None:
