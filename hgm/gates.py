@@ -30,7 +30,8 @@ Find the defect in `answer.py` and correct it. Run `python3 -S -E check.py` to s
 HANDSHAKE_FILES: Files = {
     b"answer.py": File(b"def double(number):\n    return number + 2\n"),
     b"check.py": File(
-        b"from answer import double\n\ngot = double(5)\nif got != 10:\n"
+        # without bytecode: Python takes a file of the same size, changed within the same second, for the one before
+        b"import sys\n\nsys.dont_write_bytecode = True\nfrom answer import double\n\ngot = double(5)\nif got != 10:\n"
         b'    print(f"FAIL double(5): expected 10, got {got}")\n    print("0 of 1 passed")\n    raise SystemExit(1)\n'
         b'print("1 of 1 passed")\n'
     ),
