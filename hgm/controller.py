@@ -1,7 +1,9 @@
 """One search from a configuration to its end: what `hgm search` and `hgm resume` share, without any display."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,8 @@ from hgm.jobs import Job, Result
 from hgm.lab import Lab
 from hgm.loop import Ending, Watch, search
 from hgm.plan import is_finished
+from hgm.recording import Recorder, Recording, check_created, check_new, check_settings, load
+from hgm.replay import Clock, replay
 from hgm.run import Folder, Run
 from hgm.scratch import run_id
 from hgm.session import (
@@ -87,12 +91,21 @@ class Prepared:
     estimate: Estimate
 
 
-def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
+def prepare(
+    config: SearchConfig, path: Path, *, runs_dir: Path, record: Path | None = None, recording: Recording | None = None
+) -> Prepared:
     """Check a configuration against this machine before anything is made. Runs in it by name are those of `runs_dir`.
 
+    The run will be recorded in the folder `record`, or replay `recording`.
+
     Raises:
-        UsageError: an agent, benchmark, policy, file or part of the machine is missing; says which.
+        UsageError: an agent, benchmark, policy, file or part of the machine is missing, or differs from what was
+            recorded; says which.
     """
+    if record:
+        check_new(record)
+    if recording:
+        check_settings(recording, config)
     config = _anywhere(config, runs_dir)
     _check_text(config.model_dump())
     make_policy(config.policy.name, **config.policy.options)
@@ -107,6 +120,11 @@ def prepare(config: SearchConfig, path: Path, *, runs_dir: Path) -> Prepared:
     check_budget(config, allowance)
     basis = basis_of(config, created, allowance.prices, runs_dir)
     check_round(config, created, basis)
+    if record:
+        created["record"] = str(record.absolute())
+    if recording:
+        check_created(recording, created)
+        created.update(_replaying(recording))
     # last: what the user wrote comes before what the machine lacks
     remember_sandboxes(created, sandboxes_of(config, config.sandbox))
     return Prepared(
@@ -137,6 +155,8 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
     )
     runs.create(prepared.path, created, prepared.root, editor=prepared.editor)
     try:
+        if recording := _recording(runs.read(prepared.path)):
+            check_created(recording, runs.read(prepared.path).created)
         return go_on(prepared.path, display=display)
     except HGMError:
         runs.discard_unused(prepared.path)
@@ -153,16 +173,21 @@ def go_on(path: Path, *, display: Display, workers: int | None = None, more: Bud
         RunError: no such run, a live controller holds it, or benchmark or lab are not what it began with.
         HGMError: the lab's own trouble.
     """
-    if more is None and is_finished(runs.read(path)):
+    before = runs.read(path)
+    if more is None and is_finished(before):
         return Ending.FINISHED
-    with runs.opened(path) as run:
+    recording, clock = _recording(before), Clock()
+    if recording and more is not None:
+        raise ConfigError("a replay has the budget of its recording: leave --budget out")
+    with runs.opened(path, clock=clock if recording else time.time) as run:
         config = run.state.config
         if more is not None:
             run.state.budget.raised(more)
         _check_version(run.state)
         check_unchanged(run.state.created, benchmark_of(config))
         clean(run_id(path))
-        run.begin_session()
+        if not recording:
+            run.begin_session()
         with (
             Interrupts([run_id(path)], told=display.stopping, leaving=display.leaving) as interrupts,
             lab_for(
@@ -177,14 +202,44 @@ def go_on(path: Path, *, display: Display, workers: int | None = None, more: Bud
                 preparing=display.preparing,
             ) as lab,
         ):
-            run.probed(lab.allowance.probes.take())
+            if not recording:
+                run.probed(lab.allowance.probes.take())
             if more is not None:
                 run.raise_budget(more)
             executor = LocalExecutor(work_in(lab), workers or config.workers)
             try:
-                return _search(run, lab, executor, display, interrupts)
+                with _recorded(run) as follow:
+                    return _search(run, lab, executor, display, interrupts, follow, recording, clock)
             finally:
                 executor.close()
+
+
+def _replaying(recording: Recording) -> dict[str, Any]:
+    """What event zero of a replay says beside that of any run: where the recording is, and whose layers to use."""
+    layers = {
+        name: recording.created[name] for name in ("layer", "editor_layer", "prices") if name in recording.created
+    }
+    return {**layers, "replay": str(recording.path)}
+
+
+def _recording(state: RunState) -> Recording | None:
+    """What a run replays."""
+    kept = state.created.get("replay")
+    return None if kept is None else load(Path(kept))
+
+
+@contextmanager
+def _recorded(run: Run) -> Iterator[Callable[[], None]]:
+    """Where the run is recorded, what keeps the recording up with it; called after each result, and at the end."""
+    kept = run.state.created.get("record")
+    if kept is None:
+        yield lambda: None
+        return
+    recorder = Recorder(Path(kept), run.folder.path, run.events)
+    try:
+        yield recorder.follow
+    finally:
+        recorder.close()
 
 
 def _editor(run: Run) -> Files | None:
@@ -201,10 +256,28 @@ def _files(run: Run, commit: str) -> Files:
     return {name: File(*stored) for name, stored in run.archive.files(commit).items()}
 
 
-def _search(run: Run, lab: Lab, executor: LocalExecutor, display: Display, interrupts: Interrupts) -> Ending:
+def _search(
+    run: Run,
+    lab: Lab,
+    executor: LocalExecutor,
+    display: Display,
+    interrupts: Interrupts,
+    follow: Callable[[], None],
+    recording: Recording | None,
+    clock: Clock,
+) -> Ending:
     policy = make_policy(run.state.config.policy.name, **run.state.config.policy.options)
     display.opened(run.state)
-    watch = Watch(started=display.started, finished=display.finished, spent=display.spent)
+    follow()
+
+    def finished(job: Job, result: Result) -> None:
+        follow()
+        display.finished(job, result)
+
+    watch = Watch(started=display.started, finished=finished, spent=display.spent)
+    if recording:
+        events = recording.events
+        return replay(run, policy, executor, events, clock=clock, watch=watch, stopping=interrupts.stopping)
     return search(
         run,
         policy,

@@ -29,7 +29,7 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
     _check(events, at)
     whole, state = RunState.replay(events), RunState.replay(events[:at])
     created = {
-        **whole.created,
+        **{name: kept for name, kept in whole.created.items() if name not in ("record", "replay")},
         "config": _with_policy(whole.created["config"], policy or whole.config.policy.name),
         "sealed_openings": sealed_openings(whole),
         "forked_from": {"run": origin.name, "event": at},

@@ -18,6 +18,7 @@ class Ending(StrEnum):
 
     FINISHED = ""
     INTERRUPTED = "interrupted"
+    RECORDED = "the recording ends here"
     HOST = f"{UNMEASURED_IN_ROW} jobs in a row could not be measured"
     UNPRICED = "a call's cost is not known, and dollars limit this run"
 

@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -154,8 +155,8 @@ def read_events(path: Path) -> list[Event]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator["Run"]:
-    """The run with its lock held, to go on with it.
+def opened(path: Path, *, clock: Callable[[], float] = time.time) -> Iterator["Run"]:
+    """The run with its lock held, to go on with it. `clock` tells when events happen.
 
     Raises:
         RunError: there is no such run, or a live controller holds it.
@@ -164,7 +165,7 @@ def opened(path: Path) -> Iterator["Run"]:
     if not os.path.isfile(folder.journal):
         raise RunError(f"{path}: no such run (see `hgm runs list`)")
     with locked(folder):
-        journal = Journal.open(folder.journal)
+        journal = Journal.open(folder.journal, clock=clock)
         try:
             yield Run(folder, journal, Archive.open(folder.archive))
         finally:
@@ -242,19 +243,20 @@ class Run:
     def next_job(self, policy: Policy) -> Job | None:
         """Decide and ask; None when nothing can be started now."""
         while (step := next_step(self.state, policy)) is not None:
-            if isinstance(step, Milestone):
-                if (
-                    step.kind == "winner"
-                ):  # before the event: it may be the run's last, and nothing opens a finished run
-                    self.archive.set_best(self.state.nodes[step.payload["node"]].commit)
-                self._append(step.kind, step.payload)
-            else:
+            if not isinstance(step, Milestone):
                 return self.ask(step)
+            self.reach(step)
         return None
+
+    def reach(self, milestone: Milestone) -> None:
+        """Journal what was decided without a job."""
+        if milestone.kind == "winner":  # before the event: it may be the run's last, and nothing opens a finished run
+            self.archive.set_best(self.state.nodes[milestone.payload["node"]].commit)
+        self._append(milestone.kind, milestone.payload)
 
     def ask(self, decision: Expand | Evaluate | Confirm) -> Job:
         """A job for a decision, journalled before anything is spent on it."""
-        job = self._job(decision)
+        job = self.job(decision)
         self._append("started", {"type": "expand" if isinstance(job, ExpandJob) else "evaluate", **asdict(job)})
         return job
 
@@ -297,11 +299,20 @@ class Run:
         self.state.budget.raised(by)
         self._append("budget raised", {"by": plain(by)})
 
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """What was journalled after an event."""
+        return self._journal.events(after)
+
+    def note(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Journal an event of another run: a replay takes over what people and the host did there."""
+        self._append(kind, payload)
+
     def stop(self, reason: str) -> None:
         """Note why the loop ended before the run was finished."""
         self._append("stopped", {"reason": reason})
 
-    def _job(self, decision: Expand | Evaluate | Confirm) -> Job:
+    def job(self, decision: Expand | Evaluate | Confirm) -> Job:
+        """What `ask` would journal."""
         state = self.state
         number = f"{state.jobs:05d}"
         commit = state.nodes[decision.node].commit

@@ -25,6 +25,7 @@ from hgm.interpreter import ask_interpreter, check_interpreter
 from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
 from hgm.layers import Layer, Preparing, layer_of
+from hgm.recording import trajectories
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
 from hgm.seal import Sealer
@@ -87,7 +88,7 @@ def remember_layers(
         UsageError: see `hgm.layers.layer_of`.
     """
     config = restored(created["config"])
-    found = _layers(root, editor, sandboxes_of(config, created["sandbox"]), {}, run=run, preparing=preparing)
+    found = _layers(root, editor, sandboxes_of(config, created["sandbox"]), created, run=run, preparing=preparing)
     return {**created, **{name: layer.remembered for name, layer in found.items() if layer}}
 
 
@@ -167,7 +168,12 @@ def lab_for(
     """
     provider = sandboxes_of(config, sandbox)
     run = run_id(folder.path)
-    with Scratch(run) as scratch, Gateway(scratch.gateway(), trajectories=folder.trajectories) as gateway:
+    replayed = (created or {}).get("replay")
+    replay = trajectories(Path(replayed)) if replayed else None
+    with (
+        Scratch(run) as scratch,
+        Gateway(scratch.gateway(), trajectories=folder.trajectories, replay=replay) as gateway,
+    ):
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         allowance = allowance_of(config, created or {})
         _probe(gateway, config, allowance)

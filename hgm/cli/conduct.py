@@ -12,7 +12,7 @@ from hgm.controller import Display
 from hgm.loop import Ending
 from hgm.run import read
 
-STATUS = {Ending.FINISHED: 0, Ending.INTERRUPTED: 130, Ending.HOST: 3}
+STATUS = {Ending.FINISHED: 0, Ending.RECORDED: 0, Ending.INTERRUPTED: 130, Ending.HOST: 3}
 
 
 def conduct(path: Path, go: Callable[[Display], Ending], *, quiet: bool) -> None:

@@ -68,6 +68,13 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and what the budget buys.")
     ] = False,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="DIR", help="Keep what models say, for --replay.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option("--replay", metavar="DIR", help="Run a recording, or a run's directory, without any model."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Grow a tree of agents: each node a complete agent, each edge one self-modification.
@@ -83,6 +90,7 @@ def search(
       hgm search --budget 25usd --backbone openai/gpt-5-mini --dry-run
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 40 --placebo              what selection alone "gains"
+      hgm search --budget 40 --record told && hgm search --replay told
       hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
     """
     roles = ("editor", "solver", "diagnosis", "judge")
@@ -103,7 +111,7 @@ def search(
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
         "confirmation": {"sealed_tasks": sealed_tasks},
     }
-    _search(settings(set_), flags, config, run, runs_dir, dry_run=dry_run, quiet=quiet)
+    _search(settings(set_), flags, config, run, runs_dir, record, replay, dry_run=dry_run, quiet=quiet)
 
 
 def _search(
@@ -112,6 +120,8 @@ def _search(
     file: Path | None,
     name: str | None,
     runs_dir: Path,
+    record: Path | None,
+    replay: Path | None,
     *,
     dry_run: bool,
     quiet: bool,
@@ -123,13 +133,19 @@ def _search(
     from hgm.controller import prepare, start
     from hgm.errors import ConfigError
     from hgm.names import default_run, new_run
+    from hgm.recording import load
 
-    given = merge(pairs, flags)
+    if replay and (file or record):
+        raise ConfigError(
+            "--replay brings its own settings, and is a recording already: leave --config and --record out"
+        )
+    recording = load(replay) if replay else None
+    given = merge(recording.settings if recording else {}, merge(pairs, flags))
     if file is None and "budget" not in given:
         raise ConfigError("say what to spend, in evaluations, dollars, tokens or time, e.g. --budget 40 or 25usd")
     config = resolve(file, **given)
     path = new_run(default_run(config.benchmark, runs_dir) if name is None else name, runs_dir)
-    prepared = prepare(config, path, runs_dir=runs_dir)
+    prepared = prepare(config, path, runs_dir=runs_dir, record=record, recording=recording)
     if not quiet:
         for line in preview(prepared):
             out().print(line)
