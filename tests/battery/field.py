@@ -349,7 +349,7 @@ class _LeakySandbox:
         env = {"PATH": os.defpath, "HOME": "/tmp", **self._spec.env}
         began = monotonic()
         words = ["bwrap", *ours, "--bind", str(self._folder), "/workspace", *mounts, "--chdir", "/workspace", *command]
-        for _ in range(5):  # mounts of other containers come and go while it copies them all
+        for _ in range(50):  # mounts of other containers come and go while it copies them all
             found = subprocess.run(
                 words, input=stdin, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
             )
