@@ -1,5 +1,7 @@
 """Anthropic Messages: what may pass, what must not, and what agents get; against the official SDK."""
 
+from time import process_time
+
 import anthropic
 import httpx2
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from hgm.gateway import providers
 from hgm.gateway.client import LeaseSpec
-from hgm.gateway.dialects.known import MESSAGES
+from hgm.gateway.dialects.known import CHAT, MESSAGES
 from hgm.gateway.failures import Transient
 from hgm.gateway.prices import Tokens
 from hgm.gateway.refusal import Refusal
@@ -382,6 +384,32 @@ def test_an_overloaded_provider_asks_for_patience():
     with pytest.raises(Transient) as trouble:
         MESSAGES.gatherer().add({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
     assert trouble.value.rate_limited
+
+
+@pytest.mark.parametrize(
+    ("dialect", "begun", "part", "end"),
+    [
+        (
+            MESSAGES,
+            [BEGUN, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}],
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a few words "}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        ),
+        (
+            CHAT,
+            [],
+            {"choices": [{"delta": {"content": "a few words "}}]},
+            {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+        ),
+    ],
+)
+def test_a_very_long_stream_keeps_nobody_waiting(dialect, begun, part, end):
+    gatherer = dialect.gatherer()
+    before = process_time()
+    for data in [*begun, *[part] * 200_000, end]:
+        gatherer.add(data)
+    assert "a few words " * 200_000 in str(gatherer.answer())
+    assert process_time() - before < 3  # all copied at each delta: ten times as much
 
 
 TEXT = st.text(max_size=6)

@@ -123,7 +123,10 @@ class Gathered:
 
     def __init__(self) -> None:
         self._message: dict[str, Json] = {"role": "assistant", "content": None}
+        self._texts: dict[str, list[str]] = {}
+        """Field of the message -> its parts; joined at the end, for there may be very many."""
         self._calls: dict[int, dict[str, Json]] = {}
+        self._arguments: dict[int, list[str]] = {}
         self._finish: Json = None
         self.usage: Json = None
 
@@ -143,20 +146,33 @@ class Gathered:
         """See `Gatherer.answer`. A stream that stopped before it said why is not over, whatever mark follows."""
         if self._finish is None:
             raise Transient("the backbone's stream broke off", charged=True)
-        message = dict(self._message)
+        message = {**self._message, **{name: "".join(parts) for name, parts in self._texts.items()}}
         if self._calls:
-            message["tool_calls"] = [self._calls[at] for at in sorted(self._calls)]
+            message["tool_calls"] = [self._call(at) for at in sorted(self._calls)]
         return {"choices": [{"index": 0, "message": message, "finish_reason": self._finish}], "usage": self.usage}
 
     def _merge(self, delta: dict[str, Json]) -> None:
         for name, value in delta.items():
             if name == "tool_calls":
                 for call in value or ():
-                    _merge_call(self._calls.setdefault(call.get("index", 0), {}), call)
-            elif isinstance(value, (str, list)) and type(self._message.get(name)) is type(value) and name != "role":
+                    self._merge_call(call)
+            elif isinstance(value, str) and name != "role":
+                self._texts.setdefault(name, []).append(value)
+            elif isinstance(value, list) and isinstance(self._message.get(name), list):
                 self._message[name] += value
             elif value is not None:
                 self._message[name] = value
+
+    def _merge_call(self, delta: dict[str, Json]) -> None:
+        at, function = delta.get("index", 0), delta.get("function") or {}
+        call = self._calls.setdefault(at, {"function": {"name": ""}})
+        call["function"]["name"] += function.get("name") or ""
+        self._arguments.setdefault(at, []).append(function.get("arguments") or "")
+        call.update({name: delta[name] for name in ("id", "type") if delta.get(name)})
+
+    def _call(self, at: int) -> dict[str, Json]:
+        call = self._calls[at]
+        return {**call, "function": {**call["function"], "arguments": "".join(self._arguments[at])}}
 
 
 def _check_calls(calls: Json) -> None:
@@ -174,14 +190,6 @@ def _is_call(call: dict[str, Json]) -> bool:
 
 def _objects(values: Json) -> bool:
     return isinstance(values, list) and all(isinstance(value, dict) for value in values)
-
-
-def _merge_call(call: dict[str, Json], delta: dict[str, Json]) -> None:
-    function = delta.get("function") or {}
-    known = call.setdefault("function", {"name": "", "arguments": ""})
-    known["name"] += function.get("name") or ""
-    known["arguments"] += function.get("arguments") or ""
-    call.update({name: delta[name] for name in ("id", "type") if delta.get(name)})
 
 
 def _head(index: int, model: str, kind: str) -> dict[str, Any]:

@@ -131,6 +131,8 @@ class Gathered:
     def __init__(self) -> None:
         self._answer: dict[str, Json] = {}
         self._blocks: dict[int, dict[str, Json]] = {}
+        self._texts: dict[tuple[int, str], list[str]] = {}
+        """(block, field) -> its deltas; joined at the end, for there may be very many."""
         self._usage: dict[str, Json] | None = None
 
     def add(self, data: Json) -> None:
@@ -144,7 +146,7 @@ class Gathered:
                 self._answer.update(_object(data, "message"))
                 self._count(self._answer.get("usage"))
             case "content_block_start":
-                self._blocks[_index(data)] = {**_object(data, "content_block"), "partial_json": ""}
+                self._blocks[_index(data)] = _object(data, "content_block")
             case "content_block_delta":
                 self._extend(data)
             case "message_delta":
@@ -157,7 +159,7 @@ class Gathered:
         """See `Gatherer.answer`. A stream that stopped before it said why is not over."""
         if not self._answer.get("stop_reason"):
             raise Transient("the backbone's stream broke off", charged=True)
-        content = [_whole(self._blocks[at]) for at in sorted(self._blocks)]
+        content = [self._whole(at) for at in sorted(self._blocks)]
         return {**self._answer, "content": content, "usage": self._usage}
 
     def _count(self, usage: Json) -> None:
@@ -167,15 +169,25 @@ class Gathered:
             self._usage = {**known, **{name: value for name, value in usage.items() if value is not None}}
 
     def _extend(self, data: dict[str, Json]) -> None:
-        block, delta = self._blocks.get(_index(data)), _object(data, "delta")
-        if block is None:
+        delta = _object(data, "delta")
+        if _index(data) not in self._blocks:
             raise _broken("the backbone went on with a block that it had not begun")
         name = _DELTAS.get(str(delta.get("type")))
         if name is not None:
-            before = block.get(name) or ""
-            if not isinstance(delta.get(name), str) or not isinstance(before, str):
+            if not isinstance(delta.get(name), str):
                 raise _broken("the backbone sent a delta without text")
-            block[name] = before + delta[name]
+            self._texts.setdefault((_index(data), name), []).append(delta[name])
+
+    def _whole(self, at: int) -> dict[str, Json]:
+        """A block, with what its deltas come to."""
+        block = dict(self._blocks[at])
+        for name in _DELTAS.values():
+            text = "".join(self._texts.get((at, name), ()))
+            if text and name == "partial_json":
+                block["input"] = tool_input(text)
+            elif text:
+                block[name] = (block[name] if isinstance(block.get(name), str) else "") + text
+        return block
 
 
 def _tidy_block(block: Json) -> dict[str, Json]:
@@ -205,13 +217,6 @@ def _block_events(at: int, block: Mapping[str, Json]) -> list[Event]:
         *(_event("content_block_delta", index=at, delta=delta) for delta in deltas),
         _event("content_block_stop", index=at),
     ]
-
-
-def _whole(block: dict[str, Json]) -> dict[str, Json]:
-    """A block without what only its stream had."""
-    block = dict(block)
-    text = block.pop("partial_json")
-    return {**block, "input": tool_input(text)} if text else block
 
 
 def _event(name: str, **data: Json) -> Event:
