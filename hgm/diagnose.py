@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from hgm.backbones.ask import Message, complete
 from hgm.config import is_builtin
 from hgm.conversation import CHAT, Turn, turns
-from hgm.gateway.call import complete
+from hgm.errors import ReplyError
 from hgm.jobs import ExpandJob, Finding, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.text import printable, quote
@@ -73,7 +74,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     """The brief for an expansion; generic where there is no evidence yet.
 
     Raises:
-        GatewayError, BackboneError: the model's trouble.
+        GatewayError, BackboneError: the model's trouble; a refusal is none, it comes to the generic brief.
         ArchiveError: an agent of another lineage cannot be read.
     """
     if job.mode is Mode.FILESYSTEM:
@@ -82,12 +83,16 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     if not observed:
         return GENERIC
     seed = derive_seed(job.seed, "diagnosis")
-    messages = [
+    messages: list[Message] = [
         {"role": "system", "content": instructions(job.mode, lab.backbones.diagnosis)},
         {"role": "user", "content": observed},
     ]
     with closing(lab.lease(f"{job.id}-diagnosis", "diagnosis", seed=seed, max_calls=2)) as lease:
-        return printable(complete(lease, messages), BRIEF_CHARS).strip() or GENERIC
+        try:
+            said = complete(lease, lab.backbones.diagnosis, messages)
+        except ReplyError:
+            return GENERIC
+    return printable(said, BRIEF_CHARS).strip() or GENERIC
 
 
 def instructions(mode: Mode, backbone: str) -> str:

@@ -10,6 +10,7 @@ HGMError
 ├── WorkspaceRejected     what came back from a sandbox breaks a limit: the agent's fault
 ├── GatewayError          the model proxy
 ├── BackboneError         the model behind it
+│   └── ReplyError        it answered, in a way that nobody can go on with
 ├── RecordingError        a replay departs from its recording, or a recording cannot be written
 ├── EvaluatorError        benchmark records or the grader's own trouble
 ├── ArchiveError          the git repository of agents
@@ -65,6 +66,10 @@ class GatewayError(HGMError):
 
 class BackboneError(HGMError):
     """The model behind the gateway failed."""
+
+
+class ReplyError(BackboneError):
+    """The model answered a host's role with a refusal, without text, or with a part of an answer."""
 
 
 class RecordingError(HGMError):

@@ -29,13 +29,15 @@ MAY_IMPORT = {
 """Layer -> the layers that it may import, lowest first."""
 
 LIBRARIES = {
+    "anthropic": ("anthropic", ["hgm/backbones/anthropic_sdk.py"]),
     "docker": ("docker", ["sandboxes/engine.py"]),
     "git": ("gitpython", ["trees/git.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
     "genai_prices": ("genai-prices", ["hgm/backbones/prices.py"]),
     "h11": ("uvicorn", ["hgm/gateway/wire.py"]),
-    "httpx2": ("httpx2", ["hgm/gateway/"]),
+    "httpx2": ("httpx2", ["hgm/gateway/", "hgm/backbones/ask.py"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py"]),
+    "openai": ("openai", ["hgm/backbones/openai_sdk.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
     "pytest": ("pytest", ["evaluators/inside/suite.py"]),
     "requests": ("docker", ["sandboxes/engine.py"]),

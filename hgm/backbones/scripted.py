@@ -235,7 +235,6 @@ def main() -> None:
     place.add_argument("--port", type=int)
     arguments = parser.parse_args()
     script = Script(json.loads(arguments.script.read_text()))  # before anybody can connect
-    on_port = arguments.port is not None
     server: OnPort | OnSocket
     if arguments.port is not None:
         server = OnPort(("127.0.0.1", arguments.port), Handler)

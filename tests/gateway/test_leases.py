@@ -11,8 +11,8 @@ import openai
 import pytest
 
 from hgm import trajectories
-from hgm.errors import BackboneError, ConfigError, GatewayError
-from hgm.gateway.call import complete
+from hgm.backbones.ask import complete
+from hgm.errors import BackboneError, ConfigError, GatewayError, ReplyError
 from hgm.gateway.client import Gateway, LeaseSpec
 from hgm.gateway.dialects.base import call_seed
 
@@ -180,19 +180,32 @@ def test_a_gateway_that_cannot_start_says_why(lab):
 
 def test_host_roles_call_through_a_lease(take):
     lease = take(backbone="scripted/ok", role="diagnosis")
-    assert complete(lease, USER) == "fine"
+    assert complete(lease, "scripted/ok", USER) == "fine"
     lease.close()
     with pytest.raises(BackboneError, match="409"):
-        complete(lease, USER)
+        complete(lease, "scripted/ok", USER)
 
 
-def test_a_host_role_gets_words_or_an_error(lab, gateway):
-    backbone = lab.script("silent", [{"tool_calls": [{"name": "x", "arguments": {}}]}, {"status": 401}])
-    lease = gateway.lease(LeaseSpec(job="silent", role="judge", backbone=backbone, seed=1))
-    with pytest.raises(BackboneError, match="without text"):
-        complete(lease, USER)
+@pytest.mark.parametrize("backbone", ["scripted/odd", "anthropic/odd"])
+def test_a_host_role_gets_words_or_an_error_that_says_what_came_instead(lab, backbone):
+    """Under either name, the SDK of that provider is used."""
+    gateway = lab.gateway()
+    call = {"tool_calls": [{"name": "x", "arguments": {}}]}
+    steps = [
+        call,
+        {"text": "I", "finish": "length"},
+        {"text": "No.", "finish": "refusal"},
+        {"status": 401},
+        {"text": "y"},
+    ]
+    lab.script("odd", steps)
+    lease = gateway.lease(LeaseSpec(job=backbone.replace("/", "-"), role="judge", backbone="scripted/odd", seed=1))
+    for said in ("without text", "cut off", "refused"):
+        with pytest.raises(ReplyError, match=said):
+            complete(lease, backbone, USER)
     with pytest.raises(BackboneError, match="502"):
-        complete(lease, USER)
+        complete(lease, backbone, USER)
+    assert complete(lease, backbone, [{"role": "system", "content": "be brief"}, *USER]) == "y"
 
 
 def test_sixteen_leases_at_once_each_get_their_own(lab, gateway, pool):

@@ -1,0 +1,67 @@
+"""Model calls by the host's own roles (diagnosis, judge): official SDKs, through a lease like everybody else's."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from hgm.errors import BackboneError, ReplyError
+from hgm.gateway.client import Lease
+from hgm.gateway.order import LEASE_SOCKET
+
+if TYPE_CHECKING:
+    import httpx2
+
+HOST = "http://gateway"
+TIMEOUT_S = 7_200.0
+"""Beyond everything that the gateway itself tries before it gives up."""
+
+
+class Message(TypedDict):
+    """One turn of a conversation in words."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def complete(lease: Lease, backbone: str, messages: Sequence[Message]) -> str:
+    """The text that the lease's backbone answers `messages` with, asked in its provider's own dialect.
+
+    Raises:
+        ReplyError: it answers, with a refusal, without text, or only a part.
+        BackboneError: there is no answer.
+    """
+    if backbone.startswith("anthropic/"):
+        from hgm.backbones.anthropic_sdk import complete as ask
+    else:
+        from hgm.backbones.openai_sdk import complete as ask
+    return ask(lease, messages)
+
+
+@contextmanager
+def wire(lease: Lease) -> Iterator["httpx2.Client"]:
+    """A client for an SDK, on the lease's socket."""
+    import httpx2
+
+    transport = httpx2.HTTPTransport(uds=str(lease.folder / LEASE_SOCKET))
+    with httpx2.Client(transport=transport, timeout=TIMEOUT_S, trust_env=False) as client:
+        yield client
+
+
+def usable(text: str | None, *, refused: bool, cut_off: bool) -> str:
+    """The text, if somebody can go on with it.
+
+    Raises:
+        ReplyError: nobody can.
+    """
+    if refused:
+        raise ReplyError(f"the model refused to answer: {(text or 'without a word')[:300]}")
+    if cut_off:
+        raise ReplyError("the model's answer was cut off at the limit on its length (sampling.ROLE.max_output_tokens)")
+    if not text or not text.strip():
+        raise ReplyError("the model answered without text")
+    return text
+
+
+def no_answer(trouble: Exception, status: int | None) -> BackboneError:
+    """What an SDK's own error is here."""
+    return BackboneError(f"the gateway did not answer: {trouble}" if status is None else f"HTTP {status}: {trouble}")

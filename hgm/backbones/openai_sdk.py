@@ -1,0 +1,24 @@
+"""Chat completions by OpenAI's SDK."""
+
+from collections.abc import Sequence
+
+import openai
+
+from hgm.backbones.ask import HOST, TIMEOUT_S, Message, no_answer, usable, wire
+from hgm.gateway.client import Lease
+
+
+def complete(lease: Lease, messages: Sequence[Message]) -> str:
+    """See `hgm.backbones.ask.complete`."""
+    with wire(lease) as client:
+        sdk = openai.OpenAI(
+            base_url=f"{HOST}/v1", api_key=lease.token, http_client=client, max_retries=0, timeout=TIMEOUT_S
+        )
+        try:
+            answer = sdk.chat.completions.create(model="the lease's", messages=[*messages])  # type: ignore[list-item]
+        except openai.OpenAIError as trouble:
+            raise no_answer(trouble, getattr(trouble, "status_code", None)) from trouble
+    choice = answer.choices[0]
+    refused = bool(choice.message.refusal) or choice.finish_reason == "content_filter"
+    text = choice.message.refusal or choice.message.content
+    return usable(text, refused=refused, cut_off=choice.finish_reason == "length")
