@@ -48,7 +48,7 @@ class Lab:
     contract_check: Path
     limits: AgentLimits
     backbones: Backbones
-    sampling: Sampling = Sampling()
+    sampling: Sampling
     allowance: Allowance = field(default_factory=Allowance)
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
