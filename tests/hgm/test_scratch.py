@@ -11,6 +11,8 @@ from hgm.run import DRAFT, Folder, drafted, is_locked
 from hgm.scratch import Scratch, claimed, is_claimed, run_id
 from tests.hgm.simulated import make
 
+pytestmark = pytest.mark.usefixtures("only_sweeper")
+
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
