@@ -69,8 +69,8 @@ class Place:
     """What the agent imports beside the standard library; see `hgm.layers`."""
     subject_layer: Path | None = None
     """The layer of the agent in the workspace, where another one edits it."""
-    waiting: Callable[[float], None] = lambda seconds: None
-    """Told how long the gateway has made this agent wait so far, when that has grown; for display only."""
+    waiting: Callable[[float, str], None] = lambda seconds, why: None
+    """Told how long the gateway has made this agent wait so far and why it still does, as that changes; for display."""
 
 
 def run_agent(
@@ -166,21 +166,22 @@ def _command(manifest: Manifest, place: Place, python: str) -> list[str]:
 
 @contextmanager
 def _deadline_follows(
-    lease: Lease, extend: Callable[[float], None], deadline_s: float, waiting: Callable[[float], None]
+    lease: Lease, extend: Callable[[float], None], deadline_s: float, waiting: Callable[[float, str], None]
 ) -> Iterator[None]:
     """Move the deadline by what the gateway itself waited for, up to the cap."""
     over = threading.Event()
 
     def follow() -> None:
-        given = told = 0.0
+        given = waited = 0.0
+        why = ""
         while not over.wait(_WATCH_S):
             try:
-                waited = lease.usage().waited_s
+                usage = lease.usage()
             except GatewayError:
                 continue  # it is being started again
-            if waited > told:
-                waiting(waited)
-                told = waited
+            if (usage.waited_s, usage.waiting) != (waited, why):
+                waited, why = usage.waited_s, usage.waiting
+                waiting(waited, why)
             owed = min(waited, (EXTENSION_CAP - 1) * deadline_s) - given
             if owed > 0:
                 extend(owed)

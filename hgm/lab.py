@@ -67,8 +67,9 @@ class Lab:
         """Where an agent of this lab runs."""
         limits = Limits(memory_mb=self.limits.memory_mb, pids=self.limits.pids, workspace_mb=self.limits.workspace_mb)
 
-        def waiting(seconds: float) -> None:
-            self.progress(job.partition("-")[0], f"waited {seconds:.0f} s for its model")
+        def waiting(seconds: float, why: str) -> None:
+            told = f"waits for its model: {why}" if why else f"waited {seconds:.0f} s for its model"
+            self.progress(job.partition("-")[0], told)
 
         return Place(
             run=self.run,

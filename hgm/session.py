@@ -21,6 +21,7 @@ from hgm.evaluate import evaluate
 from hgm.executors.base import Work
 from hgm.expand import expand
 from hgm.gateway.client import Gateway
+from hgm.gateway.providers import Provider, provider
 from hgm.interpreter import ask_interpreter, check_interpreter
 from hgm.jobs import ExpandJob, Job, Result
 from hgm.lab import Lab
@@ -172,11 +173,16 @@ def lab_for(
     replay = trajectories(Path(replayed)) if replayed else None
     with (
         Scratch(run) as scratch,
-        Gateway(scratch.gateway(), trajectories=folder.trajectories, replay=replay) as gateway,
+        Gateway(
+            scratch.gateway(),
+            trajectories=folder.trajectories,
+            replay=replay,
+            providers=providers_of(config),
+        ) as gateway,
     ):
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         allowance = allowance_of(config, created or {})
-        _probe(gateway, config, allowance)
+        _probe(gateway, config, allowance, solver=root, editor=editor or root)
         yield _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
 
 
@@ -225,12 +231,31 @@ def _written(files: Files, folder: Path) -> Path:
     return folder
 
 
-def _probe(gateway: Gateway, config: SearchConfig, allowance: Allowance) -> None:
+def providers_of(config: SearchConfig) -> list[Provider]:
+    """The providers about which the configuration says something.
+
+    Raises:
+        ConfigError: it says too little, or something about what is no provider.
+    """
+    return [
+        provider(name, base_url=said.base_url, key=said.key, seed=said.seed) for name, said in config.providers.items()
+    ]
+
+
+def _probe(gateway: Gateway, config: SearchConfig, allowance: Allowance, *, solver: Files, editor: Files) -> None:
+    found = {}
     for backbone in sorted(set(config.backbones.model_dump().values())):
-        probe = gateway.probe(backbone)
+        probe = found[backbone] = gateway.probe(backbone)
         allowance.count(backbone, probe)
         if not probe.ok:
             raise ConfigError(f"backbone {backbone} does not answer: {probe.trouble} (see `hgm doctor`)")
+    for role, agent in (("solver", solver), ("editor", editor)):
+        backbone, manifest = getattr(config.backbones, role), read_manifest(agent)
+        if manifest.dialect not in found[backbone].dialects:
+            raise ConfigError(
+                f"the agent {manifest.name!r} speaks {manifest.dialect} to its model, and {backbone} only "
+                f"{' and '.join(sorted(found[backbone].dialects))}: choose another with --{role}-backbone"
+            )
 
 
 def work_in(lab: Lab) -> Work:

@@ -3,7 +3,7 @@
     POST   /leases          {"spec": …, "token": …}   -> {"folder": …}
     GET    /leases/JOB                                -> usage
     DELETE /leases/JOB                                -> usage
-    POST   /probe           {"backbone": …}           -> {"ok": …, "trouble": …, "tokens": …, "usd": …}
+    POST   /probe           {"backbone": …}           -> {"ok": …, "trouble": …, "dialects": […], "tokens": …, "usd": …}
 
 Trouble is a 400 with {"error": name in hgm.errors, "message": …}.
 """
@@ -41,9 +41,11 @@ def control_app(leases: Leases, upstreams: Upstreams, *, redact: Redactor) -> St
 
     async def probe(request: Request) -> Response:
         asked = await request.json()
-        probed = await upstreams.of(asked["backbone"]).probe()
+        upstream = upstreams.of(asked["backbone"])
+        probed = await upstream.probe()
+        dialects = sorted(upstream.dialects)
         cost = {"tokens": tokens_to_json(probed.counted.tokens), "usd": probed.counted.usd}
-        return JSONResponse({"ok": probed.ok, "trouble": redact(probed.trouble), **cost})
+        return JSONResponse({"ok": probed.ok, "trouble": redact(probed.trouble), "dialects": dialects, **cost})
 
     async def trouble(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": type(error).__name__, "message": redact(str(error))}, status_code=400)

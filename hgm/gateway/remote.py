@@ -43,7 +43,13 @@ class Control:
             ConfigError: the backbone does not exist.
         """
         told = self._ask("POST", "/probe", {"backbone": backbone})
-        return Probe(ok=told["ok"], trouble=told["trouble"], tokens=tokens_from_json(told["tokens"]), usd=told["usd"])
+        return Probe(
+            ok=told["ok"],
+            trouble=told["trouble"],
+            dialects=frozenset(told["dialects"]),
+            tokens=tokens_from_json(told["tokens"]),
+            usd=told["usd"],
+        )
 
     def usage(self, job: str) -> Usage:
         """What the job's latest lease has used."""
@@ -67,6 +73,8 @@ class Probe:
     ok: bool
     trouble: str
     """What to check when it failed."""
+    dialects: frozenset[str]
+    """In which the backbone may be asked."""
     tokens: Tokens
     usd: float | None
     """Where the provider told it."""
