@@ -60,6 +60,9 @@ class LeaseSpec:
             raise ConfigError(f"backbone {self.backbone!r}: write provider/model, e.g. builtin/rules")
         if self.max_calls < 0 or self.max_output_tokens < 1:
             raise ConfigError("max_calls cannot be negative, and max_output_tokens is at least 1")
+        thinking = self.sampling.get("thinking_tokens", 0)
+        if isinstance(thinking, int | float) and thinking >= self.max_output_tokens:
+            raise ConfigError(f"thinking_tokens {thinking}: less than max_output_tokens, {self.max_output_tokens}")
         if self.max_usd is not None and self.price is None:
             raise ConfigError(f"backbone {self.backbone!r} has no price, so money cannot limit what it uses")
         if unknown := sorted(self.sampling.keys() - SAMPLING):

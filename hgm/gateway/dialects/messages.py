@@ -75,7 +75,8 @@ def _tool(value: Json, where: str, reading: Reading) -> Json:
     return _CUSTOM(value, where, reading)
 
 
-_CACHED: dict[str, Check] = {"cache_control": fields({"type": one_of("ephemeral")}, {"ttl": one_of("5m", "1h")})}
+# Without a `ttl`: an hour costs more than five minutes, and a lease's price has one rate for what is written.
+_CACHED: dict[str, Check] = {"cache_control": fields({"type": one_of("ephemeral")}, {})}
 _BASE64 = by_kind(
     "type",
     {"base64": fields({"type": text, "media_type": one_of("image/png", "image/jpeg", "image/webp"), "data": text}, {})},
