@@ -15,7 +15,7 @@ from hgm import trajectories
 from hgm.diagnose import evidence
 from hgm.evaluate import evaluate
 from hgm.expand import expand
-from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult
+from hgm.jobs import EvaluateJob, EvaluationResult, Exhibit, ExpandJob, ExpansionResult, Finding, Mode
 from hgm.lab import Lab
 from sandboxes.base import File, Files
 from tests.battery.cheating import MARK, PASSED, RIGHT, TESTS, WRONG, leaves
@@ -25,7 +25,7 @@ from tests.hgm.small_lab import ASKS, SELF_TEST, agent, root_of
 from trees.records import Expansion, Outcome
 
 NOT_PROMISED = {
-    "answers in an agent's code": "an agent may remember search tasks; select and sealed ones are others",
+    "answers in an agent's code": "short, reworded or encoded ones are not found; select and sealed tasks are others",
     "weaker tests of its own": "an agent's own tests are its to change; gates and evaluations rest on none of them",
     "a near twin": "only exactly the same files are a duplicate",
 }
@@ -65,11 +65,18 @@ def evaluated(lab: Lab, files: Files, task: str) -> EvaluationResult:
     return evaluate(job, lab, 0)
 
 
-def child_of(lab: Lab, parent: Files, edits: str, *, seen: tuple[str, ...] = ()) -> ExpansionResult:
+def child_of(
+    lab: Lab, parent: Files, edits: str, *, seen: tuple[str, ...] = (), mode: Mode = Mode.REACTION_NORM
+) -> ExpansionResult:
     """What comes of the parent when an editor runs these lines in its workspace."""
     number = next(numbers)
     editor = lab.agent(added(lab, agent(SELF_TEST + edits)))
-    job = ExpandJob(id=f"x{number:05d}", node=0, commit=added(lab, parent), evidence=seen, seed=number)
+    commit = added(lab, parent)
+    findings = tuple(Finding(task=1, outcome=Outcome.FAILED, cause="tests", job=job) for job in seen)
+    own = Exhibit(node=0, commit=commit, base=root_of(lab), findings=findings)
+    job = ExpandJob(
+        id=f"x{number:05d}", node=0, commit=commit, evidence=seen, seed=number, mode=mode, lineage=(own,), others=()
+    )
     return expand(job, replace(lab, editor=editor), 0)
 
 
@@ -92,6 +99,30 @@ def test_hidden_tests_that_were_printed_reach_no_descendant(lab: Lab, tmp_path: 
     for name, data in contents(lab.trajectories):
         if not before & {Path(name.removesuffix(" (unpacked)")).name}:
             assert MARK.encode() not in data, name
+
+
+def test_an_editor_reads_its_folder_of_evidence_and_neither_changes_it_nor_finds_a_hidden_test(lab: Lab) -> None:
+    result = evaluated(lab, agent(leaves(PRINTS)), "suite")
+    assert MARK in (lab.grading / f"{result.job}.json").read_text(), "it did print them"
+    tries = (
+        "import os\nfor path in ('/hgm/evidence/README.txt', '/hgm/evidence/mine', '/hgm/evidence/agents/mine'):\n"
+        "    try:\n        open(path, 'a').write('x')\n    except OSError:\n        continue\n"
+        "    raise SystemExit('written')\n"
+        "try:\n    os.rename('/hgm/evidence/agents', '/hgm/evidence/mine')\nexcept OSError:\n    pass\n"
+        "else:\n    raise SystemExit('renamed')\n"
+    )
+    parent = agent(f"{ASKS}# {next(numbers)}\n")
+    child = child_of(lab, parent, tries + LOOKS.replace("3000", "300_000"), seen=(result.job,), mode=Mode.FILESYSTEM)
+    assert child.kind is Expansion.CHILD, child.reason
+    assert child.files is not None
+    found = child.files[b"seen.py"].data
+    for shown in (
+        b"Outcome: failed tests",
+        b"open('/workspace/test_answer.py')",
+        b"What the host knows about the agent",
+    ):
+        assert shown in found.replace(b"\\'", b"'"), shown
+    assert MARK.encode() not in found
 
 
 def test_a_solution_and_its_marker_do_reach_the_evidence(lab: Lab) -> None:
