@@ -8,6 +8,7 @@ import typer
 from hgm.cli.options import (
     RUNS_DIR,
     Backbone,
+    BaseUrl,
     BenchmarkName,
     Data,
     DockerRuntime,
@@ -38,6 +39,7 @@ def evaluate(
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,
     backbone: Backbone = None,
+    base_url: BaseUrl = None,
     set_: Limits = None,
     quiet: Quiet = False,
 ) -> None:
@@ -46,12 +48,13 @@ def evaluate(
     \b
     Examples:
       hgm evaluate seed
+      hgm evaluate seed --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm evaluate builtin-1:best --split select --repeats 3
       hgm evaluate ./my-agent --benchmark quixbugs --data quixbugs.jsonl --limit 10 --json result.json
     """
     from hgm.agents_by_name import find_agent
     from hgm.cli.counting import INTERRUPTED, counting
-    from hgm.cli.options import at_least_one, limits_alone, writable
+    from hgm.cli.options import at_least_one, limits_alone, served_at, writable
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
     from hgm.measure import chosen_tasks, document, measure, write
@@ -69,6 +72,7 @@ def evaluate(
         "docker": {"runtime": docker_runtime},
         "benchmark": benchmark,
         "data": data,
+        **served_at(base_url),
         "backbones": dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone),
     }
     config = resolve(None, **merge(limits_alone(set_, agent="AGENT", benchmark="--benchmark"), flags))

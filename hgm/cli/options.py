@@ -13,6 +13,9 @@ from hgm.errors import ConfigError
 _LIMITS = (
     *(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls", "tokens")),
     *(f"docker.{name}" for name in ("image", "runtime", "transport")),
+    *(f"sampling.solver.{name}" for name in ("temperature", "top_p", "reasoning_effort", "thinking_tokens")),
+    "sampling.solver.max_output_tokens",
+    "providers",
 )
 """The settings of an evaluation that have no flag of their own."""
 _FLAGS = {
@@ -55,6 +58,10 @@ Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Job
 Backbone = Annotated[
     str | None, typer.Option("--backbone", metavar="PROVIDER/MODEL", help="The model behind every role.")
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Where local/… is.  [default: http://127.0.0.1:8000/v1]"),
+]
 
 Budgeted = Annotated[
     str | None,
@@ -82,6 +89,11 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
             raise ConfigError(f"-o {pair}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
         _nest(values, names, _value(value.strip()))
     return values
+
+
+def served_at(base_url: str | None) -> dict[str, Any]:
+    """What --base-url means among the settings."""
+    return {} if base_url is None else {"providers": {"local": {"base_url": base_url}}}
 
 
 def limits_alone(pairs: list[str] | None, *, agent: str, benchmark: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 from hgm.cli.options import (
     RUNS_DIR,
     Backbone,
+    BaseUrl,
     Budgeted,
     Data,
     DockerRuntime,
@@ -16,6 +17,7 @@ from hgm.cli.options import (
     Sandbox,
     Settings,
     Workers,
+    served_at,
     settings,
 )
 
@@ -48,6 +50,7 @@ def search(
         str | None, typer.Option("--policy", metavar="NAME", help="hgm, greedy, random or flat_children.")
     ] = None,
     backbone: Backbone = None,
+    base_url: BaseUrl = None,
     editor_backbone: Annotated[Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that modifies.")] = None,
     solver_backbone: Annotated[Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that solves tasks.")] = None,
     diagnosis_backbone: Annotated[
@@ -88,6 +91,7 @@ def search(
       hgm search --budget 40
       hgm search --budget 200 --seed 7 --run first-try --workers 4
       hgm search --budget 25usd --backbone openai/gpt-5-mini --dry-run
+      hgm search --budget 10Mtok --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 40 --placebo              what selection alone "gains"
       hgm search --budget 40 --record told && hgm search --replay told
@@ -108,6 +112,7 @@ def search(
         "editor": editor,
         "placebo": placebo or None,
         "policy": {"name": policy},
+        **served_at(base_url),
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
         "confirmation": {"sealed_tasks": sealed_tasks},
     }
