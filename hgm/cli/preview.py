@@ -1,6 +1,7 @@
 """What `hgm search` says before it spends anything."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from hgm.budget import JobLimit
 from hgm.cli.costs import amount, price_lines
@@ -27,6 +28,10 @@ def preview(prepared: Prepared) -> Iterator[str]:
         yield f"             [yellow]{NOT_A_MODEL}[/yellow]"
     yield f"  sandbox    {created['sandbox']}, {plural(config.workers, 'worker')}, seed {config.seed}"
     yield from _budget(prepared)
+    if replayed := created.get("replay"):
+        yield f"  replays    {safe(shown_name(Path(replayed)))}: no model is asked, and nothing is spent"
+    if recorded := created.get("record"):
+        yield f"  records    what models say, in {safe(shown_name(Path(recorded)))}"
     if config.placebo:
         yield "  [yellow]placebo    every child differs by one comment: any gain is chance and selection[/yellow]"
     most = int(prepared.estimate.evaluations.high)
@@ -45,8 +50,7 @@ def buys(prepared: Prepared) -> Iterator[str]:
     yield f"  search     {_between(found.evaluations, 'evaluation')}, {_between(found.children, 'child', 'children')}"
     names = {"usd": "money", "tokens": "tokens", "seconds": "time"}
     for unit, range_ in found.takes.items():
-        low, high = amount(unit, range_.low), amount(unit, range_.high)
-        yield f"  {names[unit]:<10} {low if low == high else f'{low} to {high}'}"
+        yield f"  {names[unit]:<10} {_amounts(unit, range_)}"
     if "usd" not in found.takes:
         yield "  money      unpriced: no price is known for every backbone"
     yield f"  based on   {safe(found.basis.words)}"
@@ -63,6 +67,13 @@ def _cut_short(prepared: Prepared) -> Iterator[str]:
                     f"  [yellow]note       an {what} may take {amount(unit, range_.high)}, and a job gets "
                     f"{amount(unit, most)} here: see limits.{unit}[/yellow]"
                 )
+
+
+def _amounts(unit: Unit, range_: Range) -> str:
+    low, high = amount(unit, range_.low), amount(unit, range_.high)
+    if unit == "usd" and not range_.high:
+        return "free"
+    return high if low == high else f"{low} to {high}"
 
 
 def _limits(limit: JobLimit) -> Iterator[tuple[Unit, float]]:
@@ -91,8 +102,9 @@ def _budget(prepared: Prepared) -> Iterator[str]:
     found, limit = prepared.estimate, prepared.allowance.limit
     yield (
         f"  budget     {safe(config.budget)}: {_between(found.evaluations, 'evaluation')}, "
-        f"{_between(found.children, 'child', 'children')} {grown}, by {safe(found.basis.words)}"
+        f"{_between(found.children, 'child', 'children')} {grown}"
     )
+    yield f"             by {safe(found.basis.words)}"
     yield f"             of it: {on_top}"
     limits = [amount(unit, most) for unit, most in _limits(limit)]
     if limits:

@@ -60,6 +60,9 @@ def result_lines(path: Path, state: RunState, ending: Ending) -> Iterator[str]:
     yield from _winner(state)
     yield from _sealed(path, state)
     yield from _cost(path, state)
+    if replayed := state.created.get("replay"):
+        told = safe(shown_name(Path(replayed)))
+        yield f"  [yellow]replayed from {told}: no model was asked, and all that was spent was spent then[/yellow]"
     if state.config.placebo:
         yield "[yellow]This was a placebo: its editor only changed comments. Any gain is chance and selection.[/yellow]"
     if uses_builtin(state.config.backbones):

@@ -118,6 +118,7 @@ _SHOWN = 200
 
 def _around(text: str, other: str) -> str:
     """A text where it begins to differ from another one."""
-    at = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
-    begin = max(0, at - 40) if len(text) > _SHOWN else 0
+    pairs = enumerate(zip(text, other, strict=False))
+    at = next((at for at, (one, two) in pairs if one != two), min(len(text), len(other)))
+    begin = max(0, at - 40) if max(len(text), len(other)) > _SHOWN else 0
     return ("…" if begin else "") + ascii(text[begin : begin + _SHOWN])
