@@ -6,6 +6,7 @@ Pure: what was used is counted in `hgm.meter`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from decimal import Decimal
 
 from hgm.errors import ConfigError
 from hgm.gateway.prices import Price, Tokens
@@ -15,12 +16,16 @@ MOST = 1_000_000_000_000
 MOST_EVALUATIONS = 1_000_000
 MOST_JOB_TOKENS = 2_000_000
 """What a job may use where nobody says: ten times a long task with a model that sends its whole history each time."""
+LEAST_JOB_TOKENS = 100_000
+"""With less hardly a call fits, each of which reserves the bytes of its request and the longest answer."""
+_ANSWERS = 10_000
+"""Of those, what answers may take."""
 JOB_SHARE = 20
 """A job may use a budget's part so small where nobody says: as much of it may stay unspent at the end."""
 ADVICE = "write evaluations, dollars, tokens or time, e.g. --budget 40, 25usd, 10Mtok, 2h, or several: 200,25usd"
 _PART = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*(?P<unit>[a-zA-Z$€%]*)")
 _DOLLARS = re.compile(r"\$\s*(?P<number>[0-9.]+)")
-_SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _TOKENS = {"tok": 1, "tokens": 1, "ktok": 10**3, "mtok": 10**6, "gtok": 10**9}
 
 
@@ -140,17 +145,20 @@ def job_limit(budget: Budget, *, tokens: int | None, usd: float | None, prices: 
     A budget of evaluations or time alone limits no job beyond that.
     """
     if budget.tokens is not None or budget.usd is not None:
-        share = MOST_JOB_TOKENS if budget.tokens is None else max(1, budget.tokens // JOB_SHARE)
-        tokens = min(MOST_JOB_TOKENS, share) if tokens is None else tokens
+        part = MOST_JOB_TOKENS if budget.tokens is None else budget.tokens // JOB_SHARE
+        tokens = min(MOST_JOB_TOKENS, max(LEAST_JOB_TOKENS, part)) if tokens is None else tokens
     if budget.usd is not None and usd is None:
-        usd = budget.usd / JOB_SHARE
-        if tokens is not None:
-            usd = min(usd, max((_dearest(price, tokens) for price in prices if price), default=usd))
+        known = [price for price in prices if price is not None]
+        least = Tokens(input=LEAST_JOB_TOKENS - _ANSWERS, output=_ANSWERS)
+        share = max(budget.usd / JOB_SHARE, *(price.bound(least) for price in known), 0.0)
+        usd = min(share, max((_dearest(price, tokens or 0) for price in known), default=share)) or share
     return JobLimit(tokens=tokens, usd=usd)
 
 
 def _dearest(price: Price, tokens: int) -> float:
-    return max(price.bound(Tokens(input=tokens)), price.bound(Tokens(input=tokens, output=tokens)))
+    """What so many tokens come to at most, all of them in or all of them out."""
+    into = price.bound(Tokens(input=tokens))
+    return max(into, price.bound(Tokens(input=tokens, output=tokens)) - into)
 
 
 def _read(part: str, text: str) -> tuple[str, float]:
@@ -165,15 +173,15 @@ def _read(part: str, text: str) -> tuple[str, float]:
     if unit in ("usd", "$", "dollars"):
         return "usd", float(number)
     if unit in _TOKENS:
-        return "tokens", _whole(float(number) * _TOKENS[unit], text)
+        return "tokens", _whole(Decimal(number) * _TOKENS[unit], text)
     if unit in _SECONDS:
-        return "seconds", float(number) * _SECONDS[unit]
+        return "seconds", float(Decimal(number) * _SECONDS[unit])
     if unit in ("", "evaluations"):
-        return "evaluations", _whole(float(number), text)
+        return "evaluations", _whole(Decimal(number), text)
     raise ConfigError(f"--budget {text}: there is no unit {found['unit']!r}; {ADVICE}")
 
 
-def _whole(number: float, text: str) -> int:
+def _whole(number: Decimal, text: str) -> int:
     if number != int(number):
         raise ConfigError(f"--budget {text}: evaluations and tokens are whole numbers; {ADVICE}")
     return int(number)
@@ -187,9 +195,9 @@ def _written(budget: Budget) -> Iterator[str]:
     if budget.tokens is not None:
         yield next(
             (
-                f"{budget.tokens // size}{unit}"
+                f"{_number(budget.tokens / size)}{unit}"
                 for unit, size in (("Gtok", 10**9), ("Mtok", 10**6), ("ktok", 10**3))
-                if not budget.tokens % size
+                if budget.tokens >= size and not 1000 * budget.tokens % size
             ),
             f"{budget.tokens}tok",
         )

@@ -100,7 +100,7 @@ def estimate(config: SearchConfig, created: Mapping[str, Any], basis: Basis) -> 
     top = _on_top(config, created)
     dear, cheap = (_most(config, basis, top, pick) for pick in (_high, _low))
     takes = {
-        unit: Range(_takes(config, basis, unit, dear, top, _low), _takes(config, basis, unit, cheap, top, _high))
+        unit: _between(_takes(config, basis, unit, dear, top, _high), _takes(config, basis, unit, cheap, top, _low))
         for unit in _UNITS
         if unit in basis.evaluation and unit in basis.expansion
     }
@@ -140,6 +140,10 @@ def expansions(config: SearchConfig, evaluations: int) -> int:
 
 
 Pick: TypeAlias = Callable[[Range], float]
+
+
+def _between(one: float, other: float) -> Range:
+    return Range(min(one, other), max(one, other))
 
 
 def _low(range_: Range) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Unit: TypeAlias = Literal["usd", "tokens", "seconds"]
 MOST_HELD_BACK = 0.5
-"""Of a budget: more is never kept for confirming and the sealed comparison."""
+"""Of a budget, or of what it was raised to: more is never kept for confirming and the sealed comparison."""
 THRESHOLDS = (0.5, 0.8)
 """Shares of the budget at which a person is told."""
 
@@ -108,7 +108,8 @@ def _totals(state: "RunState") -> Iterator[tuple[Unit, float]]:
 def _reading(state: "RunState", unit: Unit, total: float) -> Reading:
     job = _job(state, unit)
     reserved = 0.0 if unit == "seconds" else job * len(state.running)
-    held_back = min(MOST_HELD_BACK * total, _to_confirm(state, unit, job)) if state.candidates is None else 0.0
+    since = total - state.settled_when_raised.get(unit, 0.0)
+    held_back = min(MOST_HELD_BACK * since, _to_confirm(state, unit, job)) if state.candidates is None else 0.0
     return Reading(
         unit=unit, total=total, settled=settled(state, unit), reserved=reserved, job=job, held_back=held_back
     )

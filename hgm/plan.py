@@ -1,7 +1,8 @@
 """What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,19 +76,30 @@ def _search(state: RunState, policy: Policy) -> Step | None:
     best = ranking(view, minimum=state.config.minimum_evaluations).tolist()
     top = [node for node in best if node != ROOT][: state.config.confirmation.candidates]
     candidates = [node for node in best if node == ROOT or node in top]
-    return Milestone("confirming", {"candidates": candidates, **_select_tasks(state, len(candidates))})
+    return Milestone("confirming", {"candidates": candidates, **_select_tasks(state, candidates)})
 
 
-def _select_tasks(state: RunState, candidates: int) -> dict[str, Any]:
+def _select_tasks(state: RunState, candidates: Sequence[int]) -> dict[str, Any]:
     """Those that the budget is expected to pay with the sealed comparison behind them, and what it is not."""
     tasks = state.created["select_tasks"]
     if not state.budget.covers_everything:
         return {"tasks": tasks}
-    sealed = 2 * state.config.confirmation.sealed_repeats * len(state.created["sealed_tasks"])
-    wanted = candidates * len(tasks) + sealed
-    kept = len(tasks) * meter.affordable(state, wanted) // max(wanted, 1)
-    left_out = candidates * (len(tasks) - kept)
-    return {"tasks": tasks[:kept], "left_out": left_out, "ended_by": [*meter.exhausted(state)]}
+    missing = _missing(state, candidates, Split.SELECT, tasks, 1)
+    sealed, repeats = state.created["sealed_tasks"], state.config.confirmation.sealed_repeats
+    later = sum(_missing(state, (ROOT,), Split.SEALED, sealed, repeats)) + repeats * len(sealed)
+    wanted = sum(missing) + later
+    paid = _paid(missing, meter.affordable(state, wanted) * sum(missing) // max(wanted, 1))
+    return {"tasks": tasks[:paid], "left_out": sum(missing[paid:]), "ended_by": [*meter.exhausted(state)]}
+
+
+def _missing(state: RunState, nodes: Sequence[int], split: Split, tasks: Sequence[str], repeats: int) -> list[int]:
+    """Of each task, how many evaluations of these nodes are still to be made."""
+    return [sum(len(state.open_slots(node, split, (task,), repeats)) for node in nodes) for task in tasks]
+
+
+def _paid(missing: Sequence[int], pays: int) -> int:
+    """How many tasks, from the first on, so many evaluations are enough for."""
+    return sum(total <= pays for total in accumulate(missing))
 
 
 def _confirm(state: RunState) -> Step | None:
@@ -148,9 +160,9 @@ def _compare(state: RunState) -> Step | None:
     tasks = state.created["sealed_tasks"]
     if not state.budget.covers_everything:
         return Milestone("sealed opened", {"tasks": tasks}) if tasks else None
-    each = len(_compared(state)) * state.config.confirmation.sealed_repeats
-    kept = meter.affordable(state, each * len(tasks)) // each
-    return Milestone("sealed opened", {"tasks": tasks[:kept], "left_out": each * (len(tasks) - kept)}) if kept else None
+    missing = _missing(state, _compared(state), Split.SEALED, tasks, state.config.confirmation.sealed_repeats)
+    paid = _paid(missing, meter.affordable(state, sum(missing)))
+    return Milestone("sealed opened", {"tasks": tasks[:paid], "left_out": sum(missing[paid:])}) if paid else None
 
 
 def _seal(state: RunState) -> Step | None:

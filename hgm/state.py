@@ -107,6 +107,8 @@ class RunState:
         """Of all finished jobs and of the gateway's own probes."""
         self.elapsed_s = 0.0
         """By the clock, from the first event of each session to its last."""
+        self.settled_when_raised: dict[str, float] = {}
+        """Unit -> what was settled when the budget was last raised."""
         self.ended_by: tuple[str, ...] = ()
         """The units of the budget that ended the search."""
         self.left_out = 0
@@ -312,6 +314,7 @@ class RunState:
         self.budget = self.budget.raised(restored_budget(payload["by"]))
         if self.budget.evaluations is not None:
             self.tree.allow(self.budget.evaluations)
+        self.settled_when_raised = {unit: meter.settled(self, unit) for unit in ("usd", "tokens", "seconds")}
         self.candidates, self.winner, self.sealed_tasks = None, None, None
         self.select_tasks, self.ended_by, self.left_out = (), (), 0
 

@@ -107,6 +107,7 @@ def comparison(state: RunState) -> Comparison | None:
     winner = state.winner
     if state.sealed_tasks is None or winner in (None, ROOT) or not is_finished(state):
         return None
+    tasks_opened = frozenset(state.sealed_tasks)
     before, after = (_rates(state, node) for node in (ROOT, winner or ROOT))
     tasks = [task for task in state.sealed_tasks if task in before and task in after]
     if not tasks:
@@ -122,7 +123,7 @@ def comparison(state: RunState) -> Comparison | None:
         seed_tokens=tokens_per_evaluation(state.on_split(ROOT, Split.SEALED)),
         winner_tokens=tokens_per_evaluation(state.on_split(winner or ROOT, Split.SEALED)),
         unmeasured=sealed_evaluations(state)
-        - sum(score(state, node, Split.SEALED).measured for node in _sealed(state)),
+        - sum(item.task in tasks_opened for node in _sealed(state) for item in state.on_split(node, Split.SEALED)),
     )
 
 
