@@ -15,6 +15,9 @@ from hgm.gateway.unix_http import Answer, exchange
 
 RESTART_S = 15.0
 POLL_S = 0.02
+ANSWER_S = 60.0
+PROBE_S = 300.0
+"""A provider is probed in as many dialects as it may have."""
 TROUBLES = {error.__name__: error for error in (BackboneError, ConfigError, GatewayError)}
 
 
@@ -42,7 +45,7 @@ class Control:
         Raises:
             ConfigError: the backbone does not exist.
         """
-        told = self._ask("POST", "/probe", {"backbone": backbone})
+        told = self._ask("POST", "/probe", {"backbone": backbone}, timeout_s=PROBE_S)
         return Probe(
             ok=told["ok"],
             trouble=told["trouble"],
@@ -59,8 +62,8 @@ class Control:
         """Revoke the job's lease."""
         return usage_from_json(self._ask("DELETE", f"/leases/{job}"))
 
-    def _ask(self, method: str, target: str, body: Json = None) -> Json:
-        answer = _patiently(lambda: exchange(self.socket, method, target, body=body))
+    def _ask(self, method: str, target: str, body: Json = None, *, timeout_s: float = ANSWER_S) -> Json:
+        answer = _patiently(lambda: exchange(self.socket, method, target, body=body, timeout_s=timeout_s))
         if answer.status == 200:
             return answer.body
         raise TROUBLES[answer.body["error"]](answer.body["message"])

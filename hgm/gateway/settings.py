@@ -50,7 +50,7 @@ class Settings:
     stream_comment_s: float = 15.0
     """How often an agent that waits for a stream hears that it is not forgotten."""
     max_answer_bytes: int = 16_000_000
-    probe_timeout_s: float = 60.0
+    probe_timeout_s: float = 30.0
     """Some servers load a model when it is first asked for."""
     probe_fresh_s: float = 5.0
     """How long what a provider answered to a probe is believed."""
