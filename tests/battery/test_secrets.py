@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote, quote_plus
 
 import pytest
 import zstandard
@@ -56,7 +57,10 @@ def planted() -> dict[str, str]:
 
 def spellings(value: str) -> Iterator[bytes]:
     plain = value.encode()
-    yield from (plain, plain.hex().encode(), plain[::-1])
+    yield from (plain, plain.hex().encode(), plain[::-1], repr(plain).encode()[2:-1])
+    in_json = json.dumps(value)[1:-1]
+    yield from (in_json.encode(), json.dumps(in_json)[1:-1].encode())
+    yield from (quote(value).encode(), quote(value, safe="").encode(), quote_plus(value).encode())
     for shift in range(3):  # wherever in a longer text it stood
         yield base64.b64encode(b"\0" * shift + plain)[4 if shift else 0 : -4]
 
