@@ -167,10 +167,11 @@ class SandboxContract:
         found = told(provider, "open('new', 'w').close(); print(json.dumps([os.getcwd(), os.listdir('/workspace')]))")
         assert found == ["/workspace", ["new"]]
 
-    @pytest.mark.parametrize("path", [b"../out", b"/etc/passwd", b"a//b", b"./a", b"", b"a/../../b", b"nul\0"])
-    def test_puts_nothing_outside_the_workspace(self, provider, path) -> None:
-        with provider.open(spec()) as box, pytest.raises(SandboxError):
-            box.put({path: File(b"x")})
+    def test_puts_nothing_outside_the_workspace(self, provider) -> None:
+        with provider.open(spec()) as box:
+            for path in (b"../out", b"/etc/passwd", b"a//b", b"./a", b"", b"a/../../b", b"nul\0"):
+                with pytest.raises(SandboxError):
+                    box.put({path: File(b"x")})
 
     def test_puts_nothing_through_a_link(self, provider, folder) -> None:
         with provider.open(spec()) as box, pytest.raises(SandboxError):
