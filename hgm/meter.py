@@ -139,11 +139,14 @@ def _wall_s(job: "Evaluation | FinishedExpansion") -> float:
 
 
 def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
-    """What confirming and the sealed comparison are expected to take, and room for one job at its worst."""
+    """What confirming and the sealed comparison are expected to take.
+
+    The room that every further job needs to be started is theirs, too: only the last one of a search may take it.
+    """
     confirmation = state.config.confirmation
     select = len(state.created["select_tasks"]) * (confirmation.candidates + 1)
     sealed = len(state.created["sealed_tasks"]) * confirmation.sealed_repeats * 2
-    return (select + sealed) * _each(state, unit, job) + (job if select + sealed else 0.0)
+    return (select + sealed) * _each(state, unit, job)
 
 
 def _each(state: "RunState", unit: Unit, job: float) -> float:
