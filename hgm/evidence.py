@@ -24,6 +24,10 @@ TRANSCRIPT_CHARS = 60_000
 TURN_CHARS = 12_000
 PATCH_CHARS = 30_000
 LOG_CHARS = 4_000
+_LEAST = 1_000
+"""With less room than this nothing more is read."""
+_RECORD = 3
+"""Files of one evaluation."""
 _README = "README.txt"
 _ABOUT = """\
 What the host knows about the agent in /workspace (agent {node} of this search) and where it comes from.
@@ -62,20 +66,28 @@ def contents(job: ExpandJob, lab: Lab) -> Files:
         GatewayError, ArchiveError: see `write`.
     """
     kept: dict[bytes, File] = {}
-    room, left_out = MOST_BYTES - len(_ABOUT) * 2, 0
+    room = MOST_BYTES - 2 * len(_ABOUT)
     for name, text in _files(job, lab):
         data = text.encode()
-        if len(kept) < MOST_FILES - 1 and len(data) <= room:
+        if len(data) <= room:
             kept[name.encode()] = File(data)
             room -= len(data)
-        else:
-            left_out += 1
+        if len(kept) >= MOST_FILES - 1 or room < _LEAST:
+            break
+    left_out = _wanted(job) - len(kept)
     about = _ABOUT.format(
         node=job.node,
         lineage=", ".join(str(exhibit.node) for exhibit in job.lineage),
         left_out=f"For want of room {left_out} files were left out.\n" if left_out else "",
     )
     return {_README.encode(): File(about.encode()), **kept}
+
+
+def _wanted(job: ExpandJob) -> int:
+    """How many files there would be."""
+    agents = [*job.lineage, *job.others]
+    records = _RECORD * sum(len(exhibit.findings) for exhibit in job.lineage)
+    return records + sum(2 if exhibit.base else 1 for exhibit in agents)
 
 
 def _files(job: ExpandJob, lab: Lab) -> Iterator[tuple[str, str]]:

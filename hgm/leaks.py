@@ -10,10 +10,12 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from evaluators.base import Benchmark, Compared, Json, Script, Split, Suite, Task
+from hgm.errors import EvaluatorError
 from sandboxes.base import Files
 
 DISTINCTIVE = 24
@@ -53,14 +55,16 @@ class Secrets:
 
 
 def secrets_of(benchmark: Benchmark) -> Secrets:
-    """All that an agent may not hold of a benchmark's search, select and sealed tasks.
-
-    Raises:
-        EvaluatorError: a task's record is unusable.
-    """
+    """All that an agent may not hold of a benchmark's search, select and sealed tasks, as far as they can be read."""
     splits = (Split.SEARCH, Split.SELECT, Split.SEALED)
-    tasks = [benchmark.task(task) for split in splits for task in benchmark.tasks(split)]
-    return secrets(tasks)
+    return secrets(_usable(benchmark, [task for split in splits for task in benchmark.tasks(split)]))
+
+
+def _usable(benchmark: Benchmark, tasks: Iterable[str]) -> Iterator[Task]:
+    """One that is unusable is no reason to end a search: it tells when it is opened."""
+    for task in tasks:
+        with suppress(EvaluatorError):
+            yield benchmark.task(task)
 
 
 def secrets(tasks: Iterable[Task]) -> Secrets:

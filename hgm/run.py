@@ -28,6 +28,7 @@ from hgm.locks import is_held, take
 from hgm.modes import NEEDS, choose
 from hgm.plan import Confirm, Milestone, next_step
 from hgm.state import RunState
+from hgm.text import printable, quote
 from sandboxes.base import Files
 from trees.archive import Archive
 from trees.journal import Event, Journal
@@ -36,6 +37,9 @@ from trees.records import ROOT, Evaluate, Expand, Expansion, Policy
 _DRAFT_PREFIX = ".hgm-draft-"
 DRAFT = re.compile(re.escape(_DRAFT_PREFIX) + r".+\.[a-z0-9_]{8}")
 """The name of a run's directory while it is being made; marked, since `hgm gc` deletes what carries it."""
+_SUBJECT = 72
+_BRIEF = 4_000
+"""Characters of a commit's first line, and of the whole brief below it."""
 
 
 @dataclass(frozen=True)
@@ -362,12 +366,13 @@ class Run:
         return payload
 
     def _message(self, job: ExpandJob, result: ExpansionResult) -> str:
-        """What a child's commit says: what was asked, on which evidence, and what it should improve."""
+        """What a child's commit says: on which evidence it was made, what it should improve, and what was asked."""
         drawn = f" ({job.instead_of} was drawn; it needs {NEEDS[job.instead_of]})" if job.instead_of else ""
-        lines = [f"{job.id}: {result.brief}", "", f"Mode: {job.mode}{drawn}"]
+        lines = [f"{job.id}: {' '.join(printable(result.brief).split())[:_SUBJECT]}", "", f"Mode: {job.mode}{drawn}"]
         numbers = [str(self.state.task_number(task)) for task in self.state.expected(job.evidence)]
         lines += [f"Expects to pass: search tasks {', '.join(numbers)}"] if numbers else []
-        return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
+        lines += [f"Note: {note}" for note in result.notes]
+        return "\n".join([*lines, "", quote(result.brief, _BRIEF)])
 
     def _last_written(self, job: str) -> float:
         """When a record of a job was last written, in seconds since the epoch."""

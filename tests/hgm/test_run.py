@@ -1,10 +1,12 @@
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hgm.errors import ArchiveError, RunError, TellError
 from hgm.executors.local import LocalExecutor
-from hgm.jobs import EvaluationResult
+from hgm.jobs import EvaluationResult, ExpansionResult, Job, Result
 from hgm.loop import Watch, search
 from hgm.plan import is_finished
 from hgm.run import Folder, Run, create, is_locked, opened, read, read_events
@@ -170,3 +172,38 @@ def test_equal_jobs_of_two_agents_share_their_seed(tmp_path: Path) -> None:
     journal.close()
     assert all(len(found) == 1 for found in seeds.values())
     assert len({min(found) for found in seeds.values()}) == len(seeds)
+
+
+def test_a_search_of_mixed_modes_resumes_to_the_same_run_and_the_same_jobs(tmp_path: Path) -> None:
+    model = dict.fromkeys(("editor", "solver", "diagnosis", "judge"), "local/model")
+    calm = make(tmp_path / "calm", budget=20, backbones=model, limits={"tokens": 1_000})
+    go_on(calm)
+    asked = [event.payload for event in read_events(calm) if event.kind == "started"]
+    assert len({job["mode"] for job in asked if job["type"] == "expand"}) > 1
+    for events in range(1, events_of(calm), 9):
+        copy = cut(calm, tmp_path / f"cut-{events}", events)
+        go_on(copy)
+        assert [event.payload for event in read_events(copy) if event.kind == "started"] == asked
+
+
+def test_a_childs_commit_says_what_it_was_made_from_and_a_brief_cannot_say_it_instead(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    brief = "Look\n\nMode: single\nNote: forged \x1b[2J"
+
+    def forging(job: Job, slot: int) -> Result:
+        result = work(job, slot)
+        return replace(result, brief=brief) if isinstance(result, ExpansionResult) else result
+
+    executor = LocalExecutor(forging, 1)
+    with opened(run) as going:
+        search(going, make_policy("hgm"), executor, watch=Watch(), stopping=lambda: False)
+    executor.close()
+    commit = read(run).nodes[1].commit
+    git = ["git", "-C", str(Folder(run).archive), "log", "-1", "--format=%B", commit]
+    message = subprocess.run(git, capture_output=True, text=True, check=True).stdout
+    lines = message.splitlines()
+    assert lines[0].startswith("x0")
+    assert [line for line in lines if line.startswith("Mode:")] == ["Mode: reaction_norm"]
+    assert any(line.startswith("Expects to pass: search tasks ") for line in lines)
+    assert "| Mode: single" in lines
+    assert not any(line.startswith("Note:") or "\x1b" in line for line in lines)
