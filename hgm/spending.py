@@ -36,7 +36,9 @@ def ledgers(job: str, trajectories: Path) -> Iterator[Ledger]:
 
 def _of_file(file: Path) -> list[Ledger]:
     closed = list(_leases(file, _SUMS))
-    return closed if all(ledger.is_closed for ledger in closed) else list(_leases(file, _ALL))
+    # A lease that outlived its gateway has said its sum, but not which calls were lost.
+    told = all(ledger.is_closed and not ledger.usage().unsettled_calls for ledger in closed)
+    return closed if told else list(_leases(file, _ALL))
 
 
 def _leases(file: Path, events: tuple[str, ...]) -> Iterator[Ledger]:
