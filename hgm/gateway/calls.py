@@ -37,6 +37,7 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
     patience = Patience(lease.settings, lease.waits, pace=upstream.pace, seed=seed)
 
     async def attempt() -> dict[str, Json]:
+        lease.reserve_again(call, lost=patience.lost)
         # What an agent may read is a provider's to write: some quote the key that they were asked with.
         raw = without_secrets(await upstream.answer(call), lease.redact)
         try:

@@ -2,12 +2,14 @@
 
 import asyncio
 import hmac
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
 from hgm import trajectories
 from hgm.gateway.dialects.base import Dialect, Imposed, Wanted, call_seed
+from hgm.gateway.failures import Broken
 from hgm.gateway.ledger import Ledger, counted, tokens_to_json
 from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json, usage_to_json
@@ -156,6 +158,20 @@ class LiveLease:
         self._used = replace(self._used, calls=self._used.calls + 1, dropped_fields=tuple(dropped))
         return call
 
+    def reserve_again(self, call: Call, *, lost: int) -> None:
+        """Reserve another attempt at a call of which so many may be billed already.
+
+        Raises:
+            Broken: it could go beyond the lease's tokens or money; no agent's doing.
+        """
+        if not lost:
+            return
+        self._open[call.index] = sum([call.reserved] * lost, call.reserved)
+        if self._beyond(self._open.values()):
+            raise Broken(
+                f"{lost} attempts may have been billed, and another could go beyond the lease", hosts_fault=True
+            )
+
     def settle(self, call: Call, settled: Settled) -> None:
         """Record how a call ended and count what it cost."""
         self._open.pop(call.index, None)
@@ -199,16 +215,23 @@ class LiveLease:
 
     def _check_allowance(self, reserved: Tokens) -> None:
         """Whether this call, whatever it comes to, stays within the lease's tokens and money."""
-        spec, running = self.spec, [*self._open.values(), reserved]
+        beyond = self._beyond([*self._open.values(), reserved])
+        if beyond == "tokens":
+            message = f"this lease allows {self.spec.max_tokens} tokens, and this call could go beyond"
+            raise Refusal(403, message, code="token_limit")
+        if beyond == "usd":
+            message = f"this lease allows {self.spec.max_usd:.6g} USD, and this call could go beyond"
+            raise Refusal(403, message, code="money_limit")
+
+    def _beyond(self, running: Collection[Tokens]) -> str:
+        """Which limit so many reservations could break; empty for none."""
+        spec = self.spec
         tokens = self._used.tokens.total + sum(each.total for each in running)
         if spec.max_tokens is not None and tokens > spec.max_tokens:
-            message = f"this lease allows {spec.max_tokens} tokens, and this call could go beyond"
-            raise Refusal(403, message, code="token_limit")
+            return "tokens"
         if spec.max_usd is not None and spec.price is not None:
-            usd = self._used.usd + sum(map(spec.price.bound, running))
-            if usd > spec.max_usd:
-                message = f"this lease allows {spec.max_usd:.6g} USD, and this call could go beyond"
-                raise Refusal(403, message, code="money_limit")
+            return "usd" if self._used.usd + sum(map(spec.price.bound, running)) > spec.max_usd else ""
+        return ""
 
     def _imposed(self, index: int) -> Imposed:
         return Imposed(
