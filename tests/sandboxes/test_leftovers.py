@@ -159,7 +159,8 @@ def test_a_container_that_somebody_is_removing_is_waited_for(contain) -> None:
     assert not is_there(box)
 
 
-def test_without_an_engine_there_is_nothing_of_one(monkeypatch) -> None:
+def test_without_an_engine_there_is_nothing_of_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where no live sandbox has a folder
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     assert all(left.kind is Kind.GROUP for left in leftovers(None))
     assert leftovers("left-box") == []
