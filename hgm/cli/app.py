@@ -91,12 +91,19 @@ def _status(arguments: Sequence[str] | None) -> int | str | None:
         # what rich and typer make of a closed pipe would be exit code 1, which says nothing
         return UNREAD if isinstance(ended.__context__, BrokenPipeError) else ended.code
     except HGMError as error:
-        print(f"Error: {printable(str(error))}", file=sys.stderr)
+        print(f"Error: {printable(_redacted(str(error)))}", file=sys.stderr)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last stop of a defect, which keeps its traceback
         _admit(error)
         return DEFECT
     return 0
+
+
+def _redacted(text: str) -> str:
+    """Without the keys of the environment, whatever has come to quote one."""
+    from hgm.redaction import Redactor
+
+    return Redactor.of(os.environ)(text)
 
 
 def _unwritten(error: OSError) -> int:
@@ -112,5 +119,5 @@ def _unwritten(error: OSError) -> int:
 def _admit(error: Exception) -> None:
     from traceback import format_exception
 
-    print(printable("".join(format_exception(error)), 100_000), file=sys.stderr)
+    print(printable(_redacted("".join(format_exception(error))), 100_000), file=sys.stderr)
     print("This is a defect of hgm: please report the lines above. `hgm resume` goes on with a run.", file=sys.stderr)

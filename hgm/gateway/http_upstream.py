@@ -104,7 +104,7 @@ class Server:
         size, rest = 0, b""
         async for part in response.aiter_bytes():
             size += len(part)
-            if size > self._settings.max_answer_bytes:
+            if size > self._settings.max_stream_bytes or len(rest) > self._settings.max_answer_bytes:
                 raise self._too_large()
             *lines, rest = (rest + part).split(b"\n")
             for line in lines:
@@ -120,7 +120,8 @@ class Server:
         return bytes(body)
 
     def _too_large(self) -> Transient:
-        return Transient(f"the backbone's answer is over {self._settings.max_answer_bytes} bytes", charged=True)
+        limits = f"{self._settings.max_answer_bytes} bytes, or {self._settings.max_stream_bytes} as a stream"
+        return Transient(f"the backbone's answer is over {limits}", charged=True)
 
 
 def told(trouble: Exception) -> str:

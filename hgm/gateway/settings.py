@@ -50,6 +50,9 @@ class Settings:
     stream_comment_s: float = 15.0
     """How often an agent that waits for a stream hears that it is not forgotten."""
     max_answer_bytes: int = 16_000_000
+    """Also of one event of a stream."""
+    max_stream_bytes: int = 128_000_000
+    """Each word comes in a frame of its own, of hundreds of bytes."""
     probe_timeout_s: float = 30.0
     """Some servers load a model when it is first asked for."""
     probe_fresh_s: float = 5.0
