@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hgm import effort
 from hgm.budget import JobLimit
 from hgm.cli.costs import amount, price_lines
-from hgm.cli.terminal import plural, safe, shown_name
-from hgm.config import BUILTIN, Backbones, SearchConfig
+from hgm.cli.terminal import percent, plural, safe, shown_name
+from hgm.config import BUILTIN, Backbones, SearchConfig, is_builtin
 from hgm.controller import Prepared
 from hgm.estimate import Range, expansions
+from hgm.jobs import Mode
 from hgm.meter import Unit
+from hgm.modes import weights_of
 
 NOT_A_MODEL = "builtin is a rule-based program, not a language model: its gains are no model's"
 
@@ -27,6 +30,8 @@ def preview(prepared: Prepared) -> Iterator[str]:
     if uses_builtin(config.backbones):
         yield f"             [yellow]{NOT_A_MODEL}[/yellow]"
     yield f"  sandbox    {created['sandbox']}, {plural(config.workers, 'worker')}, seed {config.seed}"
+    if not config.placebo and not is_builtin(config.backbones.diagnosis):
+        yield f"  evidence   {_evidence(config)}"
     yield from _budget(prepared)
     if replayed := created.get("replay"):
         yield f"  replays    {safe(shown_name(Path(replayed)))}: no model is asked, and nothing is spent"
@@ -67,6 +72,18 @@ def _cut_short(prepared: Prepared) -> Iterator[str]:
                     f"  [yellow]note       an {what} may take {amount(unit, range_.high)}, and a job gets "
                     f"{amount(unit, most)} here: see limits.{unit}[/yellow]"
                 )
+
+
+def _evidence(config: SearchConfig) -> str:
+    """What expansions are shown, and what becomes of a child that only tries harder."""
+    weights = weights_of(config)
+    shares = (f"{mode} {percent(weights[mode] / sum(weights.values()))}" for mode in Mode if weights.get(mode))
+    rules = {
+        "note": "noted",
+        "charge": f"charged {plural(config.expansion.charge_evaluations, 'evaluation')}",
+        "reject": "refused",
+    }
+    return f"{', '.join(shares)}; a child that only tries harder is {rules[effort.rule(config)]} (docs/expansion.md)"
 
 
 def _amounts(unit: Unit, range_: Range) -> str:

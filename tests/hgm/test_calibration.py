@@ -5,7 +5,7 @@ from statistics import stdev
 
 import pytest
 
-from hgm.calibration import Calibration, calibrate, load, save
+from hgm.calibration import Calibration, Noise, calibrate, load, save
 from hgm.config import SearchConfig
 from hgm.errors import ConfigError
 from hgm.session import event_zero
@@ -84,3 +84,9 @@ def test_a_search_leaves_out_what_tells_nothing(tmp_path: Path) -> None:
     assert set(calibrated["search_tasks"]) < set(plain["search_tasks"])
     assert calibrated["sealed_tasks"] == plain["sealed_tasks"]
     assert json.dumps(calibrated)
+    assert "noise" not in calibrated
+    above = {"calibration": tmp_path / "c.json", "confirmation": {"accept_above_noise": True}}
+    noise = Noise(**event_zero(SearchConfig(budget=5, **above), benchmark, "bubblewrap")["noise"])
+    assert noise == found.noise
+    assert noise.band_of(noise.tasks // 4) == pytest.approx(2 * noise.band)
+    assert noise.band_of(0) == 1.0
