@@ -32,7 +32,7 @@ class EvaluateJob:
 
 
 class Mode(StrEnum):
-    """What an expansion is shown of its agent. From the most evidence to the least: each needs what the next can do without."""
+    """What an expansion is shown of its agent, from the most evidence to the least; without it, the next one is taken."""
 
     FILESYSTEM = "filesystem"
     """A folder of records, which the editor reads itself; nobody is asked for a diagnosis."""
