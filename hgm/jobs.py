@@ -32,7 +32,7 @@ class EvaluateJob:
 
 
 class Mode(StrEnum):
-    """What an expansion is shown of its agent, from the most evidence to the least; without it, the next one is taken."""
+    """What an expansion is shown of its agent, from the most evidence to the least: where one has none, the next."""
 
     FILESYSTEM = "filesystem"
     """A folder of records, which the editor reads itself; nobody is asked for a diagnosis."""
