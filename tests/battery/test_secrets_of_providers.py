@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from hgm.run import read
 from tests.battery.test_secrets import SMALL, Watch, contents, names_in
 from tests.hgm.small_lab import agent
 from trees.folders import write_folder
@@ -164,6 +165,10 @@ def test_what_a_provider_quotes_reaches_no_agent_no_file_and_nobody(gossip: str,
     assert any("(objects)" in name for name in heard), "a child holds what the model said"
     assert any("trajectories" in name for name in heard)
     assert any("told" in name for name in heard)
+    asked = next(Gossip.numbers)
+    status, said = run(place, {}, "search", "--replay", "told", "--run", "again", "--quiet")
+    assert (status, next(Gossip.numbers)) == (0, asked + 1), said.decode()
+    assert read(place / "runs" / "again").essence() == read(place / "runs" / "r").essence()
 
 
 def test_an_address_with_a_password_is_refused_without_repeating_it(place: Path) -> None:
