@@ -126,8 +126,8 @@ def check_round(config: SearchConfig, created: Mapping[str, Any], basis: Basis) 
         smallest = Budget(**{unit: max(getattr(config.budget, unit), needed[unit]) for unit in config.budget.units})
         raise ConfigError(
             f"--budget {config.budget} cannot buy one round ({_rooted(config)} evaluations of the seed agent, one "
-            f"expansion, one evaluation of its child); the smallest that can is --budget {smallest}. "
-            f"Based on {basis.words}"
+            f"expansion, one evaluation of its child); the smallest that can is --budget {smallest}"
+            + ("" if short == ["evaluations"] else f". Based on {basis.words}")
         )
 
 

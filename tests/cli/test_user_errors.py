@@ -15,18 +15,24 @@ from tests.cli.command import Command
 from tests.hgm.simulated import SEED_AGENT, created
 
 CALIBRATE = ("benchmark", "calibrate", "builtin")
-SEARCH = ("search", "--budget", "5")
+SEARCH = ("search", "--budget", "6")
 
 MISTAKES = {
     "no budget": (("search",), "--budget 40"),
-    "a budget of nothing": (("search", "--budget", "0"), "from 1 to"),
-    "a negative budget": (("search", "--budget", "-3"), "from 1 to"),
-    "a huge budget": (("search", "--budget", "9" * 30), "from 1 to 1,000,000"),
-    "a budget of words": (("search", "--budget", "plenty"), "whole number of evaluations"),
-    "half an evaluation": (("search", "--budget", "1.5"), "whole number of evaluations"),
-    "money as a budget": (("search", "--budget", "10usd"), "come later"),
-    "time as a budget": (("search", "--budget", "2h"), "come later"),
-    "tokens as a budget": (("search", "--budget", "1Mtok"), "come later"),
+    "a budget of nothing": (("search", "--budget", "0"), "above 0"),
+    "a negative budget": (("search", "--budget", "-3"), "e.g. --budget 40, 25usd, 10Mtok, 2h"),
+    "a huge budget": (("search", "--budget", "9" * 9), "at most 1,000,000"),
+    "a budget of words": (("search", "--budget", "plenty"), "e.g. --budget 40"),
+    "half an evaluation": (("search", "--budget", "1.5"), "whole numbers"),
+    "money as a shell would not pass it": (("search", "--budget", "$25"), "write 25usd"),
+    "money where all is free": (("search", "--budget", "10usd"), "free"),
+    "money and a model without a price": (
+        ("search", "--budget", "10usd", "--backbone", "local/x", "--base-url", "http://127.0.0.1:1/v1"),
+        """-o 'prices."local/x".input=""",
+    ),
+    "tokens of what": (("search", "--budget", "1M"), "1Mtok"),
+    "a budget below one round": (("search", "--budget", "5"), "the smallest that can is --budget 6"),
+    "a budget that is not more": (("resume", "none", "--budget", "10usd"), "--budget +10usd"),
     "an empty budget": (("search", "--budget", ""), "--budget 40"),
     "an unknown flag": (("search", "--bugdet", "5"), "--budget"),
     "an unknown command": (("serach",), "search"),

@@ -25,7 +25,7 @@ def test_agents_of_runs_by_name_are_those_of_the_runs_dir(
     tmp_path: Path, child: Files, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = SearchConfig(budget=5, **{role: "done:1"})
+    config = SearchConfig(budget=6, **{role: "done:1"})
     prepared = prepare(config, Path("elsewhere/new"), runs_dir=Path("runs"))
     assert (prepared.root if role == "agent" else prepared.editor) == child
     assert prepared.created["config"][role] == f"{tmp_path / 'runs' / 'done'}:1", "from any working directory"
@@ -41,6 +41,6 @@ def test_folders_are_recorded_by_their_whole_path(
     monkeypatch.chdir(tmp_path)
     for name in ("mine", "seed"):
         write_folder(child, tmp_path / name, read_only=False)
-    prepared = prepare(SearchConfig(budget=5, agent=given), Path("runs/new"), runs_dir=Path("runs"))
+    prepared = prepare(SearchConfig(budget=6, agent=given), Path("runs/new"), runs_dir=Path("runs"))
     assert prepared.config.agent == (str(tmp_path / meant) if meant else "seed")
     assert (prepared.root == child) == bool(meant)

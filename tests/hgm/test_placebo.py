@@ -59,7 +59,7 @@ def test_a_placebo_child_is_born_though_the_first_file_is_a_test(tmp_path: Path)
 @pytest.mark.parametrize("files", [WITHOUT, agent(manifest=f'{MANIFEST}frozen = ["*.py"]\n')])
 def test_an_agent_without_a_place_for_a_comment_is_refused_before_the_run(tmp_path: Path, files: Files) -> None:
     write_folder(files, tmp_path / "mine", read_only=False)
-    config = SearchConfig(budget=5, placebo=True, agent=str(tmp_path / "mine"))
+    config = SearchConfig(budget=6, placebo=True, agent=str(tmp_path / "mine"))
     with pytest.raises(ConfigError, match="leave --placebo out"):
         prepare(config, tmp_path / "runs" / "new", runs_dir=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
