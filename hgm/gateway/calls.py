@@ -12,6 +12,7 @@ from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.live import Call, LiveLease, Settled, closed
 from hgm.gateway.patience import Patience
 from hgm.gateway.prices import Source, Tokens
+from hgm.gateway.provider_upstream import not_spoken
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.replay import Recorded
@@ -37,6 +38,10 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
     patience = Patience(lease.settings, lease.waits, pace=upstream.pace, seed=seed)
 
     async def attempt() -> dict[str, Json]:
+        if (
+            call.dialect.name not in upstream.dialects
+        ):  # a call like others: a replay, where all are spoken, says it too
+            raise Rejected(404, call.dialect.error(not_spoken(lease.spec.backbone, call.dialect, upstream.dialects)))
         lease.reserve_again(call, lost=patience.lost)
         # What an agent may read is a provider's to write: some quote the key that they were asked with.
         raw = without_secrets(await upstream.answer(call), lease.redact)

@@ -138,10 +138,6 @@ async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf)
         asked = with_text(asked, lease.token, MARK)
     wanted = dialect.read(asked, lease.settings)
     upstream = upstream_of(lease.spec.backbone)
-    if dialect.name not in upstream.dialects:
-        known = ", ".join(DIALECTS[name].path for name in sorted(upstream.dialects))
-        message = f"{lease.spec.backbone} is not asked at {dialect.path}: use {known}"
-        raise Refusal(404, message, code="dialect_not_spoken")
     call = lease.begin(wanted, dialect, size=len(body))
     if wanted.stream:
         return await _streamed(request, lease, upstream, call)

@@ -8,6 +8,8 @@ from hgm.errors import RecordingError
 from hgm.gateway.client import LeaseSpec
 from hgm.gateway.replay import difference
 
+from .conftest import client_of
+
 _folders = count()
 USER = [{"role": "user", "content": "hello"}]
 OTHER = [{"role": "user", "content": "hullo"}]
@@ -107,6 +109,19 @@ def test_a_call_whose_end_nobody_heard_of_is_left_unanswered_again(lab, pool, po
             assert not answer.done()
         lease.close()
         assert answer.result().status_code == 409
+
+
+def test_a_dialect_that_was_not_spoken_is_not_spoken_in_the_replay(lab, post):
+    for again in (False, True):
+        told, lab.trajectories = lab.trajectories, lab.folder / f"told-{next(_folders)}"
+        gateway = lab.gateway(replay=told) if again else lab.gateway()
+        lease = gateway.lease(LeaseSpec(job="d", role="solver", backbone="builtin/rules", seed=4))
+        with client_of(lease) as client:
+            headers = {"x-api-key": lease.token}
+            body = {"model": "m", "max_tokens": 9, "messages": USER}
+            answer = client.post("/v1/messages", json=body, headers=headers)
+        assert (answer.status_code, "use /v1/chat/completions" in answer.text) == (404, True)
+        lease.close()
 
 
 def test_what_failed_for_good_fails_again_and_is_paid_again_in_the_books_alone(lab, post):
