@@ -94,7 +94,8 @@ def search(
       hgm search --budget 10Mtok --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 40 --placebo              what selection alone "gains"
-      hgm search --budget 40 --record told && hgm search --replay told
+      hgm search --budget 40 --record told
+      hgm search --replay told
       hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
     """
     roles = ("editor", "solver", "diagnosis", "judge")
