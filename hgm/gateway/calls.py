@@ -38,9 +38,8 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
     patience = Patience(lease.settings, lease.waits, pace=upstream.pace, seed=seed)
 
     async def attempt() -> dict[str, Json]:
-        if (
-            call.dialect.name not in upstream.dialects
-        ):  # a call like others: a replay, where all are spoken, says it too
+        # A call like others, so that a replay, where all dialects are spoken, says it too.
+        if call.dialect.name not in upstream.dialects:
             raise Rejected(404, call.dialect.error(not_spoken(lease.spec.backbone, call.dialect, upstream.dialects)))
         lease.reserve_again(call, lost=patience.lost)
         # What an agent may read is a provider's to write: some quote the key that they were asked with.
