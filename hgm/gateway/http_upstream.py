@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import httpx2
 
@@ -15,7 +16,12 @@ from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import load
 
 STREAM = "text/event-stream"
+KEPT_S = 30.0
+"""How long a connection may idle."""
+STALE_S = 1.0
+"""A connection that ends so soon, without a byte, had been closed while it was kept: nothing was worked on."""
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_CLOSED = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
 class Server:
@@ -38,7 +44,7 @@ class Server:
     def at(cls, root: str, headers: Mapping[bytes, bytes], settings: Settings, *, proxies: bool) -> "Server":
         """The server at an address; `proxies`: whether those of the environment are used."""
         client = httpx2.AsyncClient(
-            base_url=root, headers=dict(headers), timeout=_patient(settings), limits=_kept(60.0), trust_env=proxies
+            base_url=root, headers=dict(headers), timeout=_patient(settings), limits=_kept(KEPT_S), trust_env=proxies
         )
         return cls(client, settings)
 
@@ -76,6 +82,7 @@ class Server:
         """The response to one attempt, if it is a 200."""
         content = json.dumps(request, separators=(",", ":"), allow_nan=False).encode()
         timeout = _patient(self._settings) if timeout_s is None else httpx2.Timeout(timeout_s)
+        began, answering = monotonic(), False
         try:
             async with self._client.stream(
                 "POST",
@@ -84,13 +91,15 @@ class Server:
                 headers={"content-type": "application/json"},
                 timeout=timeout,
             ) as response:
+                answering = True
                 if response.status_code != 200:
                     text = (await self._body(response)).decode(errors="replace")
                     answered = Answered(status=response.status_code, headers=response.headers, text=text)
                     raise failure(answered, dialect, request)
                 yield response
         except (httpx2.TransportError, httpx2.DecodingError) as trouble:
-            raise Transient(told(trouble), charged=not isinstance(trouble, _NEVER_SENT)) from trouble
+            stale = isinstance(trouble, _CLOSED) and not answering and monotonic() - began < STALE_S
+            raise Transient(told(trouble), charged=not (stale or isinstance(trouble, _NEVER_SENT))) from trouble
 
     async def _gathered(self, dialect: Dialect, response: httpx2.Response) -> Json:
         gatherer = dialect.gatherer()

@@ -1,5 +1,6 @@
 """Providers over the network, as far as this machine is one: a scripted server in their place, told by its address."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -18,7 +19,8 @@ from hgm.errors import ConfigError
 from hgm.gateway.blame import Answered, failure
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings
 from hgm.gateway.dialects.known import CHAT, MESSAGES
-from hgm.gateway.failures import Broken, Rejected
+from hgm.gateway.failures import Broken, Rejected, Transient
+from hgm.gateway.http_upstream import Server
 from hgm.gateway.providers import provider
 
 from .conftest import FAST, client_of
@@ -393,6 +395,29 @@ def test_a_key_beyond_ascii_goes_out_as_it_is(serve, asking, sdk):
     server = serve({**OK, "check": {"authorization": "Bearer schlüssel-zum-glück".encode().decode("latin-1")}})
     with asking("openai", server.url, key=" schlüssel-zum-glück\n") as gateway:
         assert sdk(take(gateway, "openai/m")).chat.completions.create(model="m", messages=USER)
+
+
+@pytest.mark.parametrize(("sent", "charged"), [(b"", False), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", True)])
+def test_only_what_may_have_been_worked_on_is_counted_as_lost(sent, charged):
+    """A kept connection that its server has closed meanwhile is found out only when it is used."""
+
+    async def close(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        writer.close()
+
+    async def ask():
+        async with await asyncio.start_server(close, "127.0.0.1", 0) as listening:
+            url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+            server = Server.at(url, {}, SETTINGS, proxies=False)
+            try:
+                await server.ask(CHAT, {"model": "m", "messages": USER}, stream=False)
+            finally:
+                await server.close()
+
+    with pytest.raises(Transient) as caught:
+        asyncio.run(ask())
+    assert caught.value.charged is charged
 
 
 def test_a_bad_day_is_survived_and_nothing_paid_is_lost(lab, serve, asking, sdk):

@@ -183,6 +183,8 @@ def test_a_whole_answer_with_odd_tool_calls_is_tried_again(lab, take, sdk, odd):
 class Defective:
     """An upstream that breaks its promise: it fails in a way of its own."""
 
+    dialects = frozenset({CHAT.name})
+
     def __init__(self):
         self.pace = Pace("defective")
 

@@ -134,9 +134,8 @@ class Gathered:
             case "error":
                 raise _failed(data.get("error") or data)
             case "output_item.done":
-                if not isinstance(data.get("output_index"), int):
-                    raise _broken("the backbone sent an item without its place")
-                self._items[data["output_index"]] = data.get("item")
+                place = data.get("output_index")  # llama.cpp leaves it out, and sends them in their order
+                self._items[place if isinstance(place, int) else len(self._items)] = data.get("item")
             case "completed" | "incomplete" | "failed" as status:
                 if not isinstance(data.get("response"), dict):
                     raise _broken("the backbone's last event has no response")
