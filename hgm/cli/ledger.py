@@ -13,8 +13,9 @@ from hgm.cli.costs import duration, ended_by, evaluations, price_lines, spent, u
 from hgm.cli.report import rate
 from hgm.cli.terminal import one_line, plural, safe, shown_name
 from hgm.errors import HGMError
-from hgm.gateway.records import usage_from_json
+from hgm.gateway.records import Usage, usage_from_json
 from hgm.run import Folder, is_locked, read, read_events
+from hgm.spending import spent as used_so_far
 from hgm.state import RunState, job_from
 from hgm.summary import rejections, score, sealed_openings, spend, stage
 from trees.journal import Event
@@ -86,6 +87,9 @@ def _spent(path: Path, state: RunState) -> Iterator[str]:
     used = spend(state)
     yield f"  spent      {spent(state)}; {evaluations(state.budget, used)}"
     yield f"  models     {usage_words(used.usage, state.prices)}"
+    if state.running:
+        open_ = sum((used_so_far(job, Folder(path).trajectories) for job in state.running), Usage())
+        yield f"  running    {plural(len(state.running), 'job')}, so far {usage_words(open_, state.prices)}"
     yield from ended_by(state)
     for line in unsettled_lines(path, state):
         yield f"  [yellow]{safe(line)}[/yellow]"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,16 +16,22 @@ from hgm.backbones.prices import prices_of
 from hgm.budget import Budget, JobLimit, job_limit, parsed, parsed_raise, plain, restored
 from hgm.config import SearchConfig, resolve
 from hgm.errors import BackboneError, ConfigError
+from hgm.evaluate import evaluate
 from hgm.executors.local import LocalExecutor
+from hgm.expand import expand
 from hgm.gateway.prices import FREE, Rates, Tokens
 from hgm.gateway.records import Usage, usage_to_json
 from hgm.gateway.remote import Probe
 from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, Job, Result, derive_seed
 from hgm.loop import Ending, Watch, search
 from hgm.plan import Milestone, is_finished, next_step, unpaid
+from hgm.redaction import Redactor
 from hgm.run import create, opened, read, read_events
 from hgm.state import RunState
+from hgm.trajectories import Writer
+from hgm.trajectories import read as read_trajectory
 from tests.hgm import simulated
+from tests.hgm.small_lab import ASKS, agent, evaluation, expansion, scripted, small_lab
 from trees.journal import Event
 from trees.policies import make_policy
 from trees.records import ROOT, Evaluate, Expand, Expansion, Outcome
@@ -330,7 +337,7 @@ def test_a_raised_budget_searches_on_is_confirmed_again_and_counts_a_second_open
     assert len(jobs) == len(set(jobs)), "nothing is paid twice"
 
 
-def test_more_evaluations_go_on_where_the_search_was(tmp_path: Any) -> None:
+def test_more_evaluations_go_on_where_the_search_was(tmp_path: Path) -> None:
     path = simulated.make(tmp_path / "run", budget=12)
     simulated.go_on(path)
     with opened(path) as run:
@@ -351,7 +358,7 @@ def test_a_policy_sees_the_unit_with_the_least_left() -> None:
     assert max(seen) > 0.9, "tau grows towards the end of the search, which confirming is not a part of"
 
 
-def test_thresholds_are_told_once_each(tmp_path: Any) -> None:
+def test_thresholds_are_told_once_each(tmp_path: Path) -> None:
     path = tmp_path / "run"
     event = simulated.created(budget="1Mtok", backbones=BACKBONES, limits={"tokens": 20_000})
     create(path, event, simulated.SEED_AGENT)
@@ -380,10 +387,7 @@ def test_thresholds_are_told_once_each(tmp_path: Any) -> None:
     assert told == [0.5, 0.8]
 
 
-def test_a_job_that_has_used_its_limit_gets_no_further_lease(tmp_path: Any) -> None:
-    from hgm.redaction import Redactor
-    from hgm.trajectories import Writer
-
+def test_a_job_that_has_used_its_limit_gets_no_further_lease(tmp_path: Path) -> None:
     allowance = Allowance(limit=JobLimit(tokens=1000, usd=1.0))
     assert allowance.left("x00001", tmp_path, least=0.1).tokens == 1000
     with Writer(tmp_path / "x00001-edit.jsonl.zst", redact=Redactor.of({})) as writer:
@@ -393,3 +397,24 @@ def test_a_job_that_has_used_its_limit_gets_no_further_lease(tmp_path: Any) -> N
     assert left.tokens == 140
     with pytest.raises(BackboneError, match=r"860 of its 1,000 tokens \(limits.tokens\)"):
         allowance.left("x00001", tmp_path, least=0.5)
+
+
+@pytest.mark.needs("bubblewrap")
+def test_all_leases_of_a_job_share_its_limit(tmp_path: Path) -> None:
+    editor = ASKS + "open('main.py', 'a').write('# better\\n')\n"
+    step = {"text": "fine", "usage": {"prompt_tokens": 1000, "completion_tokens": 5}, "repeat": True}
+    with (
+        small_lab(tmp_path / "run", agent(editor), limits={"tokens": 100_000}) as plain_lab,
+        scripted(plain_lab, tmp_path, [step]) as lab,
+    ):
+        first = evaluate(evaluation(lab, 0), lab, 0)
+        result = expand(expansion(lab, 1, evidence=(first.job,)), lab, 0)
+    assert result.kind is Expansion.CHILD, result.reason
+    limits = {
+        record["max_tokens"]
+        for file in lab.trajectories.glob("x00001-*")
+        for record in read_trajectory(file)
+        if record["event"] == "lease opened"
+    }
+    assert limits == {100_000, 98_995, 97_990}, "diagnosis, edit, handshake"
+    assert result.usage.tokens.total == 3015
