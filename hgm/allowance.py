@@ -39,14 +39,6 @@ class Probes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
-    """What a job may still use; None: no limit."""
-
-    tokens: int | None = None
-    usd: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Allowance:
     """The same for all jobs of a run."""
 
@@ -59,14 +51,14 @@ class Allowance:
         """What it costs; None where nobody knows."""
         return self.prices.get(backbone)
 
-    def left(self, job: str, trajectories: Path, *, least: float) -> Left:
+    def left(self, job: str, trajectories: Path, *, least: float) -> JobLimit:
         """What a job's next lease gets: its limit without what its leases have used so far, in any session.
 
         Raises:
             BackboneError: that is less than the share `least` of the limit, with which nothing could be shown.
         """
         if self.limit == NO_LIMIT:
-            return Left()
+            return NO_LIMIT
         used = spent(job, trajectories)
         tokens = None if self.limit.tokens is None else self.limit.tokens - used.tokens.total
         usd = None if self.limit.usd is None else self.limit.usd - used.usd
@@ -76,7 +68,7 @@ class Allowance:
             )
         if usd is not None and self.limit.usd is not None and usd < least * self.limit.usd:
             raise BackboneError(f"{job} has used ${used.usd:.4g} of its ${self.limit.usd:.4g} (limits.usd)")
-        return Left(tokens=tokens, usd=usd)
+        return JobLimit(tokens=tokens, usd=usd)
 
     def count(self, backbone: str, probe: Probe) -> None:
         """Count a probe: the provider's figure, before the price, before nobody's."""
@@ -90,7 +82,7 @@ class Allowance:
                 cache_write_tokens=probe.tokens.cache_write,
                 output_tokens=probe.tokens.output,
                 usd=usd or 0.0,
-                unpriced_calls=usd is None,
+                unpriced_calls=int(usd is None),
             )
             self.probes.add(usage)
 

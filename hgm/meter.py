@@ -108,7 +108,7 @@ def _totals(state: "RunState") -> Iterator[tuple[Unit, float]]:
 def _reading(state: "RunState", unit: Unit, total: float) -> Reading:
     job = _job(state, unit)
     reserved = 0.0 if unit == "seconds" else job * len(state.running)
-    since = total - state.settled_when_raised.get(unit, 0.0)
+    since = max(0.0, total - state.settled_when_raised.get(unit, 0.0))
     held_back = min(MOST_HELD_BACK * since, _to_confirm(state, unit, job)) if state.candidates is None else 0.0
     return Reading(
         unit=unit, total=total, settled=settled(state, unit), reserved=reserved, job=job, held_back=held_back

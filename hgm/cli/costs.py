@@ -89,8 +89,11 @@ def evaluations(budget: Budget, used: Spend) -> str:
 
 def ended_by(state: RunState) -> Iterator[str]:
     """Which units of its budget ended the search, and what they left out, as lines of markup."""
-    if state.ended_by:
-        yield f"  ended by   the budget's {' and '.join(WORDS[unit] for unit in state.ended_by)}"
+    units = state.ended_by
+    if not units and state.candidates is not None and state.budget.evaluations and state.evaluations_left <= 0:
+        units = ("evaluations",)
+    if units:
+        yield f"  ended by   the budget's {' and '.join(WORDS[unit] for unit in units)}"
     left_out = state.left_out + unpaid(state)
     if left_out:
         what = f"{plural(left_out, 'evaluation')} that would confirm or compare"

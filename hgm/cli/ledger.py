@@ -26,7 +26,7 @@ MILESTONES = ("created", "budget raised", "confirming", "winner", "sealed opened
 
 def table(runs: Sequence[Path]) -> Table:
     """One row per run."""
-    drawn = Table("run", "state", "benchmark", "policy", "evaluations", "agents", "best", box=None, pad_edge=False)
+    drawn = Table("run", "state", "benchmark", "policy", "spent", "agents", "best", box=None, pad_edge=False)
     for path in runs:
         try:
             drawn.add_row(safe(path.name), *_cells(path))
@@ -65,7 +65,7 @@ def _cells(path: Path) -> list[str]:
         _stage(path, state),
         safe(state.created["benchmark"]["name"]),
         safe(state.config.policy.name) + (" (placebo)" if state.config.placebo else ""),
-        spent(state).removesuffix(" evaluations"),
+        spent(state),
         str(len(state.nodes)),
         f"agent {best}: {rate(score(state, best, Split.SEARCH))}",
     ]
