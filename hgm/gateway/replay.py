@@ -4,6 +4,8 @@ It stands in the place of every backbone, so that whatever depends on a backbone
 """
 
 import asyncio
+import hashlib
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +20,8 @@ from hgm.gateway.upstream import Probed
 
 UNHEARD = frozenset({409, 499})
 """Ends of calls that nobody was told of: the lease was closed, or the agent had hung up."""
+MOST_KEPT = 128
+"""Leases whose exchanges are held at the same time; more than ever run at once."""
 _END = tuple(field.name for field in fields(Settled) if field.name != "waited_s")
 
 
@@ -53,8 +57,8 @@ class Replay:
             _differ(f"{where} was never recorded")
         if recorded["dialect"] != call.dialect.name:
             _differ(f"{where} is in the dialect {call.dialect.name} and was recorded in {recorded['dialect']}")
-        if recorded["request"] != call.request:
-            found = difference(recorded["request"], call.request)
+        if recorded["request"] != digest(call.request):
+            found = difference(asked(self._path(call.job), call.role, call.index), call.request)
             _differ(f"{where} asks something else than was recorded: {found}")
         if recorded["status"] in UNHEARD:
             await asyncio.Event().wait()  # until whoever did not wait for the answer then does not wait again
@@ -69,9 +73,14 @@ class Replay:
 
     def _recorded(self, job: str, role: str) -> dict[int, trajectories.Record]:
         if (job, role) not in self._jobs:
-            path = self._folder / f"{job}.jsonl.zst"
+            path = self._path(job)
             self._jobs[job, role] = exchanges(path, role) if path.exists() else {}
+            while len(self._jobs) > MOST_KEPT:
+                self._jobs.pop(next(iter(self._jobs)))
         return self._jobs[job, role]
+
+    def _path(self, job: str) -> Path:
+        return self._folder / f"{job}.jsonl.zst"
 
 
 def _differ(what: str) -> NoReturn:
@@ -79,7 +88,10 @@ def _differ(what: str) -> NoReturn:
 
 
 def exchanges(path: Path, role: str) -> dict[int, trajectories.Record]:
-    """Call index -> its settled record with request and dialect, of the last lease of this role in a trajectory."""
+    """Call index -> its settled record, with its dialect and its request's digest, of the last lease of this role.
+
+    Each request holds the conversation so far: all of them together may be more than there is memory.
+    """
     started: dict[int, trajectories.Record] = {}
     settled: dict[int, trajectories.Record] = {}
     for record in trajectories.read(path):
@@ -89,12 +101,25 @@ def exchanges(path: Path, role: str) -> dict[int, trajectories.Record]:
             case "lease opened":
                 started, settled = {}, {}
             case "call started":
-                started[record["index"]] = record
+                dialect = record.get("dialect", CHAT.name)  # there was only one once
+                started[record["index"]] = {"request": digest(record["request"]), "dialect": dialect}
             case "call settled":
-                asked = started[record["index"]]
-                dialect = asked.get("dialect", CHAT.name)  # there was only one once
-                settled[record["index"]] = {**record, "request": asked["request"], "dialect": dialect}
+                settled[record["index"]] = {**record, **started[record["index"]]}
     return settled
+
+
+def asked(path: Path, role: str, index: int) -> Json:
+    """The request of one call in the last lease of this role in a trajectory."""
+    found = None
+    for record in trajectories.read(path):
+        if (record["event"], record.get("role"), record.get("index")) == ("call started", role, index):
+            found = record["request"]
+    return found
+
+
+def digest(request: Json) -> str:
+    """Equal for equal requests."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def difference(told: Json, asked: Json, where: str = "request") -> str:
