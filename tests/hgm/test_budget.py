@@ -418,3 +418,14 @@ def test_all_leases_of_a_job_share_its_limit(tmp_path: Path) -> None:
     }
     assert limits == {100_000, 98_995, 97_990}, "diagnosis, edit, handshake"
     assert result.usage.tokens.total == 3015
+
+
+def test_a_run_keeps_its_prices_and_an_older_one_is_read() -> None:
+    config = resolve(budget="25usd", backbones=BACKBONES, prices=PRICES)
+    kept = prices_to_json({PRICED: FREE})
+    assert allowance_of(config, {"prices": kept}).price(PRICED) == FREE, "never looked up again"
+    older = {**simulated.created(budget=30), "root": {"commit": "c0", "tree": "t0"}}
+    assert "prices" not in older
+    state = RunState(Event(seq=1, kind="created", version=1, at=0.0, payload=older))
+    assert state.budget == Budget(evaluations=30)
+    assert state.prices == {"builtin/rules": FREE}
