@@ -44,8 +44,9 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
 def _check(events: Sequence[Event], at: int) -> None:
     if not 1 <= at <= len(events):
         raise RunError(f"no event {at}: this run has events 1 to {len(events)} (see `hgm runs show RUN --events`)")
-    over = next((event.seq for event in events if event.kind == "confirming"), None)
-    if over is not None and over <= at:
+    ends = [event for event in events[:at] if event.kind in ("confirming", "budget raised")]
+    if ends and ends[-1].kind == "confirming":
+        over = ends[-1].seq
         raise RunError(
             f"the search was over at event {over}, and no policy decides after it: fork at {over - 1} or before"
         )

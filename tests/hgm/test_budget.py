@@ -1,5 +1,6 @@
 """A budget that holds: what it is written as, what is admitted by it, how it ends, and what it is raised by."""
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from hgm.allowance import Allowance, allowance_of, check_budget, prices_for, pri
 from hgm.backbones.prices import prices_of
 from hgm.budget import Budget, JobLimit, job_limit, parsed, parsed_raise, plain, restored
 from hgm.config import SearchConfig, resolve
-from hgm.errors import BackboneError, ConfigError
+from hgm.errors import BackboneError, ConfigError, RunError
 from hgm.evaluate import evaluate
 from hgm.executors.local import LocalExecutor
 from hgm.expand import expand
+from hgm.fork import fork
 from hgm.gateway.prices import FREE, Rates, Tokens
 from hgm.gateway.records import Usage, usage_to_json
 from hgm.gateway.remote import Probe
@@ -429,3 +431,32 @@ def test_a_run_keeps_its_prices_and_an_older_one_is_read() -> None:
     state = RunState(Event(seq=1, kind="created", version=1, at=0.0, payload=older))
     assert state.budget == Budget(evaluations=30)
     assert state.prices == {"builtin/rules": FREE}
+
+
+def test_a_session_that_was_killed_lasted_as_long_as_its_files_say(tmp_path: Path) -> None:
+    path = simulated.make(tmp_path / "run", budget="2h")
+    with opened(path) as run:
+        job = run.next_job(make_policy("hgm"))
+        assert job is not None
+        file = run.folder.trajectories / f"{job.id}.jsonl.zst"
+        file.write_bytes(b"")
+        for written, counted in ((7.0, 7.0), (-5.0, 0.0), (1e6, 480.0)):
+            at = run.state.last_at
+            os.utime(file, (at + written, at + written))
+            before = run.state.elapsed_s
+            run.begin_session()
+            assert run.state.elapsed_s - before == pytest.approx(counted, abs=0.01), "a copy's date is no proof"
+
+
+def test_a_search_that_was_raised_can_be_forked_where_it_goes_on(tmp_path: Path) -> None:
+    path = simulated.make(tmp_path / "run", budget=12)
+    simulated.go_on(path)
+    with opened(path) as run:
+        run.raise_budget(Budget(evaluations=8))
+    last = simulated.events_of(path)
+    simulated.go_on(path)
+    fork(path, tmp_path / "fork", at=last)
+    simulated.go_on(tmp_path / "fork")
+    assert read(tmp_path / "fork").evaluations_used == 20
+    with pytest.raises(RunError, match="the search was over"):
+        fork(path, tmp_path / "late", at=last - 1)
