@@ -14,13 +14,13 @@ from evaluators.layers import cache_folder
 from hgm.config import BUILTIN, default_workers
 from hgm.errors import HGMError, SandboxError, UsageError
 from hgm.gateway.client import Gateway
+from hgm.gateway.providers import KNOWN, Provider
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
 from hgm.layers import stored
 from hgm.scratch import Scratch
 from sandboxes.choose import available
 from sandboxes.engine import connect
 
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 _COMFORTABLE_DISK_MB = 2_000
 _COMFORTABLE_MEMORY_MB = 2_000
 _OLDEST_PYTHON = (3, 11)
@@ -66,8 +66,8 @@ def checks(runs_dir: Path) -> Iterator[Check]:
         yield _disk(folder, what)
     yield from _layers()
     yield _builtin()
-    for key in KEYS:
-        yield _key(key)
+    for known in KNOWN.values():
+        yield _key(known)
 
 
 def _python() -> Check:
@@ -157,7 +157,7 @@ def _builtin() -> Check:
     part = f"backbone {BUILTIN}"
     try:
         with Scratch(f"doctor-{os.getpid()}") as scratch, Gateway(scratch.gateway(), scratch.folder("t")) as gateway:
-            answers = gateway.probe(BUILTIN)
+            answers = gateway.probe(BUILTIN).ok
     except UsageError as error:
         remedy = "set TMPDIR to a short folder of your own"
         return Check(part=part, found=str(error), level=Level.BAD, cost="nothing can be started", remedy=remedy)
@@ -172,6 +172,11 @@ def _builtin() -> Check:
     )
 
 
-def _key(name: str) -> Check:
-    there = "set" if os.environ.get(name) else "not set"
-    return Check(part=name, found=f"{there}; only {BUILTIN} is asked in this version")
+def _key(provider: Provider) -> Check:
+    """Whether a key is there; it is looked at no further."""
+    models = f"{provider.name}/… at {provider.base_url}"
+    if os.environ.get(provider.key):
+        return Check(part=provider.key, found=f"set, for {models}")
+    if not provider.needs_key:
+        return Check(part=provider.key, found=f"not set; {models} is asked without a key")
+    return Check(part=provider.key, found=f"not set: {models} cannot be asked")

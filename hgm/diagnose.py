@@ -74,7 +74,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     """The brief for an expansion; generic where there is no evidence yet.
 
     Raises:
-        GatewayError, BackboneError: the model's trouble; a refusal is none, it comes to the generic brief.
+        GatewayError, BackboneError: the model's trouble; a refusal or an overflow is none, and comes to the generic brief.
         ArchiveError: an agent of another lineage cannot be read.
     """
     if job.mode is Mode.FILESYSTEM:

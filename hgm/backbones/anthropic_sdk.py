@@ -26,6 +26,6 @@ def complete(lease: Lease, messages: Sequence[Message]) -> str:
                 system=system or anthropic.omit,
             )
         except anthropic.AnthropicError as trouble:
-            raise no_answer(trouble, getattr(trouble, "status_code", None)) from trouble
+            raise no_answer(trouble) from trouble
     text = "".join(block.text for block in answer.content if block.type == "text")
     return usable(text, refused=answer.stop_reason == "refusal", cut_off=answer.stop_reason in CUT_OFF)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from hgm.errors import BackboneError, ReplyError
 from hgm.gateway.client import Lease
 from hgm.gateway.order import LEASE_SOCKET
+from hgm.gateway.overflow import overflow
 
 if TYPE_CHECKING:
     import httpx2
@@ -27,7 +28,7 @@ def complete(lease: Lease, backbone: str, messages: Sequence[Message]) -> str:
     """The text that the lease's backbone answers `messages` with, asked in its provider's own dialect.
 
     Raises:
-        ReplyError: it answers, with a refusal, without text, or only a part.
+        ReplyError: it answers, with a refusal, without text, or only a part; or it cannot take so much in.
         BackboneError: there is no answer.
     """
     if backbone.startswith("anthropic/"):
@@ -62,6 +63,11 @@ def usable(text: str | None, *, refused: bool, cut_off: bool) -> str:
     return text
 
 
-def no_answer(trouble: Exception, status: int | None) -> BackboneError:
+def no_answer(trouble: Exception) -> BackboneError:
     """What an SDK's own error is here."""
-    return BackboneError(f"the gateway did not answer: {trouble}" if status is None else f"HTTP {status}: {trouble}")
+    status = getattr(trouble, "status_code", None)
+    if status is None:
+        return BackboneError(f"the gateway did not answer: {trouble}")
+    if overflow(status, getattr(trouble, "body", None)):
+        return ReplyError(f"the request is longer than the model's context: {trouble}")
+    return BackboneError(f"HTTP {status}: {trouble}")

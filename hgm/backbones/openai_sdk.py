@@ -17,7 +17,7 @@ def complete(lease: Lease, messages: Sequence[Message]) -> str:
         try:
             answer = sdk.chat.completions.create(model="the lease's", messages=[*messages])  # type: ignore[list-item]
         except openai.OpenAIError as trouble:
-            raise no_answer(trouble, getattr(trouble, "status_code", None)) from trouble
+            raise no_answer(trouble) from trouble
     choice = answer.choices[0]
     refused = bool(choice.message.refusal) or choice.finish_reason == "content_filter"
     text = choice.message.refusal or choice.message.content

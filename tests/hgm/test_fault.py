@@ -1,6 +1,7 @@
 """A model that fails under an agent that ends well: the host looks at itself before it blames the agent."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from hgm.errors import SandboxError
 from hgm.evaluate import evaluate
 from hgm.expand import expand
 from hgm.gates import Candidate, first_rejection
+from hgm.gateway.client import Settings
 from hgm.lab import Lab
 from sandboxes.base import File
 from tests.hgm.small_lab import ASKS, agent, evaluation, expansion, scripted, small_lab
@@ -38,6 +40,30 @@ def test_an_evaluation_on_a_host_that_is_ill_says_nothing(ill: Lab) -> None:
 
 def test_an_evaluation_on_a_host_that_is_well_counts(well: Lab) -> None:
     assert evaluate(evaluation(well, 2), well, 0).outcome is Outcome.FAILED
+
+
+def test_a_refused_key_is_nobodys_failure(tmp_path: Path) -> None:
+    refused = [{"status": 401, "repeat": True}]
+    with small_lab(tmp_path / "run", ROOT) as small, scripted(small, tmp_path, refused) as lab:
+        result = evaluate(evaluation(lab, 5), lab, 0)
+        edit = expand(expansion(lab, 6), lab, 0)
+    assert (result.outcome, result.usage.hosts_fault) == (Outcome.UNMEASURED, True)
+    assert "HTTP 401" in result.detail
+    assert (edit.kind, "HTTP 401" in edit.reason) == (Expansion.UNMEASURED, True)
+
+
+def test_a_run_that_waited_for_its_model_to_the_end_is_made_again(tmp_path: Path) -> None:
+    """A deadline moves by what the gateway waits, up to a cap; what lies beyond that is not the agent's either."""
+    patient = Settings(backoff_s=0.01, max_retry_after_s=600.0)
+    steps = [{"status": 429, "retry_after": 600}, {"text": "fine", "repeat": True}]
+    with (
+        small_lab(tmp_path / "run", ROOT, limits={"solve_deadline_s": 3.0}) as small,
+        scripted(small, tmp_path, steps, settings=patient) as lab,
+    ):
+        result = evaluate(evaluation(lab, 7), lab, 0)
+    assert (result.outcome, result.usage.calls) == (Outcome.FAILED, 2)
+    assert result.cause != "deadline"
+    assert result.usage.waited_s > 9
 
 
 def test_an_edit_on_a_host_that_is_ill_is_neither_a_child_nor_rejected(ill: Lab) -> None:
