@@ -6,14 +6,12 @@ the sealed comparison, and what is left. Evaluations are the search's own: nothi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
-from statistics import mean
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from hgm.gateway.records import Usage
 
 if TYPE_CHECKING:
-    from hgm.state import Evaluation, FinishedExpansion, RunState
+    from hgm.state import RunState
 
 Unit: TypeAlias = Literal["usd", "tokens", "seconds"]
 MOST_HELD_BACK = 0.5
@@ -129,13 +127,9 @@ def used(usage: Usage, unit: Unit) -> float:
 
 def _job(state: "RunState", unit: Unit) -> float:
     if unit == "seconds":
-        return max(chain(map(_wall_s, state.evaluations), map(_wall_s, state.expansions)), default=0.0)
+        return state.longest_s
     limit = state.job_limit.usd if unit == "usd" else state.job_limit.tokens
     return float(limit or 0.0)
-
-
-def _wall_s(job: "Evaluation | FinishedExpansion") -> float:
-    return job.wall_s
 
 
 def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
@@ -154,5 +148,5 @@ def _each(state: "RunState", unit: Unit, job: float) -> float:
     if not state.evaluations:
         return job
     if unit == "seconds":
-        return mean(item.wall_s for item in state.evaluations) / state.config.workers
-    return mean(used(item.usage, unit) for item in state.evaluations)
+        return state.evaluation_s / len(state.evaluations) / state.config.workers
+    return used(state.evaluation_usage, unit) / len(state.evaluations)

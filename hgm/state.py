@@ -105,6 +105,12 @@ class RunState:
         self.expansions: list[FinishedExpansion] = []
         self.usage = Usage()
         """Of all finished jobs and of the gateway's own probes."""
+        self.evaluation_usage = Usage()
+        """Of the finished evaluations among them."""
+        self.evaluation_s = 0.0
+        """How long those took, all in all."""
+        self.longest_s = 0.0
+        """How long the longest finished job took."""
         self.elapsed_s = 0.0
         """By the clock, from the first event of each session to its last."""
         self.settled_when_raised: dict[str, float] = {}
@@ -233,12 +239,15 @@ class RunState:
             return  # a late duplicate: the first report of a job stands
         usage = usage_from_json(payload["usage"])
         self.usage = self.usage + usage
+        self.longest_s = max(self.longest_s, payload["wall_s"])
         if isinstance(job, ExpandJob):
             self._expanded(job, payload, usage)
         else:
             self._evaluated(job, payload, usage)
 
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
+        self.evaluation_usage = self.evaluation_usage + usage
+        self.evaluation_s += payload["wall_s"]
         outcome = Outcome(payload["outcome"])
         unmeasured = outcome is Outcome.UNMEASURED
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if unmeasured else 0
