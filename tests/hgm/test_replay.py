@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from hgm.budget import Budget
 from hgm.errors import ConfigError, RecordingError
 from hgm.executors.local import LocalExecutor
+from hgm.gateway.records import Usage
 from hgm.jobs import EvaluationResult, Job, Result
 from hgm.loop import Ending, Watch, search
 from hgm.recording import Recorder, check_created, check_settings, load
@@ -106,6 +108,23 @@ def test_a_recording_that_a_kill_cut_off_replays_as_far_as_it_goes(recorded: Pat
     (short / "events.jsonl").write_bytes(b"".join(lines[:events]) + lines[events][:20])
     assert replayed(short, tmp_path / "again", workers=2) == Ending.RECORDED
     assert same(cut(recorded.parent / "run", tmp_path / "cut", events), tmp_path / "again")
+
+
+def test_a_budget_that_was_raised_and_a_probe_that_was_paid_replay_too(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", budget=20)
+    with opened(run) as going:
+        going.begin_session()
+        for more in (None, Budget(evaluations=12)):
+            if more:
+                going.raise_budget(more)
+                going.probed(Usage(calls=1, input_tokens=9))
+            executor = LocalExecutor(shuffled, 3)
+            search(going, make_policy("hgm"), executor, watch=Watch())
+            executor.close()
+    create(tmp_path / "again", created(budget=20), SEED_AGENT)
+    assert replayed(run, tmp_path / "again", workers=2) == Ending.FINISHED
+    assert same(run, tmp_path / "again")
+    assert [event.at for event in read_events(run)][1:] == [event.at for event in read_events(tmp_path / "again")][1:]
 
 
 def test_a_recorder_catches_up_with_what_a_kill_left_out(recorded: Path, tmp_path: Path) -> None:
