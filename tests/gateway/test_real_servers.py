@@ -125,6 +125,29 @@ def test_what_is_counted_is_what_the_server_counts(tiny, take, sdk, lab):
     assert used.cache_read_tokens > 0
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_agent_that_speaks_chat_is_translated_for_a_server_that_is_asked_as_anthropic(
+    lab, tiny, sdk, monkeypatch, stream
+):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    told = provider("anthropic", base_url=tiny.url)
+    with Gateway(lab.folder / f"a-{stream}", lab.trajectories, providers=[told]) as gateway:
+        assert gateway.probe("anthropic/tiny").ok
+        spec = LeaseSpec(job=f"a-{stream}", role="solver", backbone="anthropic/tiny", seed=1, max_output_tokens=24)
+        lease, before = gateway.lease(spec), tiny.counted()
+        history = [
+            {"role": "system", "content": "be brief"},
+            *USER,
+            {"role": "assistant", "content": "hi"},
+            {"role": "user", "content": "again"},
+        ]
+        answer = sdk(lease).chat.completions.create(model="m", messages=history, stream=stream)
+        assert not stream or list(answer)
+        used = lease.close()
+    read, cached, made = (after - earlier for after, earlier in zip(tiny.counted(), before, strict=True))
+    assert (used.input_tokens, used.cache_read_tokens, used.output_tokens) == (read, cached, made)
+
+
 def test_the_limit_on_an_answer_is_the_leases_and_shows(take, sdk, lab):
     lease = take(max_output_tokens=5)
     answer = sdk(lease).chat.completions.create(model="m", messages=USER, max_tokens=1000)

@@ -70,3 +70,28 @@ def test_settings_of_docker_ask_for_docker() -> None:
     for setting in ({"runtime": "runsc"}, {"image": "mine:1"}):
         with pytest.raises(ConfigError, match="leave it out, or --sandbox bubblewrap"):
             resolve(budget=5, sandbox="bubblewrap", docker=setting)
+
+
+@pytest.mark.parametrize(
+    ("providers", "said"),
+    [
+        ({"local": {"base_url": "http://me:hunter2hunter2@host/v1"}}, "holds no password"),
+        ({"local": {"base_url": "http://host/v1?api_key=hunter2hunter2"}}, "without anything behind the path"),
+        ({"local": {"base_url": "host:8000"}}, "write an address"),
+        ({"openai": {"key": "sk-hunter2hunter2"}}, "providers.openai.key"),
+        ({"openai": {"secret": "x"}}, "no such setting"),
+        ({"Local/x": {}}, "providers"),
+    ],
+)
+def test_where_a_provider_is_holds_no_secret_and_none_is_quoted(providers: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        resolve(budget=1, providers=providers)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_each_role_is_sampled_as_it_is_told() -> None:
+    found = resolve(budget=1, sampling={"solver": {"temperature": 0, "reasoning_effort": "low"}}).sampling
+    assert found.solver.imposed == {"temperature": 0, "reasoning_effort": "low"}
+    assert found.editor.imposed == {}
+    with pytest.raises(ConfigError, match="use reasoning_effort with builtin/rules"):
+        resolve(budget=1, sampling={"editor": {"thinking_tokens": 2000}})

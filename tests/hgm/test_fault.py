@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hgm.errors import SandboxError
+from hgm.errors import ConfigError, SandboxError
 from hgm.evaluate import evaluate
 from hgm.expand import expand
 from hgm.gates import Candidate, first_rejection
 from hgm.gateway.client import Settings
 from hgm.lab import Lab
 from sandboxes.base import File
-from tests.hgm.small_lab import ASKS, agent, evaluation, expansion, scripted, small_lab
+from tests.hgm.small_lab import ASKS, MANIFEST, agent, evaluation, expansion, scripted, small_lab
 from trees.records import Expansion, Outcome
 
 pytestmark = pytest.mark.needs("bubblewrap")
@@ -77,3 +77,10 @@ def test_a_handshake_on_a_host_that_is_ill_refuses_nobody(ill: Lab) -> None:
     child = {**ROOT, b"main.py": File(ROOT[b"main.py"].data + b"# other\n")}
     with pytest.raises(SandboxError, match="short of"):
         first_rejection(Candidate(job="x00004", seed=1, parent=ROOT, files=child), ill, 0)
+
+
+def test_an_agent_whose_dialect_its_backbone_does_not_speak_begins_no_run(tmp_path: Path) -> None:
+    root = agent(ASKS, manifest=f'{MANIFEST}dialect = "anthropic_messages"\n')
+    said = r"speaks anthropic_messages .* builtin/rules only openai_chat_completions"
+    with pytest.raises(ConfigError, match=said), small_lab(tmp_path / "run", root):
+        pass
