@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from math import isfinite
 
 from hgm.gateway.dialects.base import Dialect
@@ -45,7 +46,9 @@ IMPOSED = {
     "seed": "seed",
 }
 """What a provider may not like of that which the lease imposed -> the setting behind it."""
-_FIELD = re.compile(r"[`'\"]?([a-z_.]+)[`'\"]?(?::| is too large| and `top_p` cannot| may only| is deprecated)")
+_FIELD = re.compile(
+    r"[`'\"]?([a-z_.]+)[`'\"]?(?::| is too large| and `top_p` cannot| may only| must be| is deprecated)"
+)
 """How a message begins that is about one field, and names it in no other way."""
 _CONTEXT = re.compile(r"maximum context length is (\d+)")
 
@@ -58,7 +61,7 @@ class Answered:
     headers: Mapping[str, str]
     text: str
 
-    @property
+    @cached_property
     def body(self) -> Json:
         """As JSON; as text where it is none."""
         try:

@@ -18,6 +18,8 @@ from hgm.gateway.strict_json import load
 STREAM = "text/event-stream"
 KEPT_S = 30.0
 """How long a connection may idle."""
+MAX_ERROR_BYTES = 256_000
+"""What is longer is cut: agents and trajectories get it."""
 STALE_S = 1.0
 """A connection that ends so soon, without a byte, had been closed while it was kept: nothing was worked on."""
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -93,7 +95,7 @@ class Server:
             ) as response:
                 answering = True
                 if response.status_code != 200:
-                    text = (await self._body(response)).decode(errors="replace")
+                    text = (await self._body(response))[:MAX_ERROR_BYTES].decode(errors="replace")
                     answered = Answered(status=response.status_code, headers=response.headers, text=text)
                     raise failure(answered, dialect, request)
                 yield response
