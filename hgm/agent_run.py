@@ -169,25 +169,37 @@ def _deadline_follows(
     lease: Lease, extend: Callable[[float], None], deadline_s: float, waiting: Callable[[float, str], None]
 ) -> Iterator[None]:
     """Move the deadline by what the gateway itself waited for, up to the cap."""
+    given = 0.0
+
+    def follow(waited: float, why: str) -> None:
+        nonlocal given
+        waiting(waited, why)
+        owed = min(waited, (EXTENSION_CAP - 1) * deadline_s) - given
+        if owed > 0:
+            extend(owed)
+            given += owed
+
+    with waits_followed(lease, follow):
+        yield
+
+
+@contextmanager
+def waits_followed(lease: Lease, told: Callable[[float, str], None]) -> Iterator[None]:
+    """Say, as it changes, how long the gateway has waited on a lease, and why it still does; while the block lasts."""
     over = threading.Event()
 
     def follow() -> None:
-        given = waited = 0.0
-        why = ""
+        last = (0.0, "")
         while not over.wait(_WATCH_S):
             try:
                 usage = lease.usage()
             except GatewayError:
                 continue  # it is being started again
-            if (usage.waited_s, usage.waiting) != (waited, why):
-                waited, why = usage.waited_s, usage.waiting
-                waiting(waited, why)
-            owed = min(waited, (EXTENSION_CAP - 1) * deadline_s) - given
-            if owed > 0:
-                extend(owed)
-                given += owed
+            if (usage.waited_s, usage.waiting) != last:
+                last = (usage.waited_s, usage.waiting)
+                told(*last)
 
-    watcher = threading.Thread(target=follow, name="deadline", daemon=True)
+    watcher = threading.Thread(target=follow, name="waits", daemon=True)
     watcher.start()
     try:
         yield

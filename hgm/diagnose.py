@@ -6,8 +6,10 @@ All evidence is untrusted: it is quoted line by line, escaped and bounded. Hidde
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from hgm.agent_run import waits_followed
 from hgm.backbones.ask import Message, complete
 from hgm.config import is_builtin
 from hgm.conversation import CHAT, Turn, turns
@@ -74,7 +76,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     """The brief for an expansion; generic where there is no evidence yet.
 
     Raises:
-        GatewayError, BackboneError: the model's trouble; a refusal or an overflow is none, and comes to the generic brief.
+        GatewayError, BackboneError: the model's trouble; a refusal or an overflow is none: the brief is generic then.
         ArchiveError: an agent of another lineage cannot be read.
     """
     if job.mode is Mode.FILESYSTEM:
@@ -87,7 +89,8 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
         {"role": "system", "content": instructions(job.mode, lab.backbones.diagnosis)},
         {"role": "user", "content": observed},
     ]
-    with closing(lab.lease(f"{job.id}-diagnosis", "diagnosis", seed=seed, max_calls=2)) as lease:
+    lease = lab.lease(f"{job.id}-diagnosis", "diagnosis", seed=seed, max_calls=2)
+    with closing(lease), waits_followed(lease, partial(lab.waiting, job.id)):
         try:
             said = complete(lease, lab.backbones.diagnosis, messages)
         except ReplyError:

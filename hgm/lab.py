@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -67,10 +67,6 @@ class Lab:
         """Where an agent of this lab runs."""
         limits = Limits(memory_mb=self.limits.memory_mb, pids=self.limits.pids, workspace_mb=self.limits.workspace_mb)
 
-        def waiting(seconds: float, why: str) -> None:
-            told = f"waits for its model: {why}" if why else f"waited {seconds:.0f} s for its model"
-            self.progress(job.partition("-")[0], told)
-
         return Place(
             run=self.run,
             job=job,
@@ -79,8 +75,13 @@ class Lab:
             folder=folder,
             relay=self.relay,
             layer=self.layer,
-            waiting=waiting,
+            waiting=partial(self.waiting, job),
         )
+
+    def waiting(self, job: str, seconds: float, why: str) -> None:
+        """Show that a job waits for its model, or has."""
+        told = f"waits for its model: {why}" if why else f"waited {seconds:.0f} s for its model"
+        self.progress(job.partition("-")[0], told)
 
     def editors_place(self, job: str, slot: int, folder: Path) -> Place:
         """Where an editor of this lab runs."""

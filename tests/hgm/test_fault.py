@@ -1,6 +1,7 @@
 """A model that fails under an agent that ends well: the host looks at itself before it blames the agent."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,13 @@ def test_a_run_that_waited_for_its_model_to_the_end_is_made_again(tmp_path: Path
         small_lab(tmp_path / "run", ROOT, limits={"solve_deadline_s": 3.0}) as small,
         scripted(small, tmp_path, steps, settings=patient) as lab,
     ):
+        seen: list[tuple[str, str]] = []
+        lab = replace(lab, progress=lambda job, stage: seen.append((job, stage)))
         result = evaluate(evaluation(lab, 7), lab, 0)
     assert (result.outcome, result.usage.calls) == (Outcome.FAILED, 2)
     assert result.cause != "deadline"
     assert result.usage.waited_s > 9
+    assert ("e00007", "waits for its model: scripted: HTTP 429, trying again in 600 s") in seen
 
 
 def test_an_edit_on_a_host_that_is_ill_is_neither_a_child_nor_rejected(ill: Lab) -> None:
