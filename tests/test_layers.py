@@ -31,7 +31,7 @@ MAY_IMPORT = {
 LIBRARIES = {
     "anthropic": ("anthropic", ["hgm/backbones/anthropic_sdk.py"]),
     "docker": ("docker", ["sandboxes/engine.py"]),
-    "git": ("gitpython", ["trees/git.py"]),
+    "git": ("gitpython", ["trees/gitpython.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
     "genai_prices": ("genai-prices", ["hgm/backbones/prices.py"]),
     "h11": ("uvicorn", ["hgm/gateway/wire.py"]),

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from git.objects.fun import tree_entries_from_data, tree_to_stream
-
 from hgm.errors import ArchiveError, boundary
 from trees.folders import reach_disk
+from trees.gitpython import tree_entries_from_data, tree_to_stream
 from trees.objects import Objects, checked_sha, run_git
 from trees.paths import FileLike, check_path
 
