@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from queue import SimpleQueue
 from typing import Literal
 
 from hgm.errors import SandboxError
@@ -29,6 +30,8 @@ PROGRAM = Path(__file__).parent / "inside" / "stdio_relay.py"
 _HEAD = struct.Struct("!cII")
 _CHUNK = 65536
 _MOST_CONNECTIONS = 64
+_MOST_REFUSED = 10_000
+"""Not yet told so."""
 _READY_S = 20.0
 
 
@@ -91,6 +94,8 @@ class SocketRelay:
         self._sending = threading.Lock()
         self._ready = threading.Event()
         self._connections: dict[int, socket.socket] = {}
+        self._refused: SimpleQueue[int | None] = SimpleQueue()
+        threading.Thread(target=self._refuse, name="refuses", daemon=True).start()
         self._thread = threading.Thread(target=self._listen, name="relay", daemon=True)
         self._thread.start()
 
@@ -128,6 +133,7 @@ class SocketRelay:
         except (OSError, struct.error, LookupError):
             pass  # the container is gone, or what speaks there is not our program
         finally:
+            self._refused.put(None)
             self._drop_all()
 
     def _take(self, kind: bytes, number: int, body: bytes) -> None:
@@ -152,7 +158,7 @@ class SocketRelay:
             connection.connect(str(path))
         except OSError:
             connection.close()
-            self._say(b"C", number, b"")
+            self._refused.put(number)
             return
         self._connections[number] = connection
         threading.Thread(target=self._forward, args=(number, connection), name="relayed", daemon=True).start()
@@ -163,6 +169,11 @@ class SocketRelay:
                 self._say(b"D", number, data)
             self._say(b"C", number, b"")
         self._drop(number)
+
+    def _refuse(self) -> None:
+        """Apart from whoever listens: the program inside may first want to be heard to the end."""
+        while (number := self._refused.get()) is not None:
+            self._say(b"C", number, b"")
 
     def _say(self, kind: bytes, number: int, body: bytes) -> None:
         with self._sending, suppress(OSError):
