@@ -162,15 +162,14 @@ class LiveLease:
         """Reserve another attempt at a call of which so many may be billed already.
 
         Raises:
-            Broken: it could go beyond the lease's tokens or money; no agent's doing.
+            Broken: it could go beyond the lease's tokens or money. The size of a request is the agent's to choose, so
+                the gateway's own probe says whose fault it is.
         """
         if not lost:
             return
         self._open[call.index] = sum([call.reserved] * lost, call.reserved)
         if self._beyond(self._open.values()):
-            raise Broken(
-                f"{lost} attempts may have been billed, and another could go beyond the lease", hosts_fault=True
-            )
+            raise Broken(f"{lost} attempts may have been billed, and another could go beyond the lease")
 
     def settle(self, call: Call, settled: Settled) -> None:
         """Record how a call ended and count what it cost."""
