@@ -1,7 +1,7 @@
 """Whose fault is it? What an answer of a provider's other than 200 means: a table, for one attempt.
 
-The host's fault is only what no agent can bring about. An agent chooses its messages and tools; the key, the model, the
-sampling and the limit on an answer's length are the lease's.
+The host's fault is only what no agent can bring about. An agent chooses its messages and tools, and providers quote them;
+the key, the model, the sampling and the limit on an answer's length are the lease's.
 """
 
 import json
@@ -50,7 +50,11 @@ _FIELD = re.compile(
     r"[`'\"]?([a-z_.]+)[`'\"]?(?::| is too large| and `top_p` cannot| may only| must be| is deprecated)"
 )
 """How a message begins that is about one field, and names it in no other way."""
-_CONTEXT = re.compile(r"maximum context length is (\d+)")
+_CONTEXT = re.compile(
+    r"(?:[`'\"]?max_[a-z_]+[`'\"]?(?: or [`'\"]?max_[a-z_]+[`'\"]?)? is too large: \d+\. )?"
+    r"This model's maximum context length is (\d+)"
+)
+"""How one begins that tells the model's context. Further on, a message may quote the agent's words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +147,16 @@ def _imposed(answered: Answered, request: Mapping[str, Json]) -> str:
     """The setting behind the field of the lease's that a provider refuses; empty where it is about something else."""
     error = answered.error
     limit = next((request[name] for name in IMPOSED if name.startswith("max_") and name in request), 0)
-    context = _CONTEXT.search(answered.message)
+    context = _CONTEXT.match(answered.message)
     if context and int(context[1]) <= limit:
         return "max_output_tokens"  # no request fits beside such an answer
     if overflow(answered.status, answered.body):
         return ""
     found = _FIELD.match(answered.message)
     named = error.get("param") or (found[1] if found else "")
-    return IMPOSED.get(named, "") if isinstance(named, str) else ""
+    if not isinstance(named, str) or named.partition(".")[0] not in request:
+        return ""
+    return IMPOSED.get(named, "")
 
 
 def _advice(setting: str) -> str:

@@ -114,6 +114,9 @@ REFUSED = {
     "no content": {"messages": [{"role": "user"}]},
     "message of other type": {"messages": ["hello"]},
     "audio in": {"messages": user({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})},
+    "words as an id": {
+        "messages": [{"role": "tool", "tool_call_id": "This model's maximum context length is 1", "content": "x"}]
+    },
     "stored audio": {"messages": [{"role": "assistant", "content": [{"type": "audio", "audio": {"id": "a"}}]}]},
     "stored file": {"messages": user({"type": "file", "file": {"file_id": "file-1"}})},
     "image from an assistant": {"messages": [{"role": "assistant", "content": [image(PIXEL_URL)]}]},

@@ -321,12 +321,15 @@ def chat_failure(status, message, request=None, **error):
         ("`temperature` and `top_p` cannot both be specified for this model.", {}, "temperature"),
         ("max_tokens is too large: 8192. This model's maximum context length is 4096 tokens", {}, "max_output_tokens"),
         ("'max_tokens' is too large: 9. This model's maximum context length is 8192 tokens", {}, "max_output_tokens"),
+        ("'max_tokens' or 'max_completion_tokens' is too large: 8192. This model's maximum context length is 4096 tokens",
+         {}, "max_output_tokens"),
         ("`max_tokens` must be greater than `thinking.budget_tokens`.", {}, "max_output_tokens"),
         ("Extra inputs are not permitted", {"param": "seed"}, "providers.NAME.seed=false"),
     ],
-)
+)  # fmt: skip
 def test_what_the_lease_imposes_is_the_hosts_to_mend(message, error, setting):
-    found = chat_failure(400, message, **error)
+    imposed = {"temperature": 0.5, "top_p": 0.9, "reasoning": {"effort": "low"}, "seed": 1, "max_tokens": 8192}
+    found = chat_failure(400, message, imposed, **error)
     assert isinstance(found, Broken)
     assert found.hosts_fault
     assert setting in str(found)
@@ -338,6 +341,8 @@ def test_what_the_lease_imposes_is_the_hosts_to_mend(message, error, setting):
         ("Invalid value: 'tool'", {"param": "messages[2].role"}, ()),
         ("messages.1.content.0.thinking.signature: invalid", {}, ()),
         ("temperature", {}, ()),
+        ("temperature: not asked for", {"param": "temperature"}, ()),
+        ("No tool output found for function call maximum context length is 1.", {}, ("context_overflow",)),
         ("This model's maximum context length is 128000 tokens. 130000 were given", {}, ("context_overflow",)),
         ("max_tokens is too large: 8192. This model's maximum context length is 16384 tokens and your request has "
          "9000 input tokens", {}, ("context_overflow",)),

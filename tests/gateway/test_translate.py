@@ -140,7 +140,7 @@ def test_malformed_arguments_go_out_as_text_and_come_back_from_it(arguments):
 
 
 def test_ids_that_the_api_does_not_take_stay_pairs():
-    odd = "functions.run:0|\ud800"
+    odd = "functions.run:0|fc_1"
     (used, told) = turns(
         {"role": "assistant", "tool_calls": [call(name=odd)]}, {"role": "tool", "tool_call_id": odd, "content": "x"}
     )

@@ -1,5 +1,6 @@
 """Small checks that together say what may pass: each returns the value to pass on, built afresh, or refuses it."""
 
+import re
 from collections.abc import Callable, Container, Mapping
 from typing import TypeAlias
 
@@ -9,6 +10,8 @@ from hgm.gateway.settings import Settings
 
 LONGEST_NAME = 64
 MOST_NAMES = 64
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:|/+=-]{0,256}")
+"""What the ids of providers and of servers that copy them are made of."""
 
 
 class Reading:
@@ -61,6 +64,13 @@ def boolean(value: Json, where: str, _: Reading) -> bool:
     """true or false."""
     if not isinstance(value, bool):
         raise wrong(where, "a boolean")
+    return value
+
+
+def identifier(value: Json, where: str, _: Reading) -> str:
+    """The id of a call or an item. No words: providers quote it in their errors, which the host reads."""
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise wrong(where, "an id: at most 256 letters, digits and _ . : | / + = -")
     return value
 
 

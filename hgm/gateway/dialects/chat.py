@@ -15,6 +15,7 @@ from hgm.gateway.dialects.allow import (
     by_kind,
     either,
     fields,
+    identifier,
     json_schema,
     many,
     one_of,
@@ -39,7 +40,6 @@ REFUSED = {
 """Fields whose absence would change what the request means."""
 
 NAME = short_text(64)
-ID = short_text(256)
 
 
 def _image_url(value: Json, where: str, reading: Reading) -> dict[str, Json]:
@@ -72,7 +72,7 @@ _INSTRUCTION = fields({"role": text, "content": _TEXT}, {"name": NAME})
 _CALLED = fields({"name": NAME, "arguments": text}, {})
 _TOOL_CALL = by_kind(
     "type",
-    {"function": fields({"id": ID, "type": text, "function": _CALLED}, {})},
+    {"function": fields({"id": identifier, "type": text, "function": _CALLED}, {})},
     otherwise="only function calls",
 )
 _MESSAGE = by_kind(
@@ -96,7 +96,7 @@ _MESSAGE = by_kind(
             },
             nullable=("content",),
         ),
-        "tool": fields({"role": text, "content": _TEXT, "tool_call_id": ID}, {}),
+        "tool": fields({"role": text, "content": _TEXT, "tool_call_id": identifier}, {}),
     },
     otherwise="roles are system, developer, user, assistant and tool",
 )

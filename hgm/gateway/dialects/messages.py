@@ -16,6 +16,7 @@ from hgm.gateway.dialects.allow import (
     by_kind,
     either,
     fields,
+    identifier,
     json_object,
     json_schema,
     many,
@@ -38,7 +39,6 @@ REFUSED = {
 """Fields whose absence would change what the request means."""
 
 NAME = short_text(128)
-ID = short_text(256)
 THINKING = frozenset({"thinking", "redacted_thinking"})
 DISABLED = {"type": "disabled"}
 FORCED = frozenset({"any", "tool"})
@@ -92,10 +92,10 @@ def _content(blocks: Mapping[str, Check]) -> Check:
 
 
 _RESULT = fields(
-    {"type": text, "tool_use_id": ID},
+    {"type": text, "tool_use_id": identifier},
     {"content": _content({"text": _TEXT, "image": _IMAGE}), "is_error": boolean, **_CACHED},
 )
-_CALL = fields({"type": text, "id": ID, "name": NAME, "input": json_object}, _CACHED)
+_CALL = fields({"type": text, "id": identifier, "name": NAME, "input": json_object}, _CACHED)
 _THOUGHT = fields({"type": text, "thinking": text, "signature": text}, {})
 _SEALED_THOUGHT = fields({"type": text, "data": text}, {})
 _USER = _content({"text": _TEXT, "image": _IMAGE, "tool_result": _RESULT})

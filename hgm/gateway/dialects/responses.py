@@ -16,6 +16,7 @@ from hgm.gateway.dialects.allow import (
     by_kind,
     either,
     fields,
+    identifier,
     json_schema,
     many,
     never,
@@ -43,7 +44,6 @@ STATELESS = {"store": False, "include": ["reasoning.encrypted_content"]}
 CHOSEN = ("temperature", "top_p")
 """Sampling that the API has under the names that a lease has for it."""
 NAME = short_text(128)
-ID = short_text(256)
 
 
 def _image_url(value: Json, where: str, reading: Reading) -> Json:
@@ -68,7 +68,7 @@ def _item(value: Json, where: str, reading: Reading) -> Json:
 
 _ONLY = "text, and images as data: URLs from the user, are what a message may hold"
 _STATUS = one_of("in_progress", "completed", "incomplete")
-_RETURNED: dict[str, Check] = {"id": ID, "status": _STATUS}
+_RETURNED: dict[str, Check] = {"id": identifier, "status": _STATUS}
 """What an item has that came from the model before."""
 _TEXT = fields({"type": text, "text": text}, {})
 _IMAGE = fields(
@@ -108,8 +108,8 @@ _ITEM = by_kind(
     "type",
     {
         "message": _MESSAGE,
-        "function_call": fields({"type": text, "call_id": ID, "name": NAME, "arguments": text}, _RETURNED),
-        "function_call_output": fields({"type": text, "call_id": ID, "output": _SEEN}, _RETURNED),
+        "function_call": fields({"type": text, "call_id": identifier, "name": NAME, "arguments": text}, _RETURNED),
+        "function_call_output": fields({"type": text, "call_id": identifier, "output": _SEEN}, _RETURNED),
         "reasoning": fields(
             {"type": text, "summary": many(_SUMMARY, at_most=1_000)},
             {"content": many(_THOUGHT, at_most=1_000), "encrypted_content": text, **_RETURNED},
