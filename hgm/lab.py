@@ -122,13 +122,15 @@ class Lab:
 
         Raises:
             BackboneError: the key, the account or the model's name is refused, the backbone fails the gateway's own
-                probe, or the run's time was over although most of it was waiting for the model.
+                probe, or the run's time was over although most of it was waiting, and that mostly for rate limits.
+                An agent can ask what its model fails at, again and again, but nobody is rate limited by that.
             SandboxError: see `must_be_well`.
         """
         usage = lease.close()
         if usage.hosts_fault:
             raise BackboneError(usage.trouble)
-        if ended and ended.end is End.DEADLINE and usage.waited_s > (EXTENSION_CAP - 1) * deadline_s:
+        waited = usage.waited_s > (EXTENSION_CAP - 1) * deadline_s and usage.limited_s > usage.waited_s / 2
+        if ended and ended.end is End.DEADLINE and waited:
             raise BackboneError(f"the agent's time was over when it had waited {usage.waited_s:.0f} s for its model")
         if usage.backbone_failed:
             self.must_be_well(getattr(self.backbones, role))

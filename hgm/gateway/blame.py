@@ -1,10 +1,9 @@
 """Whose fault is it? What an answer of a provider's other than 200 means: a table, for one attempt.
 
-The host's fault is only what no agent can bring about. An agent chooses its messages and tools, and providers quote them;
-the key, the model, the sampling and the limit on an answer's length are the lease's.
+The host's fault is only what no agent can bring about. An agent chooses its messages and tools, and providers quote
+them; the key, the model, the sampling and the limit on an answer's length are the lease's.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,10 @@ from hgm.gateway.failures import Broken, NotFound, Rejected, Transient
 from hgm.gateway.overflow import overflow
 from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
+from hgm.gateway.settings import Settings
+from hgm.gateway.strict_json import parse
 
+LIMITS = Settings()
 HOSTS_FAULT = frozenset({401, 402})
 FORBIDDEN = 403
 """The key may not, or a filter did not like the messages: the gateway's own probe finds out."""
@@ -67,10 +69,10 @@ class Answered:
 
     @cached_property
     def body(self) -> Json:
-        """As JSON; as text where it is none."""
+        """As JSON; as text where it is none, or beyond the limits of requests."""
         try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
+            return parse(self.text.encode(), LIMITS)
+        except (Refusal, UnicodeEncodeError):
             return self.text
 
     @property
@@ -122,9 +124,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float:
         return max(0.0, seconds) if isfinite(seconds) else 0.0
     try:
         then = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
         return 0.0
-    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - now).total_seconds())
 
 
 def _rejected(answered: Answered, dialect: Dialect) -> Rejected:

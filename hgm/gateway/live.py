@@ -181,7 +181,12 @@ class LiveLease:
 
     def usage(self) -> Usage:
         """So far, with waits that still last."""
-        return replace(self._used, waited_s=round(self.waits.seconds(), 3), waiting=self.redact(self.waits.why))
+        return replace(
+            self._used,
+            waited_s=round(self.waits.seconds(), 3),
+            limited_s=round(self.waits.for_limits_s(), 3),
+            waiting=self.redact(self.waits.why),
+        )
 
     async def close(self) -> Usage:
         """Revoke: running calls are cancelled and get 409, the trajectory ends."""

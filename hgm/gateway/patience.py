@@ -22,13 +22,14 @@ class Patience:
         self.lost = 0
         """Attempts that failed and may be billed."""
         self.trying = False
-        """Whether an attempt is under way."""
+        """Whether an attempt is under way, or ended in no way that says that it is not billed."""
         self._settings = settings
         self._waits = waits
         self._pace = pace
         self._random = random.Random(seed)
         self._began = monotonic()
         self._wait: Wait | None = None
+        self._for_limit: Wait | None = None
         self._failed = 0
         self._limited = 0
 
@@ -49,8 +50,8 @@ class Patience:
                     return await self._try(attempt)
                 except Transient as trouble:
                     pause_s = self._pause(trouble)
-                    told = str(trouble).partition(":")[0]
-                self._waiting(f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s")
+                    told, limited = str(trouble).partition(":")[0], trouble.rate_limited
+                self._waiting(f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s", limited=limited)
                 await asyncio.sleep(pause_s)
         finally:
             self._go_on()
@@ -61,13 +62,11 @@ class Patience:
             self.attempts += 1
             self.trying = True
             try:
-                value = await attempt()
+                return await attempt()
             except Transient as trouble:
                 self.lost += trouble.charged
                 self.trying = False
                 raise
-            self.trying = False
-            return value
 
     def _pause(self, trouble: Transient) -> float:
         """Seconds to wait after an attempt that failed so.
@@ -87,15 +86,19 @@ class Patience:
             raise Broken(f"{self.attempts} attempts failed in {elapsed:.0f} s, the last one so: {trouble}") from trouble
         return pause_s
 
-    def _waiting(self, why: str) -> None:
-        """From its start on the call is waiting, also where it has tried in between."""
+    def _waiting(self, why: str, *, limited: bool = True) -> None:
+        """From its start on the call is waiting, also where it has tried in between. `limited`: for a rate limit."""
         if self._wait is None:
             self._wait = self._waits.begin(self._began)
         self._wait.end, self._wait.why = None, why
+        if limited and self._for_limit is None:
+            self._for_limit = self._waits.begin_for_limit()
 
     def _go_on(self) -> None:
         if self._wait is not None and self._wait.end is None:
             self._wait.end = monotonic()
+        if self._for_limit is not None:
+            self._for_limit.end, self._for_limit = monotonic(), None
 
 
 def pause(failed: int, retry_after_s: float, settings: Settings, *, jitter: float) -> float:

@@ -321,7 +321,7 @@ def chat_failure(status, message, request=None, **error):
         ("`temperature` and `top_p` cannot both be specified for this model.", {}, "temperature"),
         ("max_tokens is too large: 8192. This model's maximum context length is 4096 tokens", {}, "max_output_tokens"),
         ("'max_tokens' is too large: 9. This model's maximum context length is 8192 tokens", {}, "max_output_tokens"),
-        ("'max_tokens' or 'max_completion_tokens' is too large: 8192. This model's maximum context length is 4096 tokens",
+        ("'max_tokens' or 'max_completion_tokens' is too large: 8192. This model's maximum context length is 4096",
          {}, "max_output_tokens"),
         ("`max_tokens` must be greater than `thinking.budget_tokens`.", {}, "max_output_tokens"),
         ("Extra inputs are not permitted", {"param": "seed"}, "providers.NAME.seed=false"),

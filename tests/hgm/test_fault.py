@@ -70,6 +70,18 @@ def test_a_run_that_waited_for_its_model_to_the_end_is_made_again(tmp_path: Path
     assert ("e00007", "waits for its model: scripted: HTTP 429, trying again in 600 s") in seen
 
 
+def test_waiting_that_an_agent_provokes_excuses_nobody(tmp_path: Path) -> None:
+    """A server may fail at a request each time that it comes; nobody is rate limited by what an agent asks."""
+    patient = Settings(backoff_s=60.0, max_backoff_s=60.0)
+    with (
+        small_lab(tmp_path / "run", ROOT, limits={"solve_deadline_s": 3.0}) as small,
+        scripted(small, tmp_path, FAILS, settings=patient) as lab,
+    ):
+        result = evaluate(evaluation(lab, 8), lab, 0)
+    assert (result.outcome, result.cause) == (Outcome.FAILED, "deadline")
+    assert result.usage.waited_s > 9 > result.usage.limited_s
+
+
 def test_an_edit_on_a_host_that_is_ill_is_neither_a_child_nor_rejected(ill: Lab) -> None:
     result = expand(expansion(ill, 3), ill, 0)
     assert result.kind is Expansion.UNMEASURED, result.reason
