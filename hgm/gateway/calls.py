@@ -90,6 +90,8 @@ async def _settling(
         with boundary(GatewayError, "a call went wrong inside the gateway"):
             settled = await _told(lease, call, outcome, patience)
     except HGMError as trouble:
+        # Whatever went wrong here, the provider may have answered.
+        patience.lost += patience.trying
         settled = _bill(lease, call, patience, _failed(call, trouble=str(trouble)))
     except asyncio.CancelledError:
         # Whoever answers may go on and bill it.

@@ -12,8 +12,9 @@ from hgm.gateway.dialects.base import Dialect
 from hgm.gateway.dialects.known import CHAT
 from hgm.gateway.failures import Transient
 from hgm.gateway.records import Json
+from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
-from hgm.gateway.strict_json import load
+from hgm.gateway.strict_json import parse
 
 STREAM = "text/event-stream"
 KEPT_S = 30.0
@@ -62,7 +63,7 @@ class Server:
         async with self._answering(dialect, sent, timeout_s) as response:
             if stream and response.headers.get("content-type", "").startswith(STREAM):
                 return await self._gathered(dialect, response)
-            return _parsed(await self._body(response))
+            return self._parsed(await self._body(response))
 
     async def is_healthy(self) -> bool:
         """Whether `GET /health` is answered with 200.
@@ -107,7 +108,7 @@ class Server:
         gatherer = dialect.gatherer()
         async for line in self._lines(response):
             if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-                gatherer.add(_parsed(data))
+                gatherer.add(self._parsed(data))
         return gatherer.answer()
 
     async def _lines(self, response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -130,6 +131,13 @@ class Server:
                 raise self._too_large()
         return bytes(body)
 
+    def _parsed(self, data: bytes) -> Json:
+        """Under the limits of requests: agents send answers back, and nothing that counts or records one may fail."""
+        try:
+            return parse(data, self._settings, what="the backbone's answer")
+        except Refusal as trouble:
+            raise Transient(f"{trouble.message}: {data[:100]!r}", charged=True) from None
+
     def _too_large(self) -> Transient:
         limits = f"{self._settings.max_answer_bytes} bytes, or {self._settings.max_stream_bytes} as a stream"
         return Transient(f"the backbone's answer is over {limits}", charged=True)
@@ -151,10 +159,3 @@ def _kept(seconds: float | None) -> httpx2.Limits:
 
 def _patient(settings: Settings) -> httpx2.Timeout:
     return httpx2.Timeout(settings.attempt_timeout_s, connect=settings.connect_timeout_s)
-
-
-def _parsed(data: bytes) -> Json:
-    try:
-        return load(data)
-    except (ValueError, RecursionError):
-        raise Transient(f"the backbone's answer is not JSON: {data[:100]!r}", charged=True) from None

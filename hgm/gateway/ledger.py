@@ -49,7 +49,8 @@ class Ledger:
             return self._closed
         used = replace(self._used, waited_s=round(self.waited_s, 3))
         for record in [*self._lost, *self._open.values()]:
-            used = counted(replace(used, calls=used.calls + 1), _unsettled(record, self._price))
+            reserved = tokens_from_json(record["reserved"])
+            used = counted(replace(used, calls=used.calls + 1), unsettled(reserved, self._price))
         return used
 
     @property
@@ -91,7 +92,7 @@ def tokens_from_json(value: Mapping[str, Json]) -> Tokens:
     return Tokens(**{name.removesuffix("_tokens"): value.get(name, 0) for name in _BUCKETS})
 
 
-def _unsettled(started: Mapping[str, Any], price: Price | None) -> dict[str, Any]:
-    reserved = tokens_from_json(started["reserved"])
+def unsettled(reserved: Tokens, price: Price | None) -> dict[str, Any]:
+    """What stands for the "call settled" record of a call that has none."""
     usd = None if price is None else price.bound(reserved)
     return {"usage": tokens_to_json(reserved), "usd": usd, "lost": 1, "trouble": ""}

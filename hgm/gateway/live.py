@@ -8,9 +8,10 @@ from pathlib import Path
 from time import monotonic
 
 from hgm import trajectories
+from hgm.errors import GatewayError, boundary
 from hgm.gateway.dialects.base import Dialect, Imposed, Wanted, call_seed
 from hgm.gateway.failures import Broken
-from hgm.gateway.ledger import Ledger, counted, tokens_to_json
+from hgm.gateway.ledger import Ledger, counted, tokens_to_json, unsettled
 from hgm.gateway.prices import Source, Tokens
 from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json, usage_to_json
 from hgm.gateway.refusal import Refusal
@@ -172,12 +173,23 @@ class LiveLease:
             raise Broken(f"{lost} attempts may have been billed, and another could go beyond the lease")
 
     def settle(self, call: Call, settled: Settled) -> None:
-        """Record how a call ended and count what it cost."""
-        self._open.pop(call.index, None)
-        record = {**asdict(settled), "trouble": self.redact(settled.trouble)}
-        self._used = counted(self._used, record)
-        ms = round((monotonic() - call.started) * 1000, 3)
-        self._write("call settled", call, **record, ms=ms)
+        """Record how a call ended and count what it cost.
+
+        Raises:
+            GatewayError: it could not be recorded. It counts at its reservation, as for whoever reads the records.
+        """
+        used = counted(self._used, unsettled(self._open[call.index], self.spec.price))
+        try:
+            with boundary(GatewayError, "cannot record a call"):
+                # Not `asdict`, which would copy the answer.
+                record = {**vars(settled), "trouble": self.redact(settled.trouble)}
+                ms = round((monotonic() - call.started) * 1000, 3)
+                told = counted(self._used, record)
+                self._write("call settled", call, **record, ms=ms)
+                used = told
+        finally:
+            del self._open[call.index]
+            self._used = used
 
     def usage(self) -> Usage:
         """So far, with waits that still last."""

@@ -17,24 +17,33 @@ MARKS_PER_VALUE = 4
 STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
 
 
+def parse(body: bytes, settings: Settings, *, what: str = "the request body") -> Json:
+    """The JSON value in `body`.
+
+    Raises:
+        Refusal: it is none, or goes beyond a limit; `what` it was begins the message.
+    """
+    if _strings(body) > MARKS_PER_VALUE * settings.max_json_values:
+        raise Refusal(400, f"{what} holds too many strings", code="too_many_values")
+    structure = STRING.sub(b"", body).translate(None, NOT_STRUCTURE)
+    if len(structure) > settings.max_json_values:
+        raise Refusal(400, f"{what} holds too many JSON values", code="too_many_values")
+    if max(accumulate(map(STEPS.__getitem__, structure)), default=0) > settings.max_json_depth:
+        raise Refusal(400, f"{what} nests deeper than {settings.max_json_depth} levels", code="too_deep")
+    try:
+        # Decoded here: left to itself, `json` would also take UTF-16, whose structure was not seen above.
+        return load(body.decode())
+    except (ValueError, RecursionError):
+        raise Refusal(400, f"{what} is not JSON", code="invalid_json") from None
+
+
 def parse_object(body: bytes, settings: Settings) -> dict[str, Json]:
     """The JSON object in `body`.
 
     Raises:
         Refusal: it is none, or goes beyond a limit.
     """
-    if _strings(body) > MARKS_PER_VALUE * settings.max_json_values:
-        raise Refusal(400, "the request body holds too many strings", code="too_many_values")
-    structure = STRING.sub(b"", body).translate(None, NOT_STRUCTURE)
-    if len(structure) > settings.max_json_values:
-        raise Refusal(400, "the request body holds too many JSON values", code="too_many_values")
-    if max(accumulate(map(STEPS.__getitem__, structure)), default=0) > settings.max_json_depth:
-        raise Refusal(400, f"the request body nests deeper than {settings.max_json_depth} levels", code="too_deep")
-    try:
-        # Decoded here: left to itself, `json` would also take UTF-16, whose structure was not seen above.
-        value = load(body.decode())
-    except (ValueError, RecursionError):
-        raise Refusal(400, "the request body is not valid JSON", code="invalid_json") from None
+    value = parse(body, settings)
     if not isinstance(value, dict):
         raise Refusal(400, "the request body must be a JSON object", code="invalid_json")
     return value

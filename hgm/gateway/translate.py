@@ -47,7 +47,6 @@ class Translated:
 
     def __init__(self, upstream: Upstream) -> None:
         self.pace = upstream.pace
-        self.pace = upstream.pace
         self._upstream = upstream
 
     async def start(self) -> None:

@@ -1,6 +1,7 @@
 """Whose fault is it: what the gateway tries again, what it hands to the agent, and what it tells the host."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -8,14 +9,17 @@ import openai
 import pytest
 
 from hgm import trajectories
+from hgm.errors import GatewayError
 from hgm.gateway import calls
 from hgm.gateway.blame import retry_after
 from hgm.gateway.client import LeaseSpec, Settings
+from hgm.gateway.dialects.chat import ChatCompletions
 from hgm.gateway.dialects.known import CHAT
 from hgm.gateway.failures import Transient
-from hgm.gateway.live import LiveLease
+from hgm.gateway.live import LiveLease, Settled
 from hgm.gateway.pace import RISE_AFTER, Pace
 from hgm.gateway.patience import pause
+from hgm.gateway.prices import Tokens
 from hgm.gateway.waits import Waits
 
 from .conftest import FAST
@@ -45,6 +49,7 @@ def settled(lab, lease):
         {"malformed": "[" * 100_000},
         {"malformed": '{"choices": [{"message": {"content": "x"}, "logprobs": NaN}]}'},
         {"malformed": '{"choices": [{"message": {"content": "x"}, "logprobs": 1e999}]}'},
+        {"malformed": '{"choices": [{"message": {"content": "x", "deep": ' + "[" * 600 + "]" * 600 + "}}]}"},
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -185,25 +190,73 @@ class Defective:
 
     dialects = frozenset({CHAT.name})
 
-    def __init__(self):
+    def __init__(self, answer=None):
         self.pace = Pace("defective")
+        self._answer = answer
 
     async def answer(self, call):
+        if self._answer is None:
+            raise AttributeError("no such thing")
+        return self._answer
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A lease in this process and its first call, of 1 byte and at most 100 tokens of answer."""
+
+    def begun(dialect=CHAT):
+        spec = LeaseSpec(job="j", role="solver", backbone="a/b", seed=1, max_output_tokens=100)
+        lease = LiveLease.open(spec, "token", path=tmp_path / "t", redact=str, settings=FAST)
+        return lease, lease.begin(CHAT.read({"messages": USER}, FAST), dialect, size=1)
+
+    return begun
+
+
+class Careless(ChatCompletions):
+    """A dialect that stumbles over an answer once it has it."""
+
+    def signs(self, answer):
         raise AttributeError("no such thing")
 
 
-def test_a_defect_ends_the_call_too(tmp_path):
+@pytest.mark.parametrize("answer", [None, {"choices": [{"message": {"content": "x"}}]}], ids=["asking", "reading"])
+def test_a_defect_ends_the_call_too_and_is_charged_at_the_reservation(tmp_path, begun, answer):
     async def ask():
-        spec = LeaseSpec(job="j", role="solver", backbone="a/b", seed=1)
-        lease = LiveLease.open(spec, "token", path=tmp_path / "t", redact=str, settings=FAST)
-        call = lease.begin(CHAT.read({"messages": USER}, FAST), CHAT, size=1)
-        return (await calls.settle(lease, Defective(), call)).status, await lease.close()
+        lease, call = begun(Careless())
+        return (await calls.settle(lease, Defective(answer), call)).status, await lease.close()
 
     status, usage = asyncio.run(ask())
     assert (status, usage.backbone_failed) == (502, True)
     assert "AttributeError: no such thing" in usage.trouble
-    events = [record["event"] for record in trajectories.read(tmp_path / "t")]
-    assert events == ["lease opened", "call started", "call settled", "lease closed"]
+    assert (usage.tokens, usage.unsettled_calls) == (Tokens(input=1, output=100), 1)
+    records = list(trajectories.read(tmp_path / "t"))
+    assert [record["event"] for record in records] == ["lease opened", "call started", "call settled", "lease closed"]
+    assert records[2]["lost"] == 1
+
+
+def test_a_call_whose_end_cannot_be_recorded_counts_at_its_reservation(begun):
+    async def end():
+        lease, call = begun()
+        with pytest.raises(GatewayError, match="cannot record a call"):
+            lease.settle(call, Settled(status=200, response={"never JSON": {1, 2}}, usage={"input_tokens": 1}))
+        return await lease.close()
+
+    usage = asyncio.run(end())
+    assert (usage.tokens, usage.unsettled_calls) == (Tokens(input=1, output=100), 1)
+
+
+@pytest.mark.parametrize("figures", [{"prompt_tokens": 10**400}, {"cost": 10**400}, {"prompt_tokens": 10**9 + 1}])
+def test_figures_that_no_call_has_are_none(lab, take, post, figures):
+    usage = {"prompt_tokens": 3000, "completion_tokens": 1000, **figures}
+    answer = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": usage}
+    lab.script("once", [{"malformed": json.dumps(answer)}])
+    lease = restarted(lab, take)
+    assert post(lease, {"messages": USER}).status_code == 200
+    used = lease.close()
+    if "cost" in figures:
+        assert (used.tokens.total, used.unpriced_calls) == (4000, 1)
+    else:
+        assert (used.output_tokens, used.unsettled_calls) == (4096, 1)
 
 
 def test_a_wait_shows_while_it_lasts_and_says_why(lab, post, pool):
@@ -242,6 +295,7 @@ def test_retry_after_is_heard_but_our_clock_rules():
         ({"retry-after": "Thu, 01 Jan 2026 00:01:00 GMT"}, 60),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
         *(({"retry-after": odd}, 0) for odd in ("nan", "inf", "-1", "x", "", "Thu, 99 Foo 2026", "1e999")),
+        *(({"retry-after": f"Thu, 01 Jan {odd}"}, 0) for odd in ("99999999999 00:00:00 GMT", "0001 00:00:00 +2359")),
         ({}, 0),
     ],
 )

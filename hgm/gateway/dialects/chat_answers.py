@@ -9,6 +9,10 @@ from hgm.gateway.failures import Transient
 from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json
 
+MOST_TOKENS = 10**9
+MOST_USD = 10**6
+"""Whoever tells more for one call has told nothing."""
+
 
 def tidy(answer: Json, *, index: int, model: str) -> dict[str, Json]:
     """The answer that the agent gets: one choice, and no id, time or name that would differ between equal runs.
@@ -66,14 +70,14 @@ def counted(answer: Mapping[str, Json]) -> Counted | None:
 
 
 def money(value: Json) -> float | None:
-    """USD as a provider tells them; None where it does not."""
-    told = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    """USD as a provider tells them; None where it does not, or none that a call can cost."""
+    told = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_USD
     return float(value) if told else None
 
 
 def is_count(value: Json) -> bool:
-    """Whether it is a number of tokens."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Whether it is a number of tokens that a call can have."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
 
 
 def signs(answer: Mapping[str, Json]) -> tuple[str, ...]:
