@@ -9,8 +9,8 @@ from typing import Any
 from hgm.backbones.prices import prices_of
 from hgm.budget import JobLimit, job_limit
 from hgm.config import SearchConfig
-from hgm.errors import BackboneError, ConfigError
-from hgm.gateway.prices import Price, Rates, price_from_json, price_to_json
+from hgm.errors import ConfigError, LimitError
+from hgm.gateway.prices import Price, Rates, Tokens, price_from_json, price_to_json
 from hgm.gateway.records import Usage
 from hgm.gateway.remote import Probe
 from hgm.meter import MOST_HELD_BACK
@@ -51,23 +51,32 @@ class Allowance:
         """What it costs; None where nobody knows."""
         return self.prices.get(backbone)
 
-    def left(self, job: str, trajectories: Path, *, least: float) -> JobLimit:
+    def share(self, backbone: str, tokens: Tokens) -> float:
+        """The part of a job's limit that so many tokens of a backbone are; 0 where nothing limits them."""
+        price, limit = self.price(backbone), self.limit
+        part = 0.0 if limit.tokens is None else tokens.total / limit.tokens
+        return part if limit.usd is None or price is None else max(part, price.bound(tokens) / limit.usd)
+
+    def left(self, job: str, trajectories: Path, *, least: float, kept: float = 0.0) -> JobLimit:
         """What a job's next lease gets: its limit without what its leases have used so far, in any session.
 
+        The share `kept` of the limit is set aside for the job's later leases.
+
         Raises:
-            BackboneError: that is less than the share `least` of the limit, with which nothing could be shown.
+            LimitError: that is less than the share `least` of the limit, with which nothing could be shown.
         """
         if self.limit == NO_LIMIT:
             return NO_LIMIT
         used = spent(job, trajectories)
-        tokens = None if self.limit.tokens is None else self.limit.tokens - used.tokens.total
-        usd = None if self.limit.usd is None else self.limit.usd - used.usd
+        free = 1 - kept
+        tokens = None if self.limit.tokens is None else int(free * self.limit.tokens) - used.tokens.total
+        usd = None if self.limit.usd is None else free * self.limit.usd - used.usd
         if tokens is not None and self.limit.tokens is not None and tokens < least * self.limit.tokens:
-            raise BackboneError(
+            raise LimitError(
                 f"{job} has used {used.tokens.total:,} of its {self.limit.tokens:,} tokens (limits.tokens)"
             )
         if usd is not None and self.limit.usd is not None and usd < least * self.limit.usd:
-            raise BackboneError(f"{job} has used ${used.usd:.4g} of its ${self.limit.usd:.4g} (limits.usd)")
+            raise LimitError(f"{job} has used ${used.usd:.4g} of its ${self.limit.usd:.4g} (limits.usd)")
         return JobLimit(tokens=tokens, usd=usd)
 
     def count(self, backbone: str, probe: Probe) -> None:

@@ -11,6 +11,7 @@ HGMError
 ├── GatewayError          the model proxy
 ├── BackboneError         the model behind it
 │   └── ReplyError        it answered, in a way that nobody can go on with, or cannot take so much in
+├── LimitError            a job's own leases have used up what it may use
 ├── RecordingError        a replay departs from its recording, or a recording cannot be written
 ├── EvaluatorError        benchmark records or the grader's own trouble
 ├── ArchiveError          the git repository of agents
@@ -70,6 +71,10 @@ class BackboneError(HGMError):
 
 class ReplyError(BackboneError):
     """The model answered a host's role with a refusal, without text, in part, or that it cannot take so much in."""
+
+
+class LimitError(HGMError):
+    """A job's own leases have used so much of its limit that nothing could be shown with the rest."""
 
 
 class RecordingError(HGMError):

@@ -2,7 +2,7 @@
 
 Trouble of the host's own means that the whole attempt is made again in new sandboxes, and after the last one that the
 evaluation is `unmeasured`; but where every attempt loses its sandbox after the agent had started, and the host is well,
-it is the agent's doing.
+it is the agent's doing. There are fewer attempts where those before have used too much of the job's limit.
 """
 
 import json
@@ -15,7 +15,7 @@ from evaluators.base import Task, Verdict
 from evaluators.grading import grade
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
-from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
+from hgm.errors import BackboneError, GatewayError, LimitError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
 from hgm.patch import patch
@@ -39,17 +39,20 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     """Run the job; never raises for anything that an agent, a model or a sandbox does."""
     began = time.monotonic()
     result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED)
-    lost = 0
+    tried = lost = 0
     for _ in range(ATTEMPTS):
         try:
             result = _attempt(job, lab, slot)
             break
-        except _TROUBLE as trouble:
+        except (*_TROUBLE, LimitError) as trouble:
+            if tried and isinstance(trouble, LimitError):
+                break
+            tried += 1
             lost += isinstance(trouble, SandboxLost)
             result = EvaluationResult(
                 job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
             )
-    if lost == ATTEMPTS and lab.is_well(lab.backbones.solver):
+    if result.outcome is Outcome.UNMEASURED and lost == tried and lab.is_well(lab.backbones.solver):
         result = replace(result, outcome=Outcome.FAILED, cause="lost")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 

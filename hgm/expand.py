@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
 from hgm.diagnose import diagnose, statement
-from hgm.errors import BackboneError, GatewayError, SandboxError, SandboxLost, WorkspaceRejected
+from hgm.errors import BackboneError, GatewayError, LimitError, SandboxError, SandboxLost, WorkspaceRejected
 from hgm.evaluate import ATTEMPTS, blame
 from hgm.evidence import write as write_evidence
-from hgm.gates import Candidate, Rejection, first_rejection, harder
+from hgm.gates import Candidate, Rejection, first_rejection, handshakes_share, harder
 from hgm.jobs import ExpandJob, ExpansionResult, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
@@ -30,6 +30,9 @@ def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     for _ in range(ATTEMPTS):
         try:
             result = _placebo(job, lab, slot) if lab.placebo else _attempt(job, lab, slot)
+            break
+        except LimitError as trouble:
+            result = ExpansionResult(job=job.id, kind=Expansion.REJECTED, reason=f"limit: {trouble}")
             break
         except _TROUBLE as trouble:
             lost += isinstance(trouble, SandboxLost)
@@ -59,8 +62,12 @@ def _attempt(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
         again = (
             f"{statement(brief, lab)}\nA first attempt, in the workspace, was refused. Mend it:\n{refused.message}\n"
         )
-        turn = _edit(job, "repair", again, turn.files, lab, slot)
-        refused = _refusal(job, parent, turn, lab, slot)
+        try:
+            turn = _edit(job, "repair", again, turn.files, lab, slot)
+        except LimitError:
+            pass  # nothing is left to mend it with: it stays refused
+        else:
+            refused = _refusal(job, parent, turn, lab, slot)
     notes = () if refused else harder(_candidate(job, parent, turn, lab), lab)
     return replace(_result(job, refused, brief, turn.files), notes=notes)
 
@@ -108,7 +115,7 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
     manifest = lab.editor_manifest or lab.manifest
     with (
         lab.scratch.job(name) as folder,
-        closing(lab.lease(name, "editor", seed=derive_seed(job.seed, stage))) as lease,
+        closing(lab.lease(name, "editor", seed=derive_seed(job.seed, stage), kept=handshakes_share(lab))) as lease,
     ):
         place = lab.editors_place(name, slot, folder)
         if job.mode is Mode.FILESYSTEM:

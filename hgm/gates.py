@@ -11,8 +11,9 @@ from pathlib import Path
 from hgm.agent_run import Assignment, run_agent, self_test
 from hgm.contract import matches, may_change
 from hgm.effort import BACK, tries_harder
-from hgm.errors import WorkspaceRejected
+from hgm.errors import LimitError, WorkspaceRejected
 from hgm.evaluate import blame
+from hgm.gateway.prices import Tokens
 from hgm.lab import Lab
 from hgm.leaks import first_leak, is_too_much
 from hgm.text import printable
@@ -20,6 +21,8 @@ from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder
 
 HANDSHAKE_S = 30.0
+_REQUEST_BYTES = 4_000
+_LEAST_SHARE, _MOST_SHARE = 0.2, 0.5
 _DOCS = ("*.rst", "README*", "CHANGELOG*", "LICENSE*", "docs/*", "doc/*")
 _TESTS = ("tests/*", "test/*", "*/tests/*", "test_*.py", "*_test.py", "*/test_*.py", "conftest.py")
 
@@ -179,8 +182,21 @@ def tests_itself(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     return None
 
 
+def handshakes_share(lab: Lab) -> float:
+    """The share of a job's limit that no edit may use, lest a child that is paid for meets no gate."""
+    two_calls = Tokens(input=2 * _REQUEST_BYTES, output=2 * lab.sampling.solver.max_output_tokens)
+    return min(_MOST_SHARE, max(_LEAST_SHARE, lab.allowance.share(lab.backbones.solver, two_calls)))
+
+
 def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """On a tiny task it talks to its model at least once and finishes."""
+    try:
+        return _handshake(candidate, lab, slot)
+    except LimitError as trouble:
+        return Rejection(reason="limit", message=str(trouble), repairable=False)
+
+
+def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     job = f"{candidate.job}-handshake-again" if candidate.repaired else f"{candidate.job}-handshake"
     assignment = Assignment(
         kind="solve",

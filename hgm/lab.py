@@ -23,7 +23,7 @@ from trees.archive import Archive
 Role = Literal["editor", "solver", "diagnosis", "judge"]
 
 LEAST_LEFT = 0.1
-"""Of a job's limit: with less nobody can show anything, so the job ends unmeasured instead of an agent failing."""
+"""Of a job's limit: with less nobody can show anything, so no lease is opened."""
 FREE_DISK_MB = 256
 FREE_MEMORY_MB = 256
 """Below these watermarks an agent's failure proves nothing."""
@@ -89,20 +89,28 @@ class Lab:
         return replace(place, layer=self.editor_layer, subject_layer=self.layer) if self.editor else place
 
     def lease(
-        self, job: str, role: Role, *, seed: int, max_calls: int | None = None, least: float = LEAST_LEFT
+        self,
+        job: str,
+        role: Role,
+        *,
+        seed: int,
+        max_calls: int | None = None,
+        least: float = LEAST_LEFT,
+        kept: float = 0.0,
     ) -> Lease:
         """Open a lease of a role's backbone: its sampling and limits are the run's.
 
-        What of its limit a job has used, earlier attempts included, its later leases do not get.
+        What of its limit a job has used, earlier attempts included, its later leases do not get; nor this one what is
+        kept for those.
 
         Raises:
             ConfigError, BackboneError, GatewayError: see `Control.lease`.
-            BackboneError: less than the share `least` of the job's limit is left.
+            LimitError: less than the share `least` of the job's limit is left.
         """
         sampling = getattr(self.sampling, role)
         backbone = getattr(self.backbones, role)
         price = self.allowance.price(backbone)
-        left = self.allowance.left(job.partition("-")[0], self.trajectories, least=least)
+        left = self.allowance.left(job.partition("-")[0], self.trajectories, least=least, kept=kept)
         spec = LeaseSpec(
             job=job,
             role=role,

@@ -16,7 +16,7 @@ from hgm.allowance import Allowance, allowance_of, check_budget, prices_for, pri
 from hgm.backbones.prices import prices_of
 from hgm.budget import Budget, JobLimit, job_limit, parsed, parsed_raise, plain, restored
 from hgm.config import SearchConfig, resolve
-from hgm.errors import BackboneError, ConfigError, RunError
+from hgm.errors import ConfigError, LimitError, RunError
 from hgm.evaluate import evaluate
 from hgm.executors.local import LocalExecutor
 from hgm.expand import expand
@@ -397,7 +397,7 @@ def test_a_job_that_has_used_its_limit_gets_no_further_lease(tmp_path: Path) -> 
         writer.write({"event": "lease closed", "usage": usage_to_json(used(850, cache_read_tokens=10))})
     left = allowance.left("x00001", tmp_path, least=0.1)
     assert left.tokens == 140
-    with pytest.raises(BackboneError, match=r"860 of its 1,000 tokens \(limits.tokens\)"):
+    with pytest.raises(LimitError, match=r"860 of its 1,000 tokens \(limits.tokens\)"):
         allowance.left("x00001", tmp_path, least=0.5)
 
 
@@ -418,8 +418,22 @@ def test_all_leases_of_a_job_share_its_limit(tmp_path: Path) -> None:
         for record in read_trajectory(file)
         if record["event"] == "lease opened"
     }
-    assert limits == {100_000, 98_995, 97_990}, "diagnosis, edit, handshake"
+    assert limits == {100_000, 98_995 - 24_384, 97_990}, "diagnosis, edit, handshake, of which two calls are kept"
     assert result.usage.tokens.total == 3015
+
+
+@pytest.mark.needs("bubblewrap")
+def test_an_edit_that_used_the_jobs_limit_up_is_rejected_and_kept(tmp_path: Path) -> None:
+    editor = ASKS + "open('main.py', 'a').write('# better\\n')\n"
+    spends = {"text": "fine", "usage": {"prompt_tokens": 91_000, "completion_tokens": 5}}
+    with (
+        small_lab(tmp_path / "run", agent(editor), limits={"tokens": 100_000}) as plain_lab,
+        scripted(plain_lab, tmp_path, [spends]) as lab,
+    ):
+        result = expand(expansion(lab, 1), lab, 0)
+    assert (result.kind, result.reason.partition(":")[0]) == (Expansion.REJECTED, "limit")
+    assert result.files is not None, "what was paid for is kept"
+    assert result.usage.tokens.total == 91_005
 
 
 def test_a_run_keeps_its_prices_and_an_older_one_is_read() -> None:
