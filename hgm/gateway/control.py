@@ -12,10 +12,11 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from hgm.errors import HGMError
+from hgm.gateway.ascii_json import AsciiJSON
 from hgm.gateway.leases import Leases
 from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.records import spec_from_json, usage_to_json
@@ -31,13 +32,13 @@ def control_app(leases: Leases, upstreams: Upstreams, *, redact: Redactor) -> St
         spec = spec_from_json(asked["spec"])
         await upstreams.of(spec.backbone).start()
         folder: Path = await leases.open(spec, asked["token"])
-        return JSONResponse({"folder": str(folder)})
+        return AsciiJSON({"folder": str(folder)})
 
     async def usage(request: Request) -> Response:
-        return JSONResponse(usage_to_json(leases.usage(request.path_params["job"])))
+        return AsciiJSON(usage_to_json(leases.usage(request.path_params["job"])))
 
     async def close_lease(request: Request) -> Response:
-        return JSONResponse(usage_to_json(await leases.close(request.path_params["job"])))
+        return AsciiJSON(usage_to_json(await leases.close(request.path_params["job"])))
 
     async def probe(request: Request) -> Response:
         asked = await request.json()
@@ -45,10 +46,10 @@ def control_app(leases: Leases, upstreams: Upstreams, *, redact: Redactor) -> St
         probed = await upstream.probe()
         dialects = sorted(upstream.dialects)
         cost = {"tokens": tokens_to_json(probed.counted.tokens), "usd": probed.counted.usd}
-        return JSONResponse({"ok": probed.ok, "trouble": redact(probed.trouble), "dialects": dialects, **cost})
+        return AsciiJSON({"ok": probed.ok, "trouble": redact(probed.trouble), "dialects": dialects, **cost})
 
     async def trouble(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": type(error).__name__, "message": redact(str(error))}, status_code=400)
+        return AsciiJSON({"error": type(error).__name__, "message": redact(str(error))}, status_code=400)
 
     return Starlette(
         routes=[

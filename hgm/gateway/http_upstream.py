@@ -1,8 +1,9 @@
 """An HTTP server that speaks dialects, asked: one attempt, whole or streamed, under limits on size and time."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import httpx2
@@ -17,6 +18,10 @@ from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import parse
 
 STREAM = "text/event-stream"
+DONE = b"[DONE]"
+"""Ends a stream of chat completions."""
+END_S = 0.5
+"""How long the end of a response may follow its last event."""
 KEPT_S = 30.0
 """How long a connection may idle."""
 MAX_ERROR_BYTES = 256_000
@@ -24,6 +29,7 @@ MAX_ERROR_BYTES = 256_000
 STALE_S = 1.0
 """A connection that ends so soon, without a byte, had been closed while it was kept: nothing was worked on."""
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_TROUBLE = (httpx2.TransportError, httpx2.DecodingError)
 _CLOSED = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
@@ -100,15 +106,26 @@ class Server:
                     answered = Answered(status=response.status_code, headers=response.headers, text=text)
                     raise failure(answered, dialect, request)
                 yield response
-        except (httpx2.TransportError, httpx2.DecodingError) as trouble:
+        except _TROUBLE as trouble:
             stale = isinstance(trouble, _CLOSED) and not answering and monotonic() - began < STALE_S
             raise Transient(told(trouble), charged=not (stale or isinstance(trouble, _NEVER_SENT))) from trouble
 
     async def _gathered(self, dialect: Dialect, response: httpx2.Response) -> Json:
-        gatherer = dialect.gatherer()
-        async for line in self._lines(response):
-            if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-                gatherer.add(self._parsed(data))
+        """The answer out of a stream; once it is whole, no trouble with the connection takes it back."""
+        gatherer, lines = dialect.gatherer(), self._lines(response)
+        try:
+            async for line in lines:
+                if line.startswith(b"data:"):
+                    data = line[5:].strip()
+                    if data != DONE:
+                        gatherer.add(self._parsed(data))
+                    if data == DONE or gatherer.over:
+                        await _used_up(lines)
+                        break
+        except _TROUBLE:
+            with suppress(Transient):
+                return gatherer.answer()
+            raise
         return gatherer.answer()
 
     async def _lines(self, response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -146,6 +163,14 @@ class Server:
 def told(trouble: Exception) -> str:
     """A failure of a connection in words; some have none of their own."""
     return f"{type(trouble).__name__}: {trouble}".rstrip(": ")
+
+
+async def _used_up(lines: AsyncIterator[bytes]) -> None:
+    """Read to the end of a response behind its last event, which is near: only then is the connection kept."""
+    with suppress(TimeoutError, Transient, *_TROUBLE):
+        async with asyncio.timeout(END_S):
+            async for _ in lines:
+                pass
 
 
 def _streamed(dialect: Dialect) -> dict[str, Json]:

@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hgm.errors import GatewayError
 from hgm.gateway import calls
+from hgm.gateway.ascii_json import AsciiJSON
 from hgm.gateway.dialects.base import Dialect, Event
 from hgm.gateway.dialects.known import CHAT, DIALECTS
 from hgm.gateway.live import Call, LiveLease, Settled, closed
@@ -118,7 +119,7 @@ def _is_admitted(lease: LiveLease, named: dict[bytes, bytes]) -> bool:
 async def _models(request: Request) -> Response:
     lease: LiveLease = request.state.lease
     model = {"id": lease.spec.backbone, "object": "model", "created": 0, "owned_by": "hgm"}
-    return JSONResponse({"object": "list", "data": [model]})
+    return AsciiJSON({"object": "list", "data": [model]})
 
 
 async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
@@ -145,7 +146,7 @@ async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf)
     if settled is None:
         return Sent()
     headers = {} if settled.status == 200 else FINAL
-    return JSONResponse(settled.response, settled.status, headers=headers)
+    return AsciiJSON(settled.response, settled.status, headers=headers)
 
 
 async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call: Call) -> Response:
@@ -165,7 +166,7 @@ async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call
     elif stream.begun:
         await stream.end([call.dialect.error_event(settled.response)])
     else:
-        return JSONResponse(settled.response, settled.status, headers=FINAL)
+        return AsciiJSON(settled.response, settled.status, headers=FINAL)
     return Sent()
 
 
@@ -275,4 +276,4 @@ async def _own_trouble(request: Request, error: Exception) -> Response:
 
 def _answer_refusal(refusal: Refusal, path: str) -> Response:
     headers = {**FINAL, "connection": "close"} if refusal.code in HANG_UP else FINAL
-    return JSONResponse(_spoken(path).error(refusal), refusal.status, headers=headers)
+    return AsciiJSON(_spoken(path).error(refusal), refusal.status, headers=headers)

@@ -18,7 +18,7 @@ from hgm.backbones import scripted
 from hgm.errors import ConfigError
 from hgm.gateway.blame import Answered, failure
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings
-from hgm.gateway.dialects.known import CHAT, MESSAGES
+from hgm.gateway.dialects.known import CHAT, MESSAGES, RESPONSES
 from hgm.gateway.failures import Broken, Rejected, Transient
 from hgm.gateway.http_upstream import Server
 from hgm.gateway.providers import provider
@@ -456,3 +456,76 @@ def test_a_bad_day_is_survived_and_nothing_paid_is_lost(lab, serve, asking, sdk)
     assert used.signs == ("cut_off", "malformed_tool_call")
     settled = [record for record in lab.records(lease.job) if record["event"] == "call settled"]
     assert [(record["attempts"], record["lost"]) for record in settled] == [(1, 0), (6, 3), (1, 0), (1, 0)]
+
+
+STREAMS = {
+    CHAT: [
+        {"choices": [{"index": 0, "delta": {"content": "fine"}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 2}},
+    ],
+    MESSAGES: [
+        {"type": "message_start", "message": {"usage": {"input_tokens": 10}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "fine"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    ],
+    RESPONSES: [
+        {
+            "type": "response.completed",
+            "response": {"output": [], "usage": {"input_tokens": 10, "output_tokens": 2}},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", STREAMS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("end", ["cut", "open", "unmarked"])
+def test_a_stream_that_was_whole_is_not_bought_again_however_its_connection_ends(dialect, end):
+    """No last chunk of length 0 comes; `unmarked`: neither does the event or mark that says that it is over."""
+    over = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        lines = [f"data: {json.dumps(data)}\n\n".encode() for data in STREAMS[dialect]]
+        lines += [b"data: [DONE]\n\n"] if dialect is CHAT else []
+        if end == "unmarked" and dialect is not RESPONSES:
+            lines.pop()
+        for line in lines:
+            writer.write(b"%x\r\n%s\r\n" % (len(line), line))
+        if end == "open":
+            await over.wait()
+        writer.close()
+
+    async def ask():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+            server = Server.at(url, {}, replace(SETTINGS, attempt_timeout_s=5), proxies=False)
+            try:
+                return await server.ask(dialect, {"model": "m", "messages": USER}, stream=True)
+            finally:
+                over.set()
+                await server.close()
+
+    counted = dialect.counted(dialect.answer(asyncio.run(ask()), index=0, model="m"))
+    assert counted is not None
+    assert (counted.tokens.input, counted.tokens.output) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        ({"malformed": '{"choices": [{"message": {"content": "half: \\ud83d"}, "finish_reason": "stop"}]}'}, 200),
+        ({"status": 400, "body": '{"error": {"message": "half: \\ud83d"}}'}, 400),
+        ({"status": 400, "body": '{"error": {"message": "half: \\ud83d", "n": NaN}}'}, 400),
+        ({"status": 400, "body": '{"error": {"message": "half: \\ud83d", "n": ' + "[" * 600 + "]" * 600 + "}}"}, 400),
+    ],
+)
+def test_whatever_a_provider_writes_its_answer_reaches_the_agent(serve, asking, post, step, status):
+    server = serve(step)
+    with asking("local", server.url) as gateway:
+        answer = post(take(gateway, "local/m"), {"messages": USER})
+    assert answer.status_code == status
+    assert "half: " in json.dumps(answer.json())
+    assert answer.headers.get("x-should-retry") == (None if status == 200 else "false")

@@ -65,6 +65,9 @@ class Event:
 class Gatherer(Protocol):
     """Puts the events of a stream together to the answer that would have come in one piece."""
 
+    over: bool
+    """Whether the last event has come, where this dialect has one that says so."""
+
     def add(self, data: Json) -> None:
         """Take the data of one event in.
 

@@ -133,6 +133,8 @@ class Gathered:
         self._arguments: dict[int, list[str]] = {}
         self._finish: Json = None
         self.usage: Json = None
+        self.over = False
+        """Never: a mark that is no event ends a stream of this dialect."""
 
     def add(self, chunk: Json) -> None:
         """See `Gatherer.add`."""

@@ -134,6 +134,7 @@ class Gathered:
         self._texts: dict[tuple[int, str], list[str]] = {}
         """(block, field) -> its deltas; joined at the end, for there may be very many."""
         self._usage: dict[str, Json] | None = None
+        self.over = False
 
     def add(self, data: Json) -> None:
         """See `Gatherer.add`. Kinds of events that are not known yet are passed over, as the API asks clients to."""
@@ -154,6 +155,8 @@ class Gathered:
                     {name: value for name, value in _object(data, "delta").items() if value is not None}
                 )
                 self._count(data.get("usage"))
+            case "message_stop":
+                self.over = True
 
     def answer(self) -> dict[str, Json]:
         """See `Gatherer.answer`. A stream that stopped before it said why is not over."""

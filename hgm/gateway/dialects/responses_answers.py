@@ -125,6 +125,7 @@ class Gathered:
     def __init__(self) -> None:
         self._answer: dict[str, Json] | None = None
         self._items: dict[int, Json] = {}
+        self.over = False
 
     def add(self, data: Json) -> None:
         """See `Gatherer.add`. Kinds of events that are not known yet are passed over."""
@@ -140,6 +141,7 @@ class Gathered:
                 if not isinstance(data.get("response"), dict):
                     raise _broken("the backbone's last event has no response")
                 self._answer = {"status": status, **data["response"]}
+                self.over = True
 
     def answer(self) -> dict[str, Json]:
         """See `Gatherer.answer`."""
