@@ -14,7 +14,7 @@ from evaluators.layers import cache_folder
 from hgm.config import BUILTIN, default_workers
 from hgm.errors import HGMError, SandboxError, UsageError
 from hgm.gateway.client import Gateway
-from hgm.gateway.providers import KNOWN, Provider
+from hgm.gateway.providers import KNOWN, Provider, is_too_short
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
 from hgm.layers import stored
 from hgm.scratch import Scratch
@@ -175,6 +175,14 @@ def _builtin() -> Check:
 def _key(provider: Provider) -> Check:
     """Whether a key is there; it is looked at no further."""
     models = f"{provider.name}/… at {provider.base_url}"
+    if is_too_short(os.environ.get(provider.key, "")):
+        return Check(
+            part=provider.key,
+            found="too short to be kept out of what is written",
+            level=Level.LACKING,
+            cost=f"{models} cannot be asked",
+            remedy="give the server a longer key, or unset this one if it wants none",
+        )
     if os.environ.get(provider.key):
         return Check(part=provider.key, found=f"set, for {models}")
     if not provider.needs_key:

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 SHORTEST = 8
-"""Shorter values would tear ordinary text apart, and nobody's key is that short."""
+"""Shorter values would tear ordinary text apart; keys that are so short are refused (`hgm.gateway.providers`)."""
 MARK = "[redacted]"
 
 
@@ -52,7 +52,9 @@ class Redactor:
     def of(cls, environ: Mapping[str, str], *, also: Collection[str] = ()) -> "Redactor":
         """A redactor of every key in `environ`, and of the passwords in its URLs. `also`: see `withhold`."""
         keys = [value for name, value in environ.items() if is_secret(name) or name in also]
-        return cls([*keys, *(part for value in environ.values() if "://" in value for part in credentials(value))])
+        sent = (key.strip() for key in keys)  # as providers get it, and quote it
+        urls = (value for value in environ.values() if "://" in value)
+        return cls([*keys, *sent, *(part for url in urls for part in credentials(url))])
 
     def extended(self, *secrets: str) -> "Redactor":
         """This one, with further secrets."""

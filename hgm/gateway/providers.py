@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from hgm.errors import ConfigError
 from hgm.gateway.dialects.known import CHAT, MESSAGES, RESPONSES
 from hgm.gateway.records import Json
+from hgm.redaction import SHORTEST
 
 ANTHROPIC_VERSION = b"2023-06-01"
 _VERSION = re.compile(r"/v\d[^/]*(/|$)")
@@ -39,7 +41,10 @@ class Provider:
     def is_here(self) -> bool:
         """Whether it runs on this machine: then no proxy is between."""
         host = urlsplit(self.base_url).hostname or ""
-        return host in ("localhost", "::1") or host.startswith("127.")
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
 
 
 KNOWN = {
@@ -111,9 +116,19 @@ def headers(provider: Provider, key: str) -> dict[bytes, bytes]:
     key = key.strip()
     if not key.isprintable():
         raise ConfigError(f"{provider.key} holds something that no key holds: a line break, or the like")
+    if is_too_short(key):
+        raise ConfigError(
+            f"{provider.key} holds a key of fewer than {SHORTEST} characters, which cannot be told from ordinary text "
+            "and kept out of what is written: give the server a longer one, or unset it if the server wants none"
+        )
     if provider.wire == "anthropic":
         return {b"anthropic-version": ANTHROPIC_VERSION, b"x-api-key": key.encode()}
     return {b"authorization": b"Bearer " + key.encode()} if key else {}
+
+
+def is_too_short(key: str) -> bool:
+    """Whether there is a key that redaction would miss."""
+    return 0 < len(key.strip()) < SHORTEST
 
 
 def fitted(request: Mapping[str, Json], dialect: str, provider: Provider) -> dict[str, Json]:

@@ -31,6 +31,7 @@ ECHO = {"echo": True, "repeat": True}
 PROBED = {"probe": True, "text": "OK", "usage": {"input": 3, "output": 1}}
 KEY = "sk-of-this-test-alone"
 SETTINGS = replace(FAST, probe_timeout_s=1.0)
+CUT = {"cut": True, "text": "half an answer"}
 BEARER = {"authorization": f"Bearer {KEY}"}
 
 
@@ -188,6 +189,23 @@ def test_a_missing_key_is_said_at_once_by_its_name(lab, monkeypatch):
         gateway.probe("openai/gpt-x")
 
 
+def test_a_key_that_redaction_would_miss_is_refused(asking):
+    with (
+        asking("local", "http://127.0.0.1:9", key="sk-1234") as gateway,
+        pytest.raises(ConfigError, match="LOCAL_API_KEY holds a key of fewer than 8") as refused,
+    ):
+        gateway.probe("local/m")
+    assert "sk-1234" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("127.1.2.3", True), ("[::1]", True), ("localhost", True), ("127.example.com", False)],
+)
+def test_a_name_that_looks_like_this_machine_is_elsewhere(host, here):
+    assert provider("local", base_url=f"http://{host}:8000").is_here is here
+
+
 def test_a_key_by_any_name_is_withheld_and_never_shown(lab, serve, asking, post):
     error = {"status": 400, "body": {"error": {"message": f"bad words, and is {KEY} a key?"}}}
     server = serve({**error, "check": BEARER})
@@ -223,10 +241,11 @@ def test_a_server_that_lacks_a_dialect_says_so_to_the_agent_and_is_nobodys_fault
             with pytest.raises(openai.NotFoundError, match="use /v1/chat/completions"):
                 sdk(lease).responses.create(model="m", input="hello")
         assert not lease.usage().backbone_failed
+        assert lease.usage().tokens.total == 4, "the call that brought it about pays for finding out, once"
         assert sdk(lease).chat.completions.create(model="m", messages=USER).choices[0].message.content == "fine"
         probed = gateway.probe("local/m")
         assert probed.dialects == {CHAT.name}
-        assert probed.tokens.input == 3, "what finding out has cost is counted, once"
+        assert probed.tokens.total == 0
 
 
 def test_an_unknown_model_is_the_hosts_fault_and_names_what_to_check(serve, asking, post):
@@ -248,7 +267,18 @@ def test_an_agent_cannot_bring_a_404_on_the_host(serve, asking, post):
         lease = take(gateway, "openai/gpt-x")
         answer = post(lease, {"messages": USER})
         assert (answer.status_code, answer.json()["error"]["message"]) == (404, "Item 'rs_1' not found")
-        assert not lease.usage().backbone_failed
+        usage = lease.usage()
+        assert (usage.backbone_failed, usage.tokens.total > 0, usage.unpriced_calls) == (False, True, 1)
+
+
+@pytest.mark.parametrize("step", [{"malformed": json.dumps({"choices": [{"message": {"content": "OK"}}]})}, CUT])
+def test_a_probe_that_does_not_tell_its_cost_counts_at_its_worst(serve, asking, step):
+    server = serve({**step, "repeat": True})
+    with asking("local", server.url) as gateway:
+        probed = gateway.probe("local/m")
+    assert probed.tokens.output > 0
+    assert probed.tokens.input > 50
+    assert probed.usd is None, "and is unpriced where no table has it"
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,8 @@ def test_a_key_that_begins_as_an_escape_ends_does_not_break_a_record(tmp_path):
 def test_withhold_takes_named_variables_too():
     environ = {"MYCRED": "x", "PATH": "/bin"}
     assert withhold(environ, also=["MYCRED"]) == {"MYCRED": "x"}
+
+
+def test_a_key_is_removed_as_it_was_sent_too():
+    redact = Redactor.of({"OPENAI_API_KEY": " sk-canary-123456789\n"})
+    assert redact("Incorrect API key provided: 'sk-canary-123456789'.") == "Incorrect API key provided: '[redacted]'."
