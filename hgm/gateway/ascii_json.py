@@ -1,4 +1,4 @@
-"""JSON as the gateway answers with it: nothing that a model, a provider or an agent wrote can keep it from going out."""
+"""JSON as the gateway answers with it: nothing that a model, a provider or an agent wrote keeps it from going out."""
 
 import json
 from typing import Any

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from hgm.errors import GatewayError, HGMError, boundary
 from hgm.gateway.dialects.base import Counted, call_seed
-from hgm.gateway.failures import Broken, Rejected, Transient
+from hgm.gateway.failures import NOTHING, Broken, Rejected, Transient
 from hgm.gateway.ledger import tokens_to_json
 from hgm.gateway.live import Call, LiveLease, Settled, closed
 from hgm.gateway.patience import Patience
@@ -53,7 +53,8 @@ async def settle(lease: LiveLease, upstream: Upstream, call: Call) -> Settled:
     async def answered() -> Settled:
         answer = await patience.run(attempt)
         signs = call.dialect.signs(answer)
-        return _bill(lease, call, patience, Settled(status=200, response=answer, signs=signs))
+        ended = Settled(status=200, response=answer, signs=signs)
+        return _bill(lease, call, patience, ended, call.dialect.counted(answer))
 
     return await _settling(lease, call, patience, answered())
 
@@ -111,22 +112,26 @@ async def _told(lease: LiveLease, call: Call, outcome: Coroutine[Json, Json, Set
     except Recorded as told:
         return told.ended
     except Rejected as refused:
+        counted = refused.counted
         body = without_secrets(refused.body, lease.redact)
         ended = Settled(status=refused.status, response=body, signs=refused.signs)
     except Broken as trouble:
+        counted = trouble.counted
         ended = _failed(call, trouble=str(trouble))
         ended = replace(ended, hosts_fault=trouble.hosts_fault, differs=trouble.differs)
-    return _bill(lease, call, patience, ended)
+    return _bill(lease, call, patience, ended, counted)
 
 
 def _failed(call: Call, *, trouble: str) -> Settled:
     return Settled(status=502, response=call.dialect.error(backbone_failed()), trouble=trouble)
 
 
-def _bill(lease: LiveLease, call: Call, patience: Patience, ended: Settled) -> Settled:
-    """How a call ended, with what it cost: the provider's figures before the price table before nobody's."""
+def _bill(lease: LiveLease, call: Call, patience: Patience, ended: Settled, told: Counted | None = NOTHING) -> Settled:
+    """How a call ended, with what it cost: the provider's figures before the price table before nobody's.
+
+    `told`: the provider's, beside lost attempts; None where it has none.
+    """
     price = lease.spec.price
-    told = call.dialect.counted(ended.response) if ended.status == 200 else Counted(tokens=Tokens(), usd=0.0)
     lost = patience.lost + (told is None)  # a provider that does not count is counted at its worst
     tokens, usd = (told.tokens, told.usd) if told else (Tokens(), 0.0)
     source: Source = "provider"

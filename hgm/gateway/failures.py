@@ -1,6 +1,10 @@
 """How one attempt at a backbone may fail, and whose fault each kind is."""
 
+from hgm.gateway.dialects.base import Counted
+from hgm.gateway.prices import Tokens
 from hgm.gateway.records import Json
+
+NOTHING = Counted(tokens=Tokens(), usd=0.0)
 
 
 class Transient(Exception):
@@ -20,8 +24,10 @@ class Transient(Exception):
 class Rejected(Exception):
     """The provider turned the agent's request down: its answer goes to the agent."""
 
-    def __init__(self, status: int, body: Json, *, signs: tuple[str, ...] = ()) -> None:
+    def __init__(self, status: int, body: Json, *, signs: tuple[str, ...] = (), counted: Counted = NOTHING) -> None:
         super().__init__(f"HTTP {status}")
+        self.counted = counted
+        """What finding that out has cost."""
         self.status = status
         self.body = body
         self.signs = signs
@@ -33,8 +39,12 @@ class Broken(Exception):
     The message is for the host; agents only learn that the backbone failed.
     """
 
-    def __init__(self, message: str, *, hosts_fault: bool = False, differs: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hosts_fault: bool = False, differs: bool = False, counted: Counted = NOTHING
+    ) -> None:
         super().__init__(message)
+        self.counted = counted
+        """What finding that out has cost."""
         self.hosts_fault = hosts_fault
         """Whether no request of an agent's can have brought it about: a refused key, an unknown model."""
         self.differs = differs

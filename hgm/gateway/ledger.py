@@ -13,7 +13,8 @@ _BUCKETS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_t
 class Ledger:
     """The records of one lease, in their order, behind the one that opened it.
 
-    A call that started and never settled (its gateway was killed) counts at its reservation, and as unsettled.
+    A call that started and never settled (its gateway was killed) counts at its reservation, which grows with each
+    attempt that may have been billed, and as unsettled.
     """
 
     def __init__(self, price: Price | None = None) -> None:
@@ -35,6 +36,8 @@ class Ledger:
                 self._open[record["index"]] = record
                 names = {*self._used.dropped_fields, *record["dropped"]}
                 self._used = replace(self._used, dropped_fields=tuple(sorted(names)))
+            case "attempt lost":
+                self._open[record["index"]] = {**self._open[record["index"]], "reserved": record["reserved"]}
             case "call settled":
                 self._open.pop(record["index"], None)
                 self.next = max(self.next, record["index"] + 1)
@@ -60,7 +63,7 @@ class Ledger:
 
     @property
     def unsettled(self) -> list[Mapping[str, Any]]:
-        """The "call started" records of calls that never settled."""
+        """The "call started" records of calls that never settled, with what all their attempts had reserved."""
         return [*self._lost, *self._open.values()]
 
 

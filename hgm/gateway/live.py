@@ -160,17 +160,20 @@ class LiveLease:
         return call
 
     def reserve_again(self, call: Call, *, lost: int) -> None:
-        """Reserve another attempt at a call of which so many may be billed already.
+        """Reserve another attempt at a call of which so many may be billed already, and write that before it is made.
 
         Raises:
+            GatewayError: it cannot be written.
             Broken: it could go beyond the lease's tokens or money. The size of a request is the agent's to choose, so
                 the gateway's own probe says whose fault it is.
         """
-        if not lost:
+        reserved = sum([call.reserved] * lost, call.reserved)
+        if reserved == self._open[call.index]:
             return
-        self._open[call.index] = sum([call.reserved] * lost, call.reserved)
+        self._open[call.index] = reserved
         if self._beyond(self._open.values()):
             raise Broken(f"{lost} attempts may have been billed, and another could go beyond the lease")
+        self._write("attempt lost", call, reserved=tokens_to_json(reserved))
 
     def settle(self, call: Call, settled: Settled) -> None:
         """Record how a call ended and count what it cost.

@@ -9,7 +9,7 @@ from typing import Literal
 
 from hgm.gateway.dialects.base import Counted, Dialect, Imposed
 from hgm.gateway.dialects.known import CHAT, DIALECTS, MESSAGES, RESPONSES
-from hgm.gateway.failures import Broken, NotFound, Rejected, Transient
+from hgm.gateway.failures import NOTHING, Broken, NotFound, Rejected, Transient
 from hgm.gateway.http_upstream import Server
 from hgm.gateway.live import Call
 from hgm.gateway.pace import Pace
@@ -44,7 +44,7 @@ class ProviderUpstream:
         self._probing = asyncio.Lock()
         self._probed: Probed | None = None
         self._probed_at = 0.0
-        self._owed = Counted(tokens=Tokens())
+        self._owed = NOTHING
         """What probes have cost that nobody outside asked for."""
 
     async def start(self) -> None:
@@ -71,7 +71,7 @@ class ProviderUpstream:
                 self._probed = await self._survey()
                 self._probed_at = monotonic()
                 self._owed = _added(self._owed, self._probed.counted)
-            owed, self._owed = self._owed, Counted(tokens=Tokens())
+            owed, self._owed = self._owed, NOTHING
             return replace(self._probed, counted=owed)
 
     async def close(self) -> None:
@@ -79,18 +79,22 @@ class ProviderUpstream:
         await self._server.close()
 
     async def _found_out(self, dialect: Dialect, missing: NotFound) -> Exception:
-        """Whose fault a 404 is: the server's that lacks this dialect, the host's, or the request's."""
+        """Whose fault a 404 is: the server's that lacks this dialect, the host's, or the request's.
+
+        The call that brought it about pays for finding out.
+        """
         probed = await self.probe()
-        self._owed = _added(self._owed, probed.counted)
+        found: Broken | Rejected = missing.refused
         if not probed.ok:
-            return self._explained(missing)
-        if dialect.name not in self.dialects:
-            return Rejected(404, dialect.error(not_spoken(self._where, dialect, self.dialects)))
-        return missing.refused
+            found = self._explained(missing)
+        elif dialect.name not in self.dialects:
+            found = Rejected(404, dialect.error(not_spoken(self._where, dialect, self.dialects)))
+        found.counted = probed.counted
+        return found
 
     async def _survey(self) -> Probed:
         """Try the dialects until one works; all of them until it is known which the server has."""
-        counted, works, absent, troubles = Counted(tokens=Tokens()), set[str](), set[str](), list[str]()
+        counted, works, absent, troubles = NOTHING, set[str](), set[str](), list[str]()
         for name in (name for name in self._provider.dialects if name in self.dialects):
             verdict, probed = await self._try(DIALECTS[name])
             counted = _added(counted, probed.counted)
@@ -119,8 +123,10 @@ class ProviderUpstream:
             if said.startswith("HTTP 400") and _TOO_SHORT.search(said):
                 return "works", Probed(ok=True)
             verdict: Verdict = "absent" if isinstance(trouble, Rejected) else "trouble"
-            return verdict, Probed(ok=False, trouble=str(self._explained(Broken(said))))
-        return "works", Probed(ok=True, counted=counted or Counted(tokens=Tokens()))
+            lost = isinstance(trouble, Transient) and trouble.charged
+            told = str(self._explained(Broken(said)))
+            return verdict, Probed(ok=False, trouble=told, counted=_reserved(asked) if lost else NOTHING)
+        return "works", Probed(ok=True, counted=counted or _reserved(asked))
 
     def _fitted(self, dialect: Dialect, request: dict[str, Json]) -> dict[str, Json]:
         return fitted(request, dialect.name, self._provider)
@@ -163,6 +169,11 @@ def _words(trouble: Exception) -> str:
     return str(trouble)
 
 
+def _reserved(asked: Json) -> Counted:
+    """What a probe counts as that may be billed and does not say at what: as a call does."""
+    return Counted(tokens=Tokens(input=len(json.dumps(asked)), output=PROBE_TOKENS))
+
+
 def _added(one: Counted, other: Counted) -> Counted:
-    usd = None if one.usd is None and other.usd is None else (one.usd or 0.0) + (other.usd or 0.0)
-    return Counted(tokens=one.tokens + other.tokens, usd=usd)
+    untold = any(each.usd is None and each.tokens.total for each in (one, other))
+    return Counted(tokens=one.tokens + other.tokens, usd=None if untold else (one.usd or 0.0) + (other.usd or 0.0))

@@ -61,7 +61,8 @@ class Translated:
         try:
             raw = await self._upstream.answer(asked)
         except Rejected as refused:
-            raise Rejected(refused.status, to_chat_error(refused), signs=refused.signs) from refused
+            told = to_chat_error(refused)
+            raise Rejected(refused.status, told, signs=refused.signs, counted=refused.counted) from refused
         return to_chat(MESSAGES.answer(raw, index=call.index, model=call.request["model"]))
 
     async def probe(self) -> Probed:

@@ -15,6 +15,7 @@ import pytest
 
 from hgm.gateway.client import LeaseSpec, Settings
 from hgm.gateway.dialects.base import call_seed
+from hgm.spending import spent, unsettled
 
 from .conftest import client_of
 
@@ -96,6 +97,25 @@ def test_a_call_cut_off_by_the_death_is_asked_again_with_the_same_seed(lab, post
     starts = [record for record in lab.records("cut") if record["event"] == "call started"]
     assert [start["index"] for start in starts] == [0, 0]
     assert starts[0]["request"] == starts[1]["request"]
+
+
+def test_every_attempt_that_may_be_billed_is_charged_when_a_kill_takes_the_call(lab, post, pool):
+    gateway = lab.gateway(PATIENT)
+    backbone = lab.script("lossy", [{"malformed": "{"}, {"malformed": "{"}, {"hang": True}])
+    lease = gateway.lease(LeaseSpec(job="lossy", role="solver", backbone=backbone, seed=5, max_output_tokens=100))
+    answer = pool.submit(post, lease, {"messages": USER})
+    events = []
+    while events.count("attempt lost") < 2:
+        assert not answer.done()
+        events = [record["event"] for record in lab.records("lossy")]
+    killed(gateway)
+    with pytest.raises(httpx2.TransportError):
+        answer.result()
+    usage = lease.close()
+    assert (usage.output_tokens, usage.unsettled_calls) == (3 * 100, 1)
+    assert spent("lossy", lab.trajectories).tokens == usage.tokens
+    (lost,) = unsettled("lossy", lab.trajectories)
+    assert sum(lost["reserved"].values()) == usage.tokens.total
 
 
 def test_a_closed_lease_stays_closed_and_a_used_token_dead(lab, post):
