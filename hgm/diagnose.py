@@ -13,7 +13,7 @@ from hgm.agent_run import waits_followed
 from hgm.backbones.ask import Message, complete
 from hgm.config import is_builtin
 from hgm.conversation import CHAT, Turn, turns
-from hgm.errors import ReplyError
+from hgm.errors import BackboneError, ReplyError
 from hgm.jobs import ExpandJob, Finding, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.text import printable, quote
@@ -76,7 +76,8 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     """The brief for an expansion; generic where there is no evidence yet.
 
     Raises:
-        GatewayError, BackboneError: the model's trouble; a refusal or an overflow is none: the brief is generic then.
+        GatewayError, BackboneError, LimitError: the model's trouble. None is what evidence may bring about, which
+            agents wrote: a refusal, an overflow, or a failure of a model that is well. The brief is generic then.
         ArchiveError: an agent of another lineage cannot be read.
     """
     if job.mode is Mode.FILESYSTEM:
@@ -95,6 +96,11 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
             said = complete(lease, lab.backbones.diagnosis, messages)
         except ReplyError:
             return GENERIC
+        except BackboneError:
+            used = lease.usage()
+            if used.backbone_failed and not used.hosts_fault and lab.is_well(lab.backbones.diagnosis):
+                return GENERIC
+            raise
     return printable(said, BRIEF_CHARS).strip() or GENERIC
 
 

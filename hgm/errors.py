@@ -10,7 +10,7 @@ HGMError
 ├── WorkspaceRejected     what came back from a sandbox breaks a limit: the agent's fault
 ├── GatewayError          the model proxy
 ├── BackboneError         the model behind it
-│   └── ReplyError        it answered, in a way that nobody can go on with, or cannot take so much in
+│   └── ReplyError        it answered, in a way that nobody can go on with, or refuses what it is asked
 ├── LimitError            a job's own leases have used up what it may use
 ├── RecordingError        a replay departs from its recording, or a recording cannot be written
 ├── EvaluatorError        benchmark records or the grader's own trouble
@@ -70,7 +70,7 @@ class BackboneError(HGMError):
 
 
 class ReplyError(BackboneError):
-    """The model answered a host's role with a refusal, without text, in part, or that it cannot take so much in."""
+    """The model answered a host's role with a refusal, without text, in part, or that it does not take this request."""
 
 
 class LimitError(HGMError):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 HOST = "http://gateway"
 TIMEOUT_S = 7_200.0
 """Beyond everything that the gateway itself tries before it gives up."""
+REFUSED = frozenset({400, 403, 413, 422})
+"""About this request: a filter did not like it, it is too large, or beyond the lease (403: a provider's does not come
+through the gateway). What agents wrote stands in it."""
 
 
 class Message(TypedDict):
@@ -28,7 +31,7 @@ def complete(lease: Lease, backbone: str, messages: Sequence[Message]) -> str:
     """The text that the lease's backbone answers `messages` with, asked in its provider's own dialect.
 
     Raises:
-        ReplyError: it answers, with a refusal, without text, or only a part; or it cannot take so much in.
+        ReplyError: it answers, with a refusal, without text, or only a part; or this request is refused.
         BackboneError: there is no answer.
     """
     if backbone.startswith("anthropic/"):
@@ -70,4 +73,6 @@ def no_answer(trouble: Exception) -> BackboneError:
         return BackboneError(f"the gateway did not answer: {trouble}")
     if overflow(status, getattr(trouble, "body", None)):
         return ReplyError(f"the request is longer than the model's context: {trouble}")
+    if status in REFUSED:
+        return ReplyError(f"the request is refused: HTTP {status}: {trouble}")
     return BackboneError(f"HTTP {status}: {trouble}")

@@ -196,12 +196,14 @@ def test_a_host_role_gets_words_or_an_error_that_says_what_came_instead(lab, bac
         {"text": "I", "finish": "length"},
         {"text": "No.", "finish": "refusal"},
         {"status": 400, "body": {"type": "error", "error": {"message": "prompt is too long", "type": "x"}}},
+        {"status": 400, "body": {"error": {"message": "flagged", "code": "invalid_prompt"}}},
+        {"status": 422},
         {"status": 401},
         {"text": "y"},
     ]
     lab.script("odd", steps)
     lease = gateway.lease(LeaseSpec(job=backbone.replace("/", "-"), role="judge", backbone="scripted/odd", seed=1))
-    for said in ("without text", "cut off", "refused", "longer than the model's context"):
+    for said in ("without text", "cut off", "refused", "longer than the model's context", "flagged", "HTTP 422"):
         with pytest.raises(ReplyError, match=said):
             complete(lease, backbone, USER)
     with pytest.raises(BackboneError, match="502"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hgm.diagnose import GENERIC, diagnose
 from hgm.errors import ConfigError, SandboxError
 from hgm.evaluate import evaluate
 from hgm.expand import expand
@@ -13,7 +14,7 @@ from hgm.gates import Candidate, first_rejection
 from hgm.gateway.client import Settings
 from hgm.lab import Lab
 from sandboxes.base import File
-from tests.hgm.small_lab import ASKS, MANIFEST, agent, evaluation, expansion, scripted, small_lab
+from tests.hgm.small_lab import ASKS, MANIFEST, QUICK, agent, evaluation, expansion, scripted, small_lab
 from trees.records import Expansion, Outcome
 
 pytestmark = pytest.mark.needs("bubblewrap")
@@ -80,6 +81,17 @@ def test_waiting_that_an_agent_provokes_excuses_nobody(tmp_path: Path) -> None:
         result = evaluate(evaluation(lab, 8), lab, 0)
     assert (result.outcome, result.cause) == (Outcome.FAILED, "deadline")
     assert result.usage.waited_s > 9 > result.usage.limited_s
+
+
+@pytest.mark.parametrize("status", [400, 403, 422, 500])
+def test_evidence_at_which_a_model_that_is_well_fails_makes_the_brief_generic(tmp_path: Path, status: int) -> None:
+    steps = [{"text": "fine"}, *[{"status": status}] * (QUICK.attempts if status == 500 else 1), {"text": "fine"}]
+    with (
+        small_lab(tmp_path / "run", ROOT) as small,
+        scripted(small, tmp_path, [*steps, *[{"text": "fine"}] * 9]) as lab,
+    ):
+        first = evaluate(evaluation(lab, 9), lab, 0)
+        assert diagnose(expansion(lab, 10, evidence=(first.job,)), lab) == GENERIC
 
 
 def test_an_edit_on_a_host_that_is_ill_is_neither_a_child_nor_rejected(ill: Lab) -> None:
