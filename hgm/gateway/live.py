@@ -18,6 +18,9 @@ from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.waits import Waits
 
+TOOLS_TOKENS = 1_000
+"""What a provider says to its model beside the request where that has tools; known ones take less than 900."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -30,7 +33,7 @@ class Call:
     request: dict[str, Json]
     wanted: Wanted
     reserved: Tokens
-    """What one attempt at it can cost at most: no byte of a request is more than one token."""
+    """What one attempt at it can cost at most: no byte of a request is more than one token, but for images."""
     started: float = field(default_factory=monotonic)
 
 
@@ -134,7 +137,8 @@ class LiveLease:
         Raises:
             Refusal: the lease is closed, or its calls, tokens, money or its room for recording are used up.
         """
-        reserved = Tokens(input=size, output=self.spec.max_output_tokens)
+        more = wanted.image_tokens + (TOOLS_TOKENS if wanted.request.get("tools") else 0)
+        reserved = Tokens(input=size + more, output=self.spec.max_output_tokens)
         self._check_room(reserved)
         index, self._next = self._next, self._next + 1
         call = Call(

@@ -1,9 +1,12 @@
 """What a lease may use in tokens and money: no call starts, and none is tried again, that could go beyond it."""
 
+import json
+
 import pytest
 
 from hgm.gateway.prices import Price, Rates, Tokens
 from tests.gateway.conftest import FAST
+from tests.gateway.test_images import png, url
 
 USER = [{"role": "user", "content": "hello"}]
 PRICE = Price(bands=(Rates(input=1.0, output=2.0), Rates(input=2.0, output=4.0, above=1000)))
@@ -38,6 +41,23 @@ def test_attempts_that_may_have_been_billed_count_before_the_next_one(lab, take,
     assert settled["lost"] == 2 < FAST.attempts, "each may cost a little more than 1000 tokens"
     assert usage.tokens.total <= 2500
     assert (usage.backbone_failed, usage.hosts_fault) == (True, False), "the size of a request is the agent's to choose"
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"), [((3100, 3100), 51_000), ((500, 500), 9_000), ((1, 4000), 51_000), ((513, 512), 15_000)]
+)
+def test_an_image_is_reserved_by_its_pixels_and_tools_by_what_comes_with_them(lab, take, post, size, tokens):
+    image = {"type": "image_url", "image_url": {"url": url("png", png(*size))}}
+    tool = {"type": "function", "function": {"name": "run"}}
+    body = {"messages": [{"role": "user", "content": [image]}], "tools": [tool]}
+    around = len(json.dumps(body)) - len(image["image_url"]["url"])
+    lease = take(backbone="scripted/ok", max_tokens=tokens + 1000 + around + 4096)
+    assert post(lease, body).status_code == 200
+    lease.close()
+    started = next(record for record in lab.records(lease.job) if record["event"] == "call started")
+    assert started["reserved"]["input_tokens"] == tokens + 1000 + around
+    tight = take(backbone="scripted/ok", max_tokens=tokens + 1000 + around + 4095)
+    assert post(tight, body).json()["error"]["code"] == "token_limit"
 
 
 def test_a_dearer_band_begins_above_its_threshold():

@@ -20,6 +20,8 @@ class Reading:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.images = 0
+        self.image_tokens = 0
+        """What they may cost beyond a token for each of their bytes."""
         self._dropped: set[str] = set()
 
     def count_image(self, where: str) -> None:

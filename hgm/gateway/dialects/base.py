@@ -42,6 +42,8 @@ class Wanted:
     """Whether a streamed answer tells its usage, in the dialects where that is for the client to say."""
     dropped: tuple[str, ...]
     """Names of fields that were not passed on."""
+    image_tokens: int = 0
+    """What its images may cost beyond a token for each of their bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

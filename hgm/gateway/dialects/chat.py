@@ -45,7 +45,7 @@ NAME = short_text(64)
 def _image_url(value: Json, where: str, reading: Reading) -> dict[str, Json]:
     reading.count_image(where)
     passed: dict[str, Json] = _IMAGE(value, where, reading)
-    check_image_url(passed["url"], reading.settings, param=where)
+    reading.image_tokens += check_image_url(passed["url"], reading.settings, param=where)
     return passed
 
 
@@ -140,7 +140,13 @@ class ChatCompletions:
             reading.drop("", name)
         stream = passed.pop("stream", False)
         include_usage = passed.pop("stream_options", {}).get("include_usage", False)
-        return Wanted(request=passed, stream=stream, include_usage=include_usage, dropped=reading.dropped)
+        return Wanted(
+            request=passed,
+            stream=stream,
+            include_usage=include_usage,
+            dropped=reading.dropped,
+            image_tokens=reading.image_tokens,
+        )
 
     def request(self, wanted: Wanted, imposed: Imposed) -> dict[str, Json]:
         """See `Dialect.request`."""

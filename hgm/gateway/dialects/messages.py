@@ -45,7 +45,7 @@ FORCED = frozenset({"any", "tool"})
 """Choices of a tool with which the API takes no thinking."""
 EFFORTS = {"minimal": "low"}
 """Words of other providers for this one's."""
-CHOSEN = ("temperature", "top_p", "top_k")
+CHOSEN = ("temperature", "top_p")
 """Sampling that the API has; it takes none of it together with thinking."""
 ERRORS = {
     401: "authentication_error",
@@ -60,7 +60,7 @@ ERRORS = {
 def _source(value: Json, where: str, reading: Reading) -> dict[str, Json]:
     reading.count_image(where)
     passed: dict[str, Json] = _BASE64(value, where, reading)
-    check_image_source(passed, reading.settings, param=where)
+    reading.image_tokens += check_image_source(passed, reading.settings, param=where)
     return passed
 
 
@@ -154,7 +154,13 @@ class Messages:
         for name in body.keys() - known.keys() - _IGNORED:
             reading.drop("", name)
         stream = passed.pop("stream", False)
-        return Wanted(request=passed, stream=stream, include_usage=True, dropped=reading.dropped)
+        return Wanted(
+            request=passed,
+            stream=stream,
+            include_usage=True,
+            dropped=reading.dropped,
+            image_tokens=reading.image_tokens,
+        )
 
     def request(self, wanted: Wanted, imposed: Imposed) -> dict[str, Json]:
         """See `Dialect.request`. The API has no seed."""

@@ -48,7 +48,7 @@ NAME = short_text(128)
 
 def _image_url(value: Json, where: str, reading: Reading) -> Json:
     reading.count_image(where)
-    check_image_url(value, reading.settings, param=where)
+    reading.image_tokens += check_image_url(value, reading.settings, param=where)
     return value
 
 
@@ -159,7 +159,13 @@ class Responses:
         for name in body.keys() - known.keys() - _IGNORED:
             reading.drop("", name)
         stream = passed.pop("stream", False)
-        return Wanted(request=passed, stream=stream, include_usage=True, dropped=reading.dropped)
+        return Wanted(
+            request=passed,
+            stream=stream,
+            include_usage=True,
+            dropped=reading.dropped,
+            image_tokens=reading.image_tokens,
+        )
 
     def request(self, wanted: Wanted, imposed: Imposed) -> dict[str, Json]:
         """See `Dialect.request`. The API has no seed, and of the sampling effort, temperature and top_p."""
