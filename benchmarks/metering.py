@@ -4,8 +4,9 @@ usage: python -m benchmarks.metering [--calls 1000] [--save FILE]
 
 The provider is a scripted server that adds up what it bills, by bucket. A third of the calls each speaks Chat
 Completions, Responses and Messages, half of them streamed; every answer has other figures, and rate limits and errors
-come in between. Then the gateway, and last its controller, is killed while calls run. The bars: an error of 0 tokens in
-every bucket; after a kill no more unsettled calls than calls at once, each counted at its reservation and listed.
+come in between. Then the gateway, and last its controller, is killed while calls run, some of them for the second time
+since their first answer was cut and billed. The bars: an error of 0 tokens in every bucket; after a kill no more
+unsettled calls than calls at once, each counted at what its attempts had reserved and listed.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings, Usage
 from hgm.gateway.providers import provider
 from hgm.gateway.unix_http import UnixConnection
 from hgm.spending import spent, unsettled
+from hgm.trajectories import read
 
 LEASES, AT_ONCE = 4, 4
 """Leases, and calls of each at the same time."""
@@ -84,13 +86,18 @@ def figures(draw: random.Random) -> dict[str, int]:
     return {bucket: draw.randrange(most) for bucket, most in zip(BUCKETS, (90, 70, 50, 900), strict=True)}
 
 
-def steps(calls: int) -> list[dict[str, Any]]:
-    """Answers with figures of their own, and now and then what is answered without being billed."""
+def steps(calls: int, *, lossy: bool = False) -> list[dict[str, Any]]:
+    """Answers with figures of their own, and now and then what is answered without being billed.
+
+    `lossy`: now and then also what is billed without being told.
+    """
     draw = random.Random(calls)
     made: list[dict[str, Any]] = []
     for number in range(calls):
         if number % 10 == 3:
             made.append(draw.choice([{"status": 429, "retry_after": 0}, {"status": 500}, {"status": 503}]))
+        if lossy and number % 5 == 1:
+            made.append({"cut": True, "billed": True, "text": "cut " * 20, "usage": figures(draw)})
         made.append({"text": "word " * draw.randrange(1, 40), "usage": figures(draw)})
     return made
 
@@ -209,7 +216,8 @@ class Load:
 
 def killed_gateway(folder: Path, calls: int) -> dict[str, Any]:
     """Kill the gateway under load; it comes back with its leases."""
-    with serving(folder, steps(calls)) as tally, gateway(folder / "g", folder / "t", tally.url) as running:
+    lossy = steps(calls, lossy=True)
+    with serving(folder, lossy) as tally, gateway(folder / "g", folder / "t", tally.url) as running:
         taken = leases(running, "k")
         with Load([(lease.folder / "sock", lease.token) for lease in taken]) as load:
             load.until(calls // 2)
@@ -221,7 +229,7 @@ def killed_gateway(folder: Path, calls: int) -> dict[str, Any]:
 
 def killed_controller(folder: Path, calls: int) -> dict[str, Any]:
     """Kill the controller and the gateway under load: all that is left is on disk."""
-    with serving(folder, steps(calls)) as tally:
+    with serving(folder, steps(calls, lossy=True)) as tally:
         words = [sys.executable, "-c", CONTROLLER, str(folder / "g"), str(folder / "t"), tally.url]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as controller:
             assert controller.stdout is not None
@@ -242,22 +250,35 @@ def children(parent: int) -> list[int]:
 
 
 def after_kill(trajectories: Path, name: str, told: dict[str, int], said: Usage) -> dict[str, Any]:
-    """What was counted beside what was billed: never less, and more only by what unsettled calls had reserved."""
+    """What was counted beside what was billed: never less, and more only by what lost attempts had reserved."""
     written = sum((spent(f"{name}{number}", trajectories) for number in range(LEASES)), Usage())
     lost = [record for number in range(LEASES) for record in unsettled(f"{name}{number}", trajectories)]
     reserved = sum(sum(record["reserved"].values()) for record in lost)
     billed = sum(told[bucket] for bucket in BUCKETS)
+    repeated = [found for number in range(LEASES) for found in lossy_calls(trajectories / f"{name}{number}.jsonl.zst")]
     return {
         "exchanges": said.calls,
-        "unsettled": said.unsettled_calls,
+        "settled_with_lost_attempts": len(repeated),
+        "reserved_for_those": sum(repeated),
+        "unsettled": said.unsettled_calls - len(repeated),
         "listed": len(lost),
         "at_once": LEASES * AT_ONCE,
         "reserved_for_them": reserved,
         "billed": billed,
         "counted": said.tokens.total,
         "counted_from_records": written.tokens.total,
-        "settled_over_billed": said.tokens.total - reserved - billed,
+        "settled_over_billed": said.tokens.total - reserved - sum(repeated) - billed,
     }
+
+
+def lossy_calls(trajectory: Path) -> Iterator[int]:
+    """Of each settled call that had lost attempts, the tokens that were reserved for those."""
+    reserved: dict[int, int] = {}
+    for record in read(trajectory, events=("call started", "call settled")):
+        if record["event"] == "call started":
+            reserved[record["index"]] = sum(record["reserved"].values())
+        elif record["lost"]:
+            yield record["lost"] * reserved[record["index"]]
 
 
 def is_met(found: dict[str, Any]) -> bool:

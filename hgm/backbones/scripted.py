@@ -21,6 +21,7 @@ and, beside it,
     "repeat": true                            answer with this step for ever
     "probe": true                             only, and for ever, for requests of at most 16 tokens of answer
     "usage": {"input": 1, "cache_read": 2, "cache_write": 3, "output": 4}      other names are put in as they are
+    "billed": true                            counted although it is cut
     "finish": "length" or "refusal"
     "headers": {"Retry-After": "1"}, "retry_after": 1
     "check": {"authorization": "Bearer k"}    401 unless the request's headers say so
@@ -154,6 +155,7 @@ class Handler(BaseHTTPRequestHandler):
     def _whole(self, wire: Wire, reply: Reply, step: Step, headers: dict[str, str]) -> None:
         data = json.dumps(wire.whole(reply), ensure_ascii=False).encode()
         if step.get("cut"):
+            self._bill(step, reply)
             self._head(200, {**headers, "Content-Length": str(len(data))})
             self.wfile.write(data[: len(data) // 2])
             self.close_connection = True
@@ -168,9 +170,16 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, {**headers, "Connection": "close"}, kind="text/event-stream")
         if end >= len(events):
             self.server.script.count(dict(reply.tokens))
+        else:
+            self._bill(step, reply)
         for event in events[:end]:
             self.wfile.write(event.encode())
             self.wfile.flush()
+
+    def _bill(self, step: Step, reply: Reply) -> None:
+        """For an answer that is cut: some providers do."""
+        if step.get("billed"):
+            self.server.script.count(dict(reply.tokens))
 
     def _send(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, str) else json.dumps(body)

@@ -29,6 +29,7 @@ def test_what_settles_is_counted_to_the_token_in_every_dialect_and_bucket(place)
 @pytest.mark.parametrize("killed", [metering.killed_gateway, metering.killed_controller])
 def test_after_a_kill_what_was_lost_is_counted_at_its_reservation_and_listed(place, killed):
     found = killed(place, 96)
+    assert found["settled_with_lost_attempts"] > 0
     assert found["unsettled"] <= found["at_once"]
     assert found["listed"] == found["unsettled"]
     assert found["counted"] == found["counted_from_records"] >= found["billed"]
