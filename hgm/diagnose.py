@@ -98,7 +98,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
             return GENERIC
         except BackboneError:
             used = lease.usage()
-            if used.backbone_failed and not used.hosts_fault and lab.is_well(lab.backbones.diagnosis):
+            if used.backbone_failed and not used.hosts_fault and lab.is_well("diagnosis"):
                 return GENERIC
             raise
     return printable(said, BRIEF_CHARS).strip() or GENERIC

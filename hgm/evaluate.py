@@ -52,7 +52,7 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
             result = EvaluationResult(
                 job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
             )
-    if result.outcome is Outcome.UNMEASURED and lost == tried and lab.is_well(lab.backbones.solver):
+    if result.outcome is Outcome.UNMEASURED and lost == tried and lab.is_well("solver"):
         result = replace(result, outcome=Outcome.FAILED, cause="lost")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
@@ -70,7 +70,7 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
     ended, files, cause, redact = _solve(job, task, lab, slot)
     if cause:
-        lab.must_be_well(lab.backbones.solver)
+        lab.must_be_well("solver")
         verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
     elif files == task.workspace:
         verdict = Verdict(outcome=Outcome.FAILED, cause="unchanged")
@@ -78,7 +78,7 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         lab.progress(job.id, "grading")
         verdict = _grade(job, task, files, lab, slot)
         if verdict.cause in _OF_THE_MACHINES_MAKING:
-            lab.must_be_well(lab.backbones.solver)
+            lab.must_be_well("solver")
     _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
     return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=redact(_detail(ended)))
 

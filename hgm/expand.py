@@ -37,7 +37,7 @@ def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
         except _TROUBLE as trouble:
             lost += isinstance(trouble, SandboxLost)
             result = ExpansionResult(job=job.id, kind=Expansion.UNMEASURED, reason=printable(str(trouble), 500))
-    if lost == ATTEMPTS and lab.is_well(lab.backbones.editor):
+    if lost == ATTEMPTS and lab.is_well("editor"):
         result = replace(result, kind=Expansion.REJECTED, reason=f"lost: {result.reason}")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
@@ -81,7 +81,7 @@ def _result(job: ExpandJob, refused: Rejection | None, brief: str, files: Files)
 
 def _refusal(job: ExpandJob, parent: Files, turn: _Turn, lab: Lab, slot: int) -> Rejection | None:
     if turn.cause:
-        lab.must_be_well(lab.backbones.editor)
+        lab.must_be_well("editor")
         return Rejection(reason=turn.cause, message="The editor did not finish.", repairable=False)
     lab.progress(job.id, "checking the child")
     return first_rejection(_candidate(job, parent, turn, lab), lab, slot)

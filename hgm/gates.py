@@ -21,6 +21,7 @@ from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder
 
 HANDSHAKE_S = 30.0
+"""Half of what a task gets, at the least."""
 _REQUEST_BYTES = 4_000
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.5
 _DOCS = ("*.rst", "README*", "CHANGELOG*", "LICENSE*", "docs/*", "doc/*")
@@ -79,7 +80,7 @@ def first_rejection(candidate: Candidate, lab: Lab, slot: int) -> Rejection | No
         refused = gate(candidate, lab, slot)
         if refused:
             if gate in _IN_SANDBOXES:
-                lab.must_be_well(lab.backbones.solver)
+                lab.must_be_well("solver")
             return refused
     return None
 
@@ -198,13 +199,14 @@ def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     job = f"{candidate.job}-handshake-again" if candidate.repaired else f"{candidate.job}-handshake"
+    deadline_s = HANDSHAKE_S * max(1.0, lab.limits.solve_deadline_s / 60.0)
     assignment = Assignment(
         kind="solve",
         statement=HANDSHAKE_STATEMENT,
         workspace=HANDSHAKE_FILES,
         history=lab.sealer.seal(HANDSHAKE_FILES),
         test_command=("python3", "-S", "-E", "check.py"),
-        deadline_s=HANDSHAKE_S,
+        deadline_s=deadline_s,
     )
     with lab.scratch.job(job) as folder, closing(lab.lease(job, "solver", seed=candidate.seed)) as lease:
         place = lab.place(job, slot, folder)
@@ -214,7 +216,7 @@ def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
             )
         except WorkspaceRejected as error:
             return Rejection(reason="handshake", message=f"On a tiny task its workspace was unusable: {error}")
-        usage = lab.settled(lease, "solver", ended=ended, deadline_s=HANDSHAKE_S)
+        usage = lab.settled(lease, "solver", ended=ended, deadline_s=deadline_s)
     if blame(ended) or not usage.calls:
         said = printable(ended.output.decode(errors="replace"), 500)
         how = blame(ended) or "it never called its model"

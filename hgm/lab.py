@@ -141,7 +141,7 @@ class Lab:
         if ended and ended.end is End.DEADLINE and waited:
             raise BackboneError(f"the agent's time was over when it had waited {usage.waited_s:.0f} s for its model")
         if usage.backbone_failed:
-            self.must_be_well(getattr(self.backbones, role))
+            self.must_be_well(role)
         return usage
 
     def self_test_command(self) -> tuple[str, ...]:
@@ -162,22 +162,23 @@ class Lab:
         """What no agent may hold of this lab's benchmark; made once, when it is first asked for."""
         return secrets_of(self.benchmark)
 
-    def is_well(self, backbone: str) -> bool:
-        """Whether nothing can be said against the host and that backbone right now."""
+    def is_well(self, role: Role) -> bool:
+        """Whether nothing can be said against the host and that role's backbone right now."""
         try:
-            self.must_be_well(backbone)
+            self.must_be_well(role)
         except HGMError:
             return False
         return True
 
-    def must_be_well(self, backbone: str) -> None:
+    def must_be_well(self, role: Role) -> None:
         """Return when the host can prove, right now, that it is not to blame for what an agent did.
 
         Raises:
-            BackboneError: the backbone fails the gateway's own probe.
+            BackboneError: the role's backbone fails the gateway's own probe, which is sampled as the role is.
             SandboxError: the host is short of disk or memory, or a canary sandbox does not start.
         """
-        probe = self.gateway.probe(backbone)
+        backbone = getattr(self.backbones, role)
+        probe = self.gateway.probe(backbone, getattr(self.sampling, role).imposed)
         self.allowance.count(backbone, probe)
         if not probe.ok:
             raise BackboneError(f"{backbone} does not answer the gateway's own probe: {probe.trouble}")

@@ -244,17 +244,19 @@ def providers_of(config: SearchConfig) -> list[Provider]:
 
 def _probe(gateway: Gateway, config: SearchConfig, allowance: Allowance, *, solver: Files, editor: Files) -> None:
     found = {}
-    for backbone in sorted(set(config.backbones.model_dump().values())):
-        probe = found[backbone] = gateway.probe(backbone)
+    for role in ("editor", "solver", "diagnosis"):  # nobody asks a judge yet
+        backbone = getattr(config.backbones, role)
+        probe = found[role] = gateway.probe(backbone, getattr(config.sampling, role).imposed)
         allowance.count(backbone, probe)
         if not probe.ok:
             raise ConfigError(f"backbone {backbone} does not answer: {probe.trouble} (see `hgm doctor`)")
     for role, agent in (("solver", solver), ("editor", editor)):
-        backbone, manifest = getattr(config.backbones, role), read_manifest(agent)
-        if manifest.dialect not in found[backbone].dialects:
+        manifest, dialects = read_manifest(agent), found[role].dialects
+        if manifest.dialect not in dialects:
             raise ConfigError(
-                f"the agent {manifest.name!r} speaks {manifest.dialect} to its model, and {backbone} only "
-                f"{' and '.join(sorted(found[backbone].dialects))}: choose another with --{role}-backbone"
+                f"the agent {manifest.name!r} speaks {manifest.dialect} to its model, and "
+                f"{getattr(config.backbones, role)} only {' and '.join(sorted(dialects))}: choose another with "
+                f"--{role}-backbone"
             )
 
 

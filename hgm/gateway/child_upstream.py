@@ -1,5 +1,7 @@
 """A backbone in a child process of the gateway's, asked over its Unix socket: no key, no network."""
 
+from collections.abc import Mapping
+
 import httpx2
 
 from hgm.backbones.process import ProcessBackbone
@@ -8,7 +10,7 @@ from hgm.gateway.failures import Transient
 from hgm.gateway.http_upstream import Server, told
 from hgm.gateway.live import Call
 from hgm.gateway.pace import Pace
-from hgm.gateway.records import Json
+from hgm.gateway.records import NO_SAMPLING, Json
 from hgm.gateway.settings import Settings
 from hgm.gateway.upstream import Probed
 
@@ -37,7 +39,7 @@ class ChildUpstream:
             raise Transient(str(trouble)) from trouble
         return await self._server.ask(call.dialect, call.request, stream=call.wanted.stream and self._streams)
 
-    async def probe(self) -> Probed:
+    async def probe(self, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probed:
         """See `Upstream.probe`."""
         try:
             await self.start()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import IO, Protocol
@@ -14,7 +14,7 @@ from typing import IO, Protocol
 from hgm.errors import GatewayError, boundary
 from hgm.gateway.order import CONTROL_SOCKET, Order
 from hgm.gateway.providers import Provider
-from hgm.gateway.records import LeaseSpec, Usage
+from hgm.gateway.records import NO_SAMPLING, Json, LeaseSpec, Usage
 from hgm.gateway.remote import Control, Probe
 from hgm.gateway.settings import Settings
 from hgm.redaction import Redactor, withhold
@@ -125,11 +125,11 @@ class Gateway:
             raise self._trouble
         return self.control.lease(spec)
 
-    def probe(self, backbone: str) -> Probe:
+    def probe(self, backbone: str, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probe:
         """Whether the backbone works right now; see `Control.probe`."""
         if self._trouble is not None:
             raise self._trouble
-        return self.control.probe(backbone)
+        return self.control.probe(backbone, sampling)
 
     def _start(self) -> subprocess.Popen[str]:
         said = self.folder / ".stderr"

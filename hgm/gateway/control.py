@@ -3,7 +3,8 @@
     POST   /leases          {"spec": …, "token": …}   -> {"folder": …}
     GET    /leases/JOB                                -> usage
     DELETE /leases/JOB                                -> usage
-    POST   /probe           {"backbone": …}           -> {"ok": …, "trouble": …, "dialects": […], "tokens": …, "usd": …}
+    POST   /probe           {"backbone": …, "sampling": …}
+                            -> {"ok": …, "trouble": …, "dialects": […], "tokens": …, "usd": …}
 
 Trouble is a 400 with {"error": name in hgm.errors, "message": …}.
 """
@@ -43,7 +44,7 @@ def control_app(leases: Leases, upstreams: Upstreams, *, redact: Redactor) -> St
     async def probe(request: Request) -> Response:
         asked = await request.json()
         upstream = upstreams.of(asked["backbone"])
-        probed = await upstream.probe()
+        probed = await upstream.probe(asked["sampling"])
         dialects = sorted(upstream.dialects)
         cost = {"tokens": tokens_to_json(probed.counted.tokens), "usd": probed.counted.usd}
         return AsciiJSON({"ok": probed.ok, "trouble": redact(probed.trouble), "dialects": dialects, **cost})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Literal
@@ -15,7 +16,7 @@ from hgm.gateway.live import Call
 from hgm.gateway.pace import Pace
 from hgm.gateway.prices import Tokens
 from hgm.gateway.providers import Provider, fitted, headers
-from hgm.gateway.records import Json
+from hgm.gateway.records import NO_SAMPLING, Json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.upstream import Probed
@@ -42,8 +43,8 @@ class ProviderUpstream:
         self._where = f"{provider.name}/{model} at {provider.root} ({_key(provider, key)})"
         self._surveyed = False
         self._probing = asyncio.Lock()
-        self._probed: Probed | None = None
-        self._probed_at = 0.0
+        self._probed: dict[tuple[tuple[str, Json], ...], tuple[Probed, float]] = {}
+        """By sampling: what came of the latest probe, and when."""
         self._owed = NOTHING
         """What probes have cost that nobody outside asked for."""
 
@@ -61,18 +62,20 @@ class ProviderUpstream:
         except Broken as trouble:
             raise self._explained(trouble) from trouble
 
-    async def probe(self) -> Probed:
+    async def probe(self, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probed:
         """See `Upstream.probe`. The first one tries all dialects, the later ones one that worked.
 
         Whoever asks within a few seconds gets the same answer, which costs nothing any more.
         """
+        settings = tuple(sorted(sampling.items()))
         async with self._probing:
-            if self._probed is None or monotonic() - self._probed_at > self._settings.probe_fresh_s:
-                self._probed = await self._survey()
-                self._probed_at = monotonic()
-                self._owed = _added(self._owed, self._probed.counted)
+            probed, at = self._probed.get(settings, (None, 0.0))
+            if probed is None or monotonic() - at > self._settings.probe_fresh_s:
+                probed = await self._survey(sampling)
+                self._probed[settings] = probed, monotonic()
+                self._owed = _added(self._owed, probed.counted)
             owed, self._owed = self._owed, NOTHING
-            return replace(self._probed, counted=owed)
+            return replace(probed, counted=owed)
 
     async def close(self) -> None:
         """See `Upstream.close`."""
@@ -92,11 +95,11 @@ class ProviderUpstream:
         found.counted = probed.counted
         return found
 
-    async def _survey(self) -> Probed:
+    async def _survey(self, sampling: Mapping[str, Json]) -> Probed:
         """Try the dialects until one works; all of them until it is known which the server has."""
         counted, works, absent, troubles = NOTHING, set[str](), set[str](), list[str]()
         for name in (name for name in self._provider.dialects if name in self.dialects):
-            verdict, probed = await self._try(DIALECTS[name])
+            verdict, probed = await self._try(DIALECTS[name], sampling)
             counted = _added(counted, probed.counted)
             troubles += [probed.trouble] if probed.trouble else []
             works |= {name} if verdict == "works" else set()
@@ -108,9 +111,10 @@ class ProviderUpstream:
             self.dialects -= absent
         return Probed(ok=bool(works), trouble="" if works else troubles[0], counted=counted)
 
-    async def _try(self, dialect: Dialect) -> tuple[Verdict, Probed]:
-        """The smallest request."""
-        imposed = Imposed(model=self._model, max_output_tokens=PROBE_TOKENS, sampling={}, seed=0)
+    async def _try(self, dialect: Dialect, sampling: Mapping[str, Json]) -> tuple[Verdict, Probed]:
+        """The smallest request; an answer is longer than what may be thought before it."""
+        most = PROBE_TOKENS + sampling.get("thinking_tokens", 0)
+        imposed = Imposed(model=self._model, max_output_tokens=most, sampling=sampling, seed=0)
         request = dialect.request(dialect.read(PROBES[dialect.name], self._settings), imposed)
         asked = self._fitted(dialect, request)
         try:
@@ -125,8 +129,8 @@ class ProviderUpstream:
             verdict: Verdict = "absent" if isinstance(trouble, Rejected) else "trouble"
             lost = isinstance(trouble, Transient) and trouble.charged
             told = str(self._explained(Broken(said)))
-            return verdict, Probed(ok=False, trouble=told, counted=_reserved(asked) if lost else NOTHING)
-        return "works", Probed(ok=True, counted=counted or _reserved(asked))
+            return verdict, Probed(ok=False, trouble=told, counted=_reserved(asked, most) if lost else NOTHING)
+        return "works", Probed(ok=True, counted=counted or _reserved(asked, most))
 
     def _fitted(self, dialect: Dialect, request: dict[str, Json]) -> dict[str, Json]:
         return fitted(request, dialect.name, self._provider)
@@ -169,9 +173,9 @@ def _words(trouble: Exception) -> str:
     return str(trouble)
 
 
-def _reserved(asked: Json) -> Counted:
+def _reserved(asked: Json, most: int) -> Counted:
     """What a probe counts as that may be billed and does not say at what: as a call does."""
-    return Counted(tokens=Tokens(input=len(json.dumps(asked)), output=PROBE_TOKENS))
+    return Counted(tokens=Tokens(input=len(json.dumps(asked)), output=most))
 
 
 def _added(one: Counted, other: Counted) -> Counted:

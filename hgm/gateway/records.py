@@ -13,18 +13,8 @@ Json: TypeAlias = Any
 
 JOB_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,47}")
 ROLES = ("editor", "solver", "diagnosis", "judge")
-SAMPLING = frozenset(
-    {
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "frequency_penalty",
-        "presence_penalty",
-        "reasoning_effort",
-        "thinking_tokens",
-    }
-)
+SAMPLING = frozenset({"temperature", "top_p", "reasoning_effort", "thinking_tokens"})
+NO_SAMPLING: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True, kw_only=True)

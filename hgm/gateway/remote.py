@@ -1,7 +1,7 @@
 """A gateway seen from outside: a value that names its control socket, and the leases taken through it."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from hgm.errors import BackboneError, ConfigError, GatewayError, RecordingError
 from hgm.gateway.ledger import tokens_from_json
 from hgm.gateway.prices import Tokens
-from hgm.gateway.records import Json, LeaseSpec, Usage, usage_from_json
+from hgm.gateway.records import NO_SAMPLING, Json, LeaseSpec, Usage, usage_from_json
 from hgm.gateway.unix_http import Answer, exchange
 
 RESTART_S = 15.0
@@ -39,13 +39,13 @@ class Control:
         answer = self._ask("POST", "/leases", {"spec": asdict(spec), "token": token})
         return RemoteLease(Path(answer["folder"]), token, self, spec.job)
 
-    def probe(self, backbone: str) -> "Probe":
-        """Whether the backbone works right now, tried with a fixed request of the gateway's own.
+    def probe(self, backbone: str, sampling: Mapping[str, Json] = NO_SAMPLING) -> "Probe":
+        """Whether the backbone works right now, tried with a fixed request of the gateway's own, sampled so.
 
         Raises:
             ConfigError: the backbone does not exist.
         """
-        told = self._ask("POST", "/probe", {"backbone": backbone}, timeout_s=PROBE_S)
+        told = self._ask("POST", "/probe", {"backbone": backbone, "sampling": {**sampling}}, timeout_s=PROBE_S)
         return Probe(
             ok=told["ok"],
             trouble=told["trouble"],

@@ -6,6 +6,7 @@ It stands in the place of every backbone, so that whatever depends on a backbone
 import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ from hgm.gateway.dialects.known import CHAT, DIALECTS
 from hgm.gateway.failures import Broken
 from hgm.gateway.live import Call, Settled
 from hgm.gateway.pace import Pace
-from hgm.gateway.records import Json
+from hgm.gateway.records import NO_SAMPLING, Json
 from hgm.gateway.upstream import Probed
 
 UNHEARD = frozenset({409, 499})
@@ -64,7 +65,7 @@ class Replay:
             await asyncio.Event().wait()  # until whoever did not wait for the answer then does not wait again
         raise Recorded(Settled(**{name: recorded[name] for name in _END if name in recorded}))
 
-    async def probe(self) -> Probed:
+    async def probe(self, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probed:
         """See `Upstream.probe`."""
         return Probed(ok=self._folder.is_dir(), trouble=f"{self._folder} is not there")
 

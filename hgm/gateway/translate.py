@@ -23,7 +23,7 @@ from hgm.gateway.dialects.known import CHAT, MESSAGES
 from hgm.gateway.dialects.messages import impose
 from hgm.gateway.failures import Rejected
 from hgm.gateway.live import Call
-from hgm.gateway.records import SAMPLING, Json
+from hgm.gateway.records import NO_SAMPLING, SAMPLING, Json
 from hgm.gateway.upstream import Probed, Upstream
 
 CACHED = {"cache_control": {"type": "ephemeral"}}
@@ -65,9 +65,9 @@ class Translated:
             raise Rejected(refused.status, told, signs=refused.signs, counted=refused.counted) from refused
         return to_chat(MESSAGES.answer(raw, index=call.index, model=call.request["model"]))
 
-    async def probe(self) -> Probed:
+    async def probe(self, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probed:
         """See `Upstream.probe`."""
-        return await self._upstream.probe()
+        return await self._upstream.probe(sampling)
 
     async def close(self) -> None:
         """See `Upstream.close`."""

@@ -1,5 +1,6 @@
 """What stands behind the gateway: one protocol."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from hgm.gateway.dialects.base import Counted
 from hgm.gateway.live import Call
 from hgm.gateway.pace import Pace
 from hgm.gateway.prices import Tokens
-from hgm.gateway.records import Json
+from hgm.gateway.records import NO_SAMPLING, Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,11 @@ class Upstream(Protocol):
     async def answer(self, call: Call) -> Json:
         """One attempt at the whole answer, in the call's dialect."""
 
-    async def probe(self) -> Probed:
-        """Whether it works right now, tried with something fixed and small that no agent has a say in."""
+    async def probe(self, sampling: Mapping[str, Json] = NO_SAMPLING) -> Probed:
+        """Whether it works right now, tried with something fixed and small that no agent has a say in.
+
+        `sampling` is imposed as on a lease's calls: a provider may refuse that.
+        """
 
     async def close(self) -> None:
         """Let go of everything."""

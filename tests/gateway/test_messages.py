@@ -206,8 +206,8 @@ def asked(messages=None, *, sampling=None, **fields):
 
 
 def test_model_limit_and_sampling_are_the_leases():
-    request = asked(temperature=2, sampling={"temperature": 0.5, "top_k": 3, "min_p": 0.1})
-    expected = {"model": "real-model", "messages": USER, "max_tokens": 4096, "temperature": 0.5, "top_k": 3}
+    request = asked(temperature=2, sampling={"temperature": 0.5, "top_p": 0.1})
+    expected = {"model": "real-model", "messages": USER, "max_tokens": 4096, "temperature": 0.5, "top_p": 0.1}
     assert request == expected
 
 

@@ -15,13 +15,15 @@ import openai
 import pytest
 
 from hgm.backbones import scripted
+from hgm.config import RoleSampling
 from hgm.errors import ConfigError
-from hgm.gateway.blame import Answered, failure
+from hgm.gateway.blame import IMPOSED, Answered, failure
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings
 from hgm.gateway.dialects.known import CHAT, MESSAGES, RESPONSES
 from hgm.gateway.failures import Broken, Rejected, Transient
 from hgm.gateway.http_upstream import Server
 from hgm.gateway.providers import provider
+from hgm.gateway.records import SAMPLING
 
 from .conftest import FAST, client_of
 
@@ -335,6 +337,19 @@ def test_many_who_ask_at_once_send_one_probe(serve, asking, pool):
     assert all(probe.ok for probe in probes)
     assert server.tally()["answers"] == 1
     assert sum(probe.tokens.total for probe in probes) == 4
+
+
+def test_a_probe_is_sampled_as_the_role_is_so_that_a_refused_setting_shows_at_once(serve, asking):
+    body = {"error": {"message": "does not support 0.5", "param": "temperature"}}
+    server = serve({"status": 400, "body": body, "repeat": True})
+    with asking("openai", server.url) as gateway:
+        assert "sampling.ROLE.temperature" in gateway.probe("openai/gpt-x", {"temperature": 0.5}).trouble
+        assert "sampling.ROLE" not in gateway.probe("openai/gpt-x").trouble, "nobody imposed it"
+
+
+def test_all_that_can_be_imposed_is_known_to_be_the_leases():
+    assert {*IMPOSED.values()} >= SAMPLING
+    assert {*RoleSampling.model_fields} == {*SAMPLING, "max_output_tokens"}, "all of it can be configured"
 
 
 def chat_failure(status, message, request=None, **error):

@@ -240,7 +240,7 @@ def test_whatever_comes_is_read_or_refused_and_nothing_unnamed_passes(value):
 
 def test_model_limit_and_sampling_are_the_leases_and_nothing_is_stored():
     wanted = read(store=True, temperature=2, reasoning={"effort": "xhigh"})
-    assert RESPONSES.request(wanted, imposed(temperature=0.5, reasoning_effort="low", top_k=3)) == {
+    assert RESPONSES.request(wanted, imposed(temperature=0.5, reasoning_effort="low")) == {
         "model": "real-model",
         "input": "hello",
         "temperature": 0.5,
