@@ -92,7 +92,8 @@ class Task:
     """The reference solution, laid over the workspace. Host-only. Empty where `solution` makes it."""
     solution: Files = field(default_factory=dict)
     """Harbor's solution/, whose `solve.sh` makes the reference (`evaluators.solutions.solve`). Host-only."""
-    deadline_s: float = 60.0
+    deadline_s: float = 600.0
+    """What the benchmark allows at most; a run's own limit may be less."""
 
 
 class Benchmark(Protocol):

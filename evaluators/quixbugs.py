@@ -91,7 +91,6 @@ class QuixBugs:
             test_command=visible.COMMAND,
             grading=grading,
             reference={module: File(row.correct.encode())},
-            deadline_s=120.0,
         )
 
 

@@ -49,7 +49,7 @@ class PolicyConfig(_Record):
 
 
 class Backbones(_Record):
-    """`provider/model` of each role. The judge is probed with the others; nothing asks it in this version."""
+    """`provider/model` of each role. Nothing asks the judge in this version."""
 
     editor: str = BUILTIN
     solver: str = BUILTIN
@@ -111,7 +111,9 @@ class AgentLimits(_Record):
     """What one agent run may use."""
 
     solve_deadline_s: float = Field(60.0, gt=0)
+    """Never more than the task's own. Without: 60, and 600 where the solver is a language model."""
     improve_deadline_s: float = Field(120.0, gt=0)
+    """Without: 120, and 1800 where the editor is a language model."""
     memory_mb: int = Field(512, ge=64)
     pids: int = Field(64, ge=8)
     workspace_mb: int = Field(64, ge=1)
@@ -215,6 +217,17 @@ class SearchConfig(_Record):
     minimum_evaluations: int = Field(10, ge=1)
     """A node with fewer cannot be best-belief while one with as many exists."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _language_models_take_their_time(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("backbones"), dict):
+            return values
+        limits = values.get("limits", {})
+        if not isinstance(limits, dict):
+            return values
+        longer = {name: _PATIENT[name] for role, name in _WORKS if not _is_rules(values["backbones"].get(role))}
+        return {**values, "limits": {**longer, **limits}}
+
     @model_validator(mode="after")
     def _placebo_edits_alone(self) -> "SearchConfig":
         if self.placebo and self.editor != "self":
@@ -242,6 +255,15 @@ class SearchConfig(_Record):
         if self.sandbox == "bubblewrap" and (self.docker.image or self.docker.runtime):
             raise ValueError("an image or a runtime is for Docker sandboxes: leave it out, or --sandbox bubblewrap")
         return self
+
+
+_WORKS = (("solver", "solve_deadline_s"), ("editor", "improve_deadline_s"))
+_PATIENT = {"solve_deadline_s": 600.0, "improve_deadline_s": 1800.0}
+
+
+def _is_rules(backbone: object) -> bool:
+    """Of a value that nobody has checked; none is the default."""
+    return backbone is None or is_builtin(str(backbone))
 
 
 def is_builtin(backbone: str) -> bool:

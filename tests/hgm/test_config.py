@@ -64,6 +64,16 @@ def test_a_deadline_is_finite(name: str, value: float) -> None:
         resolve(budget=5, limits={name: value})
 
 
+def test_language_models_have_more_time_unless_somebody_says() -> None:
+    limits = resolve(budget=5).limits
+    assert (limits.solve_deadline_s, limits.improve_deadline_s) == (60.0, 120.0)
+    limits = resolve(budget=5, backbones={"solver": "local/m"}).limits
+    assert (limits.solve_deadline_s, limits.improve_deadline_s) == (600.0, 120.0)
+    given = {"solve_deadline_s": 5.0}
+    limits = resolve(budget=5, backbones={"solver": "local/m", "editor": "local/m"}, limits=given).limits
+    assert (limits.solve_deadline_s, limits.improve_deadline_s) == (5.0, 1800.0)
+
+
 def test_settings_of_docker_ask_for_docker() -> None:
     assert resolve(budget=5, sandbox="docker", docker={"runtime": "runsc"}).docker.runtime == "runsc"
     assert resolve(budget=5, docker={"image": "mine:1"}).sandbox == "auto"
