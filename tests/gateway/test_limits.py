@@ -309,7 +309,7 @@ def test_four_calls_run_at_once_and_the_fifth_waits(lab, gateway, post, pool):
     answers = [pool.submit(post, lease, {"messages": USER}) for _ in range(5)]
     assert {answer.result().status_code for answer in answers} == {400}
     lease.close()
-    events = [record["event"] for record in lab.records("h")]
+    events = [record["event"] for record in lab.records("h") if record["event"] != "attempt lost"]
     assert events[:6] == ["lease opened", *["call started"] * 4, "call settled"]
 
 
