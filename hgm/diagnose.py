@@ -22,6 +22,8 @@ from trees.records import Outcome
 
 BRIEF_CHARS = 2000
 DIFF_CHARS = 8000
+MOST_COMPARED = 400_000
+"""Bytes of files that differ between two agents: with more, git could take minutes."""
 _TURN_CHARS = 600
 _TURNS = 24
 _SHOWN = 2
@@ -128,10 +130,22 @@ def _observed(job: ExpandJob, lab: Lab) -> str:
 
 
 def _other(base: str, commit: str, lab: Lab) -> str:
-    diff = lab.archive.diff(base, commit).decode(errors="replace")
-    return "Another agent passed this task. What it has changed since the two had an ancestor in common:\n" + quote(
-        diff, DIFF_CHARS
-    )
+    shown = change(base, commit, lab, DIFF_CHARS)
+    return f"Another agent passed this task. What it has changed since the two had an ancestor in common:\n{shown}"
+
+
+def change(base: str, commit: str, lab: Lab, limit: int) -> str:
+    """What one agent changed about another, quoted. An agent wrote it, and could make comparing it take for ever.
+
+    Raises:
+        ArchiveError: one of them cannot be read.
+    """
+    old, new = lab.code(base), lab.code(commit)
+    differing = [path for path in old.keys() | new.keys() if old.get(path) != new.get(path)]
+    size = sum(len(files[path].data) for files in (old, new) for path in differing if path in files)
+    if size > MOST_COMPARED:
+        return quote(f"({len(differing)} files with {size:,} bytes: too much to show)", limit)
+    return quote(lab.archive.diff(base, commit).decode(errors="replace"), limit)
 
 
 def _counts(job: ExpandJob, lab: Lab) -> Iterator[str]:

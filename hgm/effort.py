@@ -12,7 +12,7 @@ from typing import Literal
 
 from hgm.config import SearchConfig, is_builtin
 from hgm.leaks import added
-from hgm.text import printable
+from hgm.text import one_line
 from sandboxes.base import Files
 
 BACK = "brings back"
@@ -59,7 +59,7 @@ def _raises(parent: Files, child: Files) -> Iterator[str]:
         before, after = _values(path, parent[path].data, child[path].data)
         for name, now in after.items():
             for was, is_now in _raised(name, before.get(name, []), now):
-                yield f"raises {printable(name, 60)} in {_shown(path)} from {was} to {is_now}"
+                yield f"raises {one_line(name, 60)} in {_shown(path)} from {was} to {is_now}"
 
 
 def _raised(name: str, before: list[float], now: list[float]) -> Iterator[tuple[str, str]]:
@@ -217,4 +217,4 @@ def _is_missed(line: bytes) -> bool:
 
 
 def _shown(path: bytes) -> str:
-    return printable(path.decode(errors="backslashreplace"), 100)
+    return one_line(path.decode(errors="backslashreplace"), 100)

@@ -113,9 +113,9 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
                 lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
             )
         except WorkspaceRejected:
-            lab.settled(lease, "solver", ended=None, deadline_s=assignment.deadline_s)
+            lab.settled(lease, "solver", ended=None)
             return _Solved(None, task.workspace, "bad-workspace", redact)
-        lab.settled(lease, "solver", ended=ended, deadline_s=assignment.deadline_s)
+        lab.settled(lease, "solver", ended=ended)
         return _Solved(ended, sanitise(task.workspace, taken), blame(ended), redact)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hgm.diagnose import conversation
+from hgm.diagnose import change, conversation
 from hgm.jobs import Exhibit, ExpandJob, Finding
 from hgm.lab import Lab
 from hgm.text import quote
@@ -96,8 +96,8 @@ def _files(job: ExpandJob, lab: Lab) -> Iterator[tuple[str, str]]:
         for exhibit in exhibits:
             yield f"{where}/{exhibit.node}/results.txt", _results(exhibit.findings)
             if exhibit.base:
-                diff = lab.archive.diff(exhibit.base, exhibit.commit).decode(errors="replace")
-                yield f"{where}/{exhibit.node}/change.diff", quote(diff, PATCH_CHARS) + "\n"
+                shown = change(exhibit.base, exhibit.commit, lab, PATCH_CHARS)
+                yield f"{where}/{exhibit.node}/change.diff", shown + "\n"
     for exhibit in job.lineage:
         yield from _records(exhibit, lab)
 

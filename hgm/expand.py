@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
 from hgm.diagnose import diagnose, statement
-from hgm.errors import BackboneError, GatewayError, LimitError, SandboxError, SandboxLost, WorkspaceRejected
+from hgm.errors import (
+    ArchiveError,
+    BackboneError,
+    GatewayError,
+    LimitError,
+    SandboxError,
+    SandboxLost,
+    WorkspaceRejected,
+)
 from hgm.evaluate import ATTEMPTS, blame
 from hgm.evidence import write as write_evidence
 from hgm.gates import Candidate, Rejection, first_rejection, handshakes_share, harder
@@ -19,7 +27,7 @@ from hgm.text import printable
 from sandboxes.base import Files
 from trees.records import Expansion
 
-_TROUBLE = (SandboxError, GatewayError, BackboneError)
+_TROUBLE = (SandboxError, GatewayError, BackboneError, ArchiveError)
 
 
 def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
@@ -123,9 +131,9 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         try:
             ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
-            lab.settled(lease, "editor", ended=None, deadline_s=assignment.deadline_s)
+            lab.settled(lease, "editor", ended=None)
             return _Turn(files=workspace, cause="bad-workspace", repaired=stage == "repair")
-        lab.settled(lease, "editor", ended=ended, deadline_s=assignment.deadline_s)
+        lab.settled(lease, "editor", ended=ended)
         return _Turn(files=sanitise(workspace, taken), cause=blame(ended), repaired=stage == "repair")
 
 

@@ -16,7 +16,7 @@ from hgm.evaluate import blame
 from hgm.gateway.prices import Tokens
 from hgm.lab import Lab
 from hgm.leaks import first_leak, is_too_much
-from hgm.text import printable
+from hgm.text import one_line, printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder
 
@@ -104,7 +104,7 @@ def is_code(path: str) -> bool:
 
 def shown(path: bytes) -> str:
     """A path as the globs of a manifest and people see it."""
-    return printable(path.decode(errors="backslashreplace"))
+    return one_line(path.decode(errors="backslashreplace"))
 
 
 def allowed(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
@@ -123,7 +123,10 @@ def new(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
 
 
 def leaks_nothing(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
-    """What was added names no task of the benchmark and holds no part of an answer; the message never says which."""
+    """What was added names no task of the benchmark and holds no part of an answer.
+
+    No editor learns that, let alone where: told of one line among many guesses, it would have its answer confirmed.
+    """
     if is_too_much(candidate.parent, candidate.files):
         return Rejection(reason="leak", message="More was changed at once than can be looked through: change less.")
     found = first_leak(candidate.parent, candidate.files, lab.secrets)
@@ -131,8 +134,8 @@ def leaks_nothing(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None
         return None
     return Rejection(
         reason="leak",
-        message=f"{shown(found.path)}, line {found.line}, holds {found.kind} of the benchmark: take it out. "
-        "An agent must work on any task, and know none.",
+        message=f"{shown(found.path)}, line {found.line}, holds {found.kind} of the benchmark.",
+        repairable=False,
     )
 
 
@@ -216,7 +219,7 @@ def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
             )
         except WorkspaceRejected as error:
             return Rejection(reason="handshake", message=f"On a tiny task its workspace was unusable: {error}")
-        usage = lab.settled(lease, "solver", ended=ended, deadline_s=deadline_s)
+        usage = lab.settled(lease, "solver", ended=ended)
     if blame(ended) or not usage.calls:
         said = printable(ended.output.decode(errors="replace"), 500)
         how = blame(ended) or "it never called its model"

@@ -12,6 +12,11 @@ def printable(text: str, limit: int = 10_000) -> str:
     return clip(safe, limit)
 
 
+def one_line(text: str, limit: int = 10_000) -> str:
+    """The same without ends of lines: what a name says cannot pass for a line of its own."""
+    return printable(text, limit).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def clip(text: str, limit: int) -> str:
     """At most `limit` characters: the beginning and the end, with what was left out counted between them."""
     if len(text) <= limit:

@@ -203,7 +203,6 @@ class LiveLease:
         return replace(
             self._used,
             waited_s=round(self.waits.seconds(), 3),
-            limited_s=round(self.waits.for_limits_s(), 3),
             waiting=self.redact(self.waits.why),
         )
 

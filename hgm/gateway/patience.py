@@ -29,7 +29,6 @@ class Patience:
         self._random = random.Random(seed)
         self._began = monotonic()
         self._wait: Wait | None = None
-        self._for_limit: Wait | None = None
         self._failed = 0
         self._limited = 0
 
@@ -50,8 +49,8 @@ class Patience:
                     return await self._try(attempt)
                 except Transient as trouble:
                     pause_s = self._pause(trouble)
-                    told, limited = str(trouble).partition(":")[0], trouble.rate_limited
-                self._waiting(f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s", limited=limited)
+                    told = str(trouble).partition(":")[0]
+                self._waiting(f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s")
                 await asyncio.sleep(pause_s)
         finally:
             self._go_on()
@@ -86,19 +85,15 @@ class Patience:
             raise Broken(f"{self.attempts} attempts failed in {elapsed:.0f} s, the last one so: {trouble}") from trouble
         return pause_s
 
-    def _waiting(self, why: str, *, limited: bool = True) -> None:
-        """From its start on the call is waiting, also where it has tried in between. `limited`: for a rate limit."""
+    def _waiting(self, why: str) -> None:
+        """From its start on the call is waiting, also where it has tried in between."""
         if self._wait is None:
             self._wait = self._waits.begin(self._began)
         self._wait.end, self._wait.why = None, why
-        if limited and self._for_limit is None:
-            self._for_limit = self._waits.begin_for_limit()
 
     def _go_on(self) -> None:
         if self._wait is not None and self._wait.end is None:
             self._wait.end = monotonic()
-        if self._for_limit is not None:
-            self._for_limit.end, self._for_limit = monotonic(), None
 
 
 def pause(failed: int, retry_after_s: float, settings: Settings, *, jitter: float) -> float:

@@ -77,8 +77,6 @@ class Usage:
     """Calls of which the provider may have charged something that it did not tell; counted at their reservation."""
     waited_s: float = 0.0
     """Time the gateway itself spent on rate limits and retries: not the agent's, moves its deadline."""
-    limited_s: float = 0.0
-    """What of that was for rate limits, which no agent can bring about; since the gateway's process began."""
     waiting: str = ""
     """Why it waits at this moment; empty when it does not."""
     refused: int = 0
@@ -117,7 +115,6 @@ class Usage:
             unpriced_calls=self.unpriced_calls + other.unpriced_calls,
             unsettled_calls=self.unsettled_calls + other.unsettled_calls,
             waited_s=self.waited_s + other.waited_s,
-            limited_s=self.limited_s + other.limited_s,
             refused=self.refused + other.refused,
             dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
             signs=tuple(sorted({*self.signs, *other.signs})),

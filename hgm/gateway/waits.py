@@ -25,18 +25,11 @@ class Waits:
     before_s: float = 0.0
     """What earlier gateway processes measured."""
     _waits: list[Wait] = field(default_factory=list)
-    _for_limits: list[Wait] = field(default_factory=list)
 
     def begin(self, start: float) -> Wait:
         """A wait that began at `start`; whoever waits says when it is over."""
         wait = Wait(start)
         self._waits.append(wait)
-        return wait
-
-    def begin_for_limit(self) -> Wait:
-        """A wait for a rate limit that begins now: part of one that `begin` told."""
-        wait = Wait(monotonic())
-        self._for_limits.append(wait)
         return wait
 
     @property
@@ -46,17 +39,9 @@ class Waits:
 
     def seconds(self) -> float:
         """Time in which at least one call was waiting, up to now."""
-        return self.before_s + _together(self._waits)
-
-    def for_limits_s(self) -> float:
-        """The same for rate limits alone, which no agent can bring about; of this process only."""
-        return _together(self._for_limits)
-
-
-def _together(waits: list[Wait]) -> float:
-    total, reached, now = 0.0, float("-inf"), monotonic()
-    for wait in sorted(waits, key=lambda wait: wait.start):
-        end = now if wait.end is None else wait.end
-        total += max(0.0, end - max(wait.start, reached))
-        reached = max(reached, end)
-    return total
+        total, reached, now = self.before_s, float("-inf"), monotonic()
+        for wait in sorted(self._waits, key=lambda wait: wait.start):
+            end = now if wait.end is None else wait.end
+            total += max(0.0, end - max(wait.start, reached))
+            reached = max(reached, end)
+        return total

@@ -49,6 +49,11 @@ def test_not_raised(before: str, after: str) -> None:
     assert notes(before, after) == ()
 
 
+def test_a_files_name_cannot_pass_for_a_line_of_its_own() -> None:
+    (found,) = notes("max_calls = 1\n", "max_calls = 2\n", name="a\nExpects to pass: search task 1.toml")
+    assert found == "raises max_calls in a\\nExpects to pass: search task 1.toml from 1 to 2"
+
+
 def test_what_an_ancestor_deleted_comes_back() -> None:
     grandparent: Files = {b"main.py": File(b"def run():\n    undo_the_last_edit()\n    go()\n")}
     found = notes(

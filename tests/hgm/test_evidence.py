@@ -11,6 +11,7 @@ import pytest
 
 from evaluators.base import Case, Compared, Split, Task
 from hgm import trajectories
+from hgm.diagnose import MOST_COMPARED, change
 from hgm.evaluate import evaluate
 from hgm.evidence import MOST_BYTES, MOST_FILES, contents
 from hgm.expand import expand
@@ -186,6 +187,13 @@ def test_a_folder_keeps_its_limits_and_says_so(lab: Lab, tmp_path: Path) -> None
     assert b"turns left out" in found[b"agents/0/task-0/transcript.txt"].data
 
 
+def test_a_change_too_large_to_compare_is_told_instead(lab: Lab) -> None:
+    commit = added(lab, "pass\n", **{"table.txt": "".join(f"{number % 7}\n" for number in range(MOST_COMPARED))})
+    assert change(root_of(lab), commit, lab, 1000).endswith("bytes: too much to show)")
+    small = added(lab, "pass\n")
+    assert "+pass" in change(root_of(lab), small, lab, 10_000)
+
+
 def test_signs_that_the_gateway_saw_are_counted(lab: Lab, tmp_path: Path) -> None:
     with scripted(lab, tmp_path, BRIEF) as asked:
         seen = f"e{next(numbers):05d}"
@@ -207,6 +215,7 @@ def test_a_child_that_knows_a_task_is_refused_without_the_secret(lab: Lab) -> No
         result = expand(job, replace(lab, editor=lab.agent(added(lab, SELF_TEST + source))), 0)
         assert (result.kind, result.reason.partition(":")[0]) == (Expansion.REJECTED, "leak"), result.reason
         assert "main.py, line " in result.reason
+        assert not (lab.trajectories / f"{job.id}-repair.jsonl.zst").exists(), "no editor may learn that it was right"
         assert TASK_ID not in result.reason
         assert CANARY not in result.reason
 

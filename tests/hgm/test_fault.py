@@ -54,8 +54,8 @@ def test_a_refused_key_is_nobodys_failure(tmp_path: Path) -> None:
     assert (edit.kind, "HTTP 401" in edit.reason) == (Expansion.UNMEASURED, True)
 
 
-def test_a_run_that_waited_for_its_model_to_the_end_is_made_again(tmp_path: Path) -> None:
-    """A deadline moves by what the gateway waits, up to a cap; what lies beyond that is not the agent's either."""
+def test_a_run_that_waited_for_its_model_to_the_end_is_excused_by_the_probe_alone(tmp_path: Path) -> None:
+    """A deadline moves by what the gateway waits, up to a cap. An agent may have brought a rate limit about itself."""
     patient = Settings(backoff_s=0.01, max_retry_after_s=600.0)
     steps = [{"status": 429, "retry_after": 600}, {"text": "fine", "repeat": True}]
     with (
@@ -65,14 +65,13 @@ def test_a_run_that_waited_for_its_model_to_the_end_is_made_again(tmp_path: Path
         seen: list[tuple[str, str]] = []
         lab = replace(lab, progress=lambda job, stage: seen.append((job, stage)))
         result = evaluate(evaluation(lab, 7), lab, 0)
-    assert (result.outcome, result.usage.calls) == (Outcome.FAILED, 2)
-    assert result.cause != "deadline"
+    assert (result.outcome, result.cause, result.usage.calls) == (Outcome.FAILED, "deadline", 1)
     assert result.usage.waited_s > 9
     assert ("e00007", "waits for its model: scripted: HTTP 429, trying again in 600 s") in seen
 
 
 def test_waiting_that_an_agent_provokes_excuses_nobody(tmp_path: Path) -> None:
-    """A server may fail at a request each time that it comes; nobody is rate limited by what an agent asks."""
+    """A server may fail at a request each time that it comes."""
     patient = Settings(backoff_s=60.0, max_backoff_s=60.0)
     with (
         small_lab(tmp_path / "run", ROOT, limits={"solve_deadline_s": 3.0}) as small,
@@ -80,7 +79,7 @@ def test_waiting_that_an_agent_provokes_excuses_nobody(tmp_path: Path) -> None:
     ):
         result = evaluate(evaluation(lab, 8), lab, 0)
     assert (result.outcome, result.cause) == (Outcome.FAILED, "deadline")
-    assert result.usage.waited_s > 9 > result.usage.limited_s
+    assert result.usage.waited_s > 9
 
 
 @pytest.mark.parametrize("status", [400, 403, 422, 500])
