@@ -33,7 +33,7 @@ class Reading:
     job: float
     """What one more job may use; time: as long as the longest of this run so far."""
     held_back: float
-    """For confirming and the sealed comparison, while the run searches."""
+    """For confirming and the sealed comparison, and as a charge for more effort, while the run searches."""
 
     @property
     def left(self) -> float:
@@ -107,7 +107,9 @@ def _reading(state: "RunState", unit: Unit, total: float) -> Reading:
     job = _job(state, unit)
     reserved = 0.0 if unit == "seconds" else job * len(state.running)
     since = max(0.0, total - state.settled_when_raised.get(unit, 0.0))
-    held_back = min(MOST_HELD_BACK * since, _to_confirm(state, unit, job)) if state.candidates is None else 0.0
+    held_back = 0.0
+    if state.candidates is None:
+        held_back = min(MOST_HELD_BACK * since, _to_confirm(state, unit, job)) + _charged(state, unit, job)
     return Reading(
         unit=unit, total=total, settled=settled(state, unit), reserved=reserved, job=job, held_back=held_back
     )
@@ -141,6 +143,11 @@ def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
     select = len(state.created["select_tasks"]) * (confirmation.candidates + 1)
     sealed = len(state.created["sealed_tasks"]) * confirmation.sealed_repeats * 2
     return (select + sealed) * _each(state, unit, job)
+
+
+def _charged(state: "RunState", unit: Unit, job: float) -> float:
+    """What children that only tried harder take from the search: so many average evaluations."""
+    return state.tree.charged * _each(state, unit, job)
 
 
 def _each(state: "RunState", unit: Unit, job: float) -> float:

@@ -63,10 +63,21 @@ def choose(state: RunState, node: int) -> Choice:
 
 
 def weights_of(config: SearchConfig) -> Mapping[Mode, float]:
-    """Mode -> weight. The rule-based program keeps the one whose results are published."""
+    """Mode -> weight. The rule-based program keeps the one whose results are published, and reads no folder.
+
+    Where a language model edits and the program diagnoses, the editor looks for itself.
+    """
     if config.expansion.modes is not None:
         return config.expansion.modes
-    return {Mode.REACTION_NORM: 1.0} if is_builtin(config.backbones.diagnosis) else MIXED
+    match is_builtin(config.backbones.editor), is_builtin(config.backbones.diagnosis):
+        case True, True:
+            return {Mode.REACTION_NORM: 1.0}
+        case True, False:
+            return {mode: weight for mode, weight in MIXED.items() if mode is not Mode.FILESYSTEM}
+        case False, True:
+            return {Mode.FILESYSTEM: 1.0}
+        case _:
+            return MIXED
 
 
 def _filesystem(state: RunState, node: int) -> Choice | None:

@@ -76,7 +76,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"needs(part, ...): skip where a part is missing; parts: {', '.join(PARTS)}")
-    unknown = set(REQUIRED) - {*PARTS, "data"}
+    unknown = set(REQUIRED) - {*PARTS, "data", "index"}
     if unknown:
         raise pytest.UsageError(f"HGM_REQUIRE: no such part: {', '.join(sorted(unknown))}")
     # No time limit per example, since machines are shared; no folder of examples, since a checkout may be read-only.

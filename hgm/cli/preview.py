@@ -30,7 +30,7 @@ def preview(prepared: Prepared) -> Iterator[str]:
     if uses_builtin(config.backbones):
         yield f"             [yellow]{NOT_A_MODEL}[/yellow]"
     yield f"  sandbox    {created['sandbox']}, {plural(config.workers, 'worker')}, seed {config.seed}"
-    if not config.placebo and not is_builtin(config.backbones.diagnosis):
+    if not config.placebo and not all(map(is_builtin, (config.backbones.editor, config.backbones.diagnosis))):
         yield f"  evidence   {_evidence(config)}"
     yield from _budget(prepared)
     if replayed := created.get("replay"):

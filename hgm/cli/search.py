@@ -57,7 +57,7 @@ def search(
         Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that says what to change.")
     ] = None,
     judge_backbone: Annotated[
-        Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that judges; probed, not yet asked.")
+        Model, typer.Option(metavar="PROVIDER/MODEL", help="The one that judges; nothing asks it in this version.")
     ] = None,
     sealed_tasks: Annotated[
         int | None, typer.Option("--sealed-tasks", metavar="N", help="Tasks for the last comparison; 0: claim no gain.")

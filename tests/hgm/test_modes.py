@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
 from hgm.jobs import ExpandJob, Mode
+from hgm.meter import readings
 from hgm.modes import MIXED, Choice, choose, weights_of
 from hgm.state import RunState, job_from
 from hgm.summary import Score, expectation
@@ -21,9 +23,9 @@ USAGE = {"calls": 0, "dropped_fields": []}
 class Grown:
     """A run's state: `child(of)` adds a node, `seen(node, "t0 P")` an evaluation."""
 
-    def __init__(self, modes: Mapping[Mode, float] | None = None, **expansion: object) -> None:
+    def __init__(self, modes: Mapping[Mode, float] | None = None, *, budget: Any = 30, **expansion: object) -> None:
         config = {"backbones": MODEL, "expansion": {"modes": modes, **expansion}}
-        event = {**created(**config), "root": {"commit": "c0", "tree": "t0"}}
+        event = {**created(budget, **config), "root": {"commit": "c0", "tree": "t0"}}
         self.state = RunState(Event(seq=1, kind="created", version=1, at=0.0, payload=event))
 
     def tell(self, kind: str, /, **payload: object) -> None:
@@ -36,11 +38,13 @@ class Grown:
         self.tell("finished", job=job, usage=USAGE, wall_s=0.0, notes=notes, **ended)
         return number
 
-    def seen(self, node: int, task: int, outcome: Outcome, cause: str = "") -> str:
+    def seen(self, node: int, task: int, outcome: Outcome, cause: str = "", *, tokens: int = 0) -> str:
         job = f"e{self.state.jobs:05d}"
         about = {"commit": f"c{node}", "split": "search", "task": f"t{task}", "repeat": 0, "seed": 0}
         self.tell("started", type="evaluate", id=job, node=node, **about)
-        self.tell("finished", job=job, outcome=outcome, cause=cause, usage=USAGE, wall_s=0.0)
+        self.tell(
+            "finished", job=job, outcome=outcome, cause=cause, usage={**USAGE, "input_tokens": tokens}, wall_s=0.0
+        )
         return job
 
 
@@ -124,6 +128,16 @@ def test_the_rule_based_program_keeps_the_evidence_of_its_published_results() ->
     assert weights_of(config.model_copy(update={"backbones": type(config.backbones)()})) == {Mode.REACTION_NORM: 1.0}
 
 
+def test_a_folder_is_for_an_editor_that_reads() -> None:
+    config = Grown().state.config
+
+    def weights(**backbones: str) -> Mapping[Mode, float]:
+        return weights_of(config.model_copy(update={"backbones": type(config.backbones)(**backbones)}))
+
+    assert weights(editor="local/m") == {Mode.FILESYSTEM: 1.0}
+    assert weights(diagnosis="local/m").keys() == MIXED.keys() - {Mode.FILESYSTEM}
+
+
 @pytest.mark.parametrize("rule", ["charge", "note"])
 def test_a_child_that_tries_harder_costs_budget_and_no_measurement(rule: str) -> None:
     grown = Grown(more_effort=rule, charge_evaluations=3)
@@ -132,6 +146,18 @@ def test_a_child_that_tries_harder_costs_budget_and_no_measurement(rule: str) ->
     view = grown.state.tree.view()
     assert (view.evaluations, view.spent) == (1, (1 + (3 if rule == "charge" else 0)) / 30)
     assert grown.state.nodes[1].notes == ("raises STEPS in main.py from 1 to 2",)
+
+
+@pytest.mark.parametrize("rule", ["charge", "note"])
+def test_a_budget_of_tokens_is_charged_as_much_as_evaluations_take(rule: str) -> None:
+    grown = Grown(budget="2Mtok", more_effort=rule, charge_evaluations=3)
+    for task in range(2):
+        grown.seen(0, task, Outcome.PASSED, tokens=10_000)
+    before = readings(grown.state)[0]
+    grown.child(notes=("raises STEPS in main.py from 1 to 2",))
+    after = readings(grown.state)[0]
+    assert after.held_back - before.held_back == (30_000 if rule == "charge" else 0)
+    assert after.settled == before.settled, "nothing was paid"
 
 
 def test_what_a_child_was_to_improve_is_held_against_it() -> None:
