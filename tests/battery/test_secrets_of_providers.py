@@ -30,7 +30,9 @@ import json, os, sys
 if "--self-test" in sys.argv:
     sys.exit(0)
 from model import ask
-answer = ask("hello").decode("latin-1")
+shown = sorted(os.path.join(at, name) for at, _, names in os.walk("/hgm/evidence") for name in names)
+question = "".join(path + open(path, encoding="utf-8").read() for path in shown)[:50000] or "hello"
+answer = ask(question).decode("latin-1")
 print("it said", answer, os.environ)
 print(answer, file=sys.stderr)
 kind = json.load(open("/hgm/task.json"))["kind"]
@@ -150,7 +152,7 @@ def test_what_a_provider_quotes_reaches_no_agent_no_file_and_nobody(gossip: str,
     keys = planted()
     provider = ("-o", f"providers.mine.base_url={gossip}", "-o", "providers.mine.key=MYCRED")
     chosen = ("--backbone", "mine/model", "--sandbox", "bubblewrap", *provider)
-    limits = ("-o", "policy.options.root_evaluations=4", "-o", "expansion.modes={reaction_norm=1}")
+    limits = ("-o", "policy.options.root_evaluations=4", "-o", "expansion.modes={filesystem=1,reaction_norm=1}")
     status, said = run(
         place, keys, "search", "--agent", "./agent", *SMALL, *chosen, "--budget", "12", "--record", "told", *limits
     )
@@ -165,6 +167,7 @@ def test_what_a_provider_quotes_reaches_no_agent_no_file_and_nobody(gossip: str,
     assert any("(objects)" in name for name in heard), "a child holds what the model said"
     assert any("trajectories" in name for name in heard)
     assert any("told" in name for name in heard)
+    assert any(b"/hgm/evidence/README.txt" in data for data in written.values()), "an editor has sent its evidence"
     asked = next(Gossip.numbers)
     status, said = run(place, {}, "search", "--replay", "told", "--run", "again", "--quiet")
     assert (status, next(Gossip.numbers)) == (0, asked + 1), said.decode()
