@@ -72,7 +72,49 @@ class Script:
     deadline_s: float = 60.0
 
 
-Grading: TypeAlias = Compared | Suite | Script
+@dataclass(frozen=True, kw_only=True)
+class Harness:
+    """Grading class *suite* by SWE-bench's own script and log parser, in the instance's own image."""
+
+    row: Mapping[str, Json]
+    """The instance as the harness knows it."""
+    deadline_s: float = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """Grading class *suite* in any language: hidden tests by the language's own runner."""
+
+    language: str
+    files: Files
+    """Hidden tests and whatever configures their runner; the agent's own files at these paths have no effect."""
+    deadline_s: float = 180.0
+    """Of one run of the tests."""
+
+
+Grading: TypeAlias = Compared | Suite | Script | Harness | Exercise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The container image that a task is worked on in, and what it takes to have it."""
+
+    image: str
+    """Its name in a registry and on the engine; with a `context`, what it is called once it is built."""
+    context: Files = field(default_factory=dict)
+    """What it is built from, a Dockerfile at the top; empty where it is pulled."""
+    folder: str = ""
+    """The image's folder that is the workspace, e.g. /testbed; `Task.workspace` is empty then. Empty: /workspace,
+    filled from `Task.workspace`."""
+    is_sealed: bool = False
+    """Agents get another image, made from this one, whose `folder` is a repository of one commit and in which no other
+    history can be reached (`sandboxes.sealing`). Grading takes the image as it is."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables inside, PATH among them, in place of the fixed ones."""
+    memory_mb: int = 0
+    """At least so much, whatever a run's own limits say; so are the next two."""
+    pids: int = 0
+    workspace_mb: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +134,12 @@ class Task:
     """The reference solution, laid over the workspace. Host-only. Empty where `solution` makes it."""
     solution: Files = field(default_factory=dict)
     """Harbor's solution/, whose `solve.sh` makes the reference (`evaluators.solutions.solve`). Host-only."""
+    environment: Environment | None = None
+    """The image that it needs; None: any sandbox will do."""
+    name: str = ""
+    """What people call it, e.g. django__django-16527. Host-only: agents know tasks by their ids."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What reports tell apart, e.g. {"repo": "django/django", "difficulty": "1-4 hours"}. Host-only."""
     deadline_s: float = 600.0
     """What the benchmark allows at most; a run's own limit may be less."""
 

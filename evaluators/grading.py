@@ -7,7 +7,8 @@ test, withstands code written against this very grader.
 """
 
 from evaluators import grade_compared, grade_script, grade_suite
-from evaluators.base import Compared, Suite, Task, Verdict
+from evaluators.base import Compared, Script, Suite, Task, Verdict
+from evaluators.environments import grader_for
 from evaluators.room import GradingRoom
 from evaluators.solutions import solve
 from hgm.errors import EvaluatorError, SandboxError
@@ -38,12 +39,14 @@ def grade(task: Task, files: Files, provider: SandboxProvider, *, run: str, job:
 
 def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:
     """As `grade`, but without a canary: what happened, whoever's fault it is."""
-    room = GradingRoom(provider=provider, run=run, job=job, slot=slot)
+    room = GradingRoom(provider=grader_for(task, provider), run=run, job=job, slot=slot)
     if isinstance(task.grading, Compared):
         return grade_compared.grade(task.grading, files, room)
     if isinstance(task.grading, Suite):
         return grade_suite.grade(task.grading, task.workspace, files, room)
-    return grade_script.grade(task.grading, files, room)
+    if isinstance(task.grading, Script):
+        return grade_script.grade(task.grading, files, room)
+    raise EvaluatorError(f"{task.id} cannot be graded yet")
 
 
 def _must_be_gradable(task: Task, files: Files, provider: SandboxProvider, *, run: str, job: str, slot: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hgm.contract import PROTOCOL, Manifest
 from hgm.errors import GatewayError
@@ -73,9 +73,18 @@ class Place:
     """Told how long the gateway has made this agent wait so far and why it still does, as that changes; for display."""
 
 
+class Ran(NamedTuple):
+    """What came of one run. Of an image's own workspace both sides hold only what may differ."""
+
+    exit: Exit
+    base: Files
+    """The workspace as it was."""
+    files: Files
+
+
 def run_agent(
     agent: Path, manifest: Manifest, assignment: Assignment, *, place: Place, lease: Lease, provider: SandboxProvider
-) -> tuple[Exit, Files]:
+) -> "Ran":
     """Run the agent on the assignment until it exits or the deadline passes; the result is its workspace.
 
     Raises:
@@ -87,7 +96,8 @@ def run_agent(
         box.put({**assignment.workspace, **assignment.history})
         with _deadline_follows(lease, box.extend, assignment.deadline_s, place.waiting):
             ended = box.run(_command(manifest, place, provider.python))
-        return ended, box.take()
+        files = box.take()
+        return Ran(ended, {**box.pristine(), **assignment.workspace}, files)
 
 
 def self_test(agent: Path, manifest: Manifest, *, place: Place, provider: SandboxProvider) -> Exit:

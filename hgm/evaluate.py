@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from evaluators.base import Task, Verdict
+from evaluators.environments import limits_for, provider_for
 from evaluators.grading import grade
 from evaluators.patches import sanitise
 from hgm.agent_run import Assignment, run_agent
@@ -68,7 +69,7 @@ def blame(ended: Exit) -> str:
 
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
-    ended, files, cause, redact = _solve(job, task, lab, slot)
+    ended, task, files, cause, redact = _solve(job, task, lab, slot)
     if cause:
         lab.must_be_well("solver")
         verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
@@ -85,6 +86,8 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
 
 class _Solved(NamedTuple):
     ended: Exit | None
+    task: Task
+    """With, where the workspace is an image's own, those of its files that may differ."""
     files: Files
     """The workspace that counts."""
     cause: str
@@ -100,23 +103,29 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
         kind="solve",
         statement=task.statement,
         workspace=task.workspace,
-        history=lab.sealer.seal(task.workspace),
+        history={} if _has_own_workspace(task) else lab.sealer.seal(task.workspace),
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
+    provider = provider_for(task, lab.provider, brings_python=lab.layer is not None)
     lease = lab.lease(job.id, "solver", seed=job.seed, least=LEAST_AGAIN)
     with closing(lease), lab.scratch.job(job.id) as folder:
         place = lab.place(job.id, slot, folder)
+        place = replace(place, limits=limits_for(task, place.limits))
         redact = lab.gateway.redact.extended(lease.token)
         try:
-            ended, taken = run_agent(
-                lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
+            ended, base, taken = run_agent(
+                lab.agent(job.commit), lab.manifest, assignment, place=place, lease=lease, provider=provider
             )
         except WorkspaceRejected:
             lab.settled(lease, "solver", ended=None)
-            return _Solved(None, task.workspace, "bad-workspace", redact)
+            return _Solved(None, task, task.workspace, "bad-workspace", redact)
         lab.settled(lease, "solver", ended=ended)
-        return _Solved(ended, sanitise(task.workspace, taken), blame(ended), redact)
+        return _Solved(ended, replace(task, workspace=base), sanitise(base, taken), blame(ended), redact)
+
+
+def _has_own_workspace(task: Task) -> bool:
+    return task.environment is not None and bool(task.environment.folder)
 
 
 def _grade(job: EvaluateJob, task: Task, files: Files, lab: Lab, slot: int) -> Verdict:

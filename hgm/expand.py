@@ -129,7 +129,7 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         if job.mode is Mode.FILESYSTEM:
             assignment = replace(assignment, evidence=write_evidence(job, lab, folder))
         try:
-            ended, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
+            ended, _, taken = run_agent(editor, manifest, assignment, place=place, lease=lease, provider=lab.provider)
         except WorkspaceRejected:
             lab.settled(lease, "editor", ended=None)
             return _Turn(files=workspace, cause="bad-workspace", repaired=stage == "repair")

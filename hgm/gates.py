@@ -214,7 +214,7 @@ def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     with lab.scratch.job(job) as folder, closing(lab.lease(job, "solver", seed=candidate.seed)) as lease:
         place = lab.place(job, slot, folder)
         try:
-            ended, _ = run_agent(
+            ended, *_ = run_agent(
                 _checkout(candidate, folder), lab.manifest, assignment, place=place, lease=lease, provider=lab.provider
             )
         except WorkspaceRejected as error:

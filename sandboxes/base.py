@@ -50,6 +50,22 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Image:
+    """What a sandbox starts from instead of its provider's own."""
+
+    id: str
+    """As the engine has it (`sha256:…`): what a name stands for may change."""
+    folder: str = ""
+    """A folder of the image's that is the workspace, e.g. /testbed. All of the image is then writable, for user 0
+    without any capability; `put` lays files over what is there, and `take` brings what differs from the image. Empty:
+    the workspace is /workspace as ever, and the image is read-only."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables inside, PATH among them, in place of the fixed ones."""
+    brings_python: bool = False
+    """Programs of the lab's run on an interpreter that is mounted, even where the image has one that would do."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SandboxSpec:
     """One sandbox. `run` and `job` name it for `hgm gc`; `slot` is the worker's number and selects its uid.
 
@@ -123,6 +139,13 @@ class Sandbox(Protocol):
             SandboxError: the host could not read it.
         """
 
+    def pristine(self) -> Files:
+        """What the image had at the paths that `take` found changed or gone; nothing for a workspace of our own.
+
+        Raises:
+            SandboxError: the host could not read it.
+        """
+
 
 class SandboxProvider(Protocol):
     """Opens sandboxes of one kind. Thread-safe."""
@@ -136,6 +159,13 @@ class SandboxProvider(Protocol):
 
         Raises:
             SandboxError: it could not be started.
+        """
+
+    def within(self, image: Image) -> "SandboxProvider":
+        """Sandboxes of the same kind that start from another image. The same image gives the same provider.
+
+        Raises:
+            SandboxError: this kind has no images, or no sandbox can be started from this one.
         """
 
     def healthy(self) -> bool:

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 
 from hgm.errors import SandboxError, boundary
 from sandboxes import canary
-from sandboxes.base import End, Exit, File, Files, SandboxSpec
+from sandboxes.base import End, Exit, File, Files, Image, SandboxProvider, SandboxSpec
 from sandboxes.discovery import Tools, find_tools
 from sandboxes.limits import Events
 from sandboxes.rooms import SLOTS, Room, open_rooted, open_rootless, slot_uid
@@ -68,6 +68,10 @@ class Bubblewrap:
         before = tools.scopes.command(spec.run, spec.job, spec.limits) if tools.scopes else ()
         return open_rootless(spec, before, stack)
 
+    def within(self, image: Image) -> SandboxProvider:
+        """See `SandboxProvider`."""
+        raise SandboxError("tasks with an image of their own need a container engine: --sandbox docker")
+
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
         return canary.lives(self, slot=SLOTS - 1)
@@ -96,6 +100,10 @@ class BubblewrapSandbox:
         """See `Sandbox`."""
         with boundary(SandboxError, "cannot fill the workspace"):
             write_files(self._room.workspace, files, uid=self._room.uid, gid=self._room.uid)
+
+    def pristine(self) -> Files:
+        """See `Sandbox`."""
+        return {}
 
     def take(self) -> Files:
         """See `Sandbox`."""

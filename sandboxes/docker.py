@@ -33,7 +33,7 @@ from pathlib import Path
 
 from hgm.errors import SandboxError, boundary
 from sandboxes import canary
-from sandboxes.base import Mount, SandboxSpec
+from sandboxes.base import Image, Mount, SandboxProvider, SandboxSpec
 from sandboxes.container import bind, container, copied, folders, hosts, place, variables
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
 from sandboxes.engine import FOLDER_PREFIX, Engine, engine_trouble, this_process
@@ -123,6 +123,10 @@ class Docker:
         box.start(self.engine.api.create_container(self.image, **arguments)["Id"])
         box.copy_in(to_copy)
         return box
+
+    def within(self, image: Image) -> SandboxProvider:
+        """See `SandboxProvider`."""
+        raise SandboxError(f"no sandbox can be started from {image.id}")
 
     def healthy(self) -> bool:
         """See `SandboxProvider`."""

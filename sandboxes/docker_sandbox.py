@@ -119,6 +119,10 @@ class DockerSandbox:
         with boundary(SandboxError, "cannot fill the workspace"):
             self._reach.write(files)
 
+    def pristine(self) -> Files:
+        """See `Sandbox`."""
+        return {}
+
     def take(self) -> Files:
         """See `Sandbox`."""
         if self._in_use.locked():

@@ -18,13 +18,14 @@ from time import monotonic
 from evaluators.base import Split
 from hgm import trajectories
 from hgm.config import Backbones, SearchConfig
+from hgm.errors import SandboxError
 from hgm.evaluate import evaluate
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Settings, Usage
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
 from hgm.run import Folder
 from hgm.session import lab_for
-from sandboxes.base import End, Exit, File, Files, Sandbox, SandboxProvider, SandboxSpec
+from sandboxes.base import End, Exit, File, Files, Image, Sandbox, SandboxProvider, SandboxSpec
 from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.leftovers import leftovers
 from tests.battery.attempt import PASSED, Attempt, Ending, Seen
@@ -68,6 +69,10 @@ class Watched:
         with self.watches.open(spec) as box:
             yield _WatchedSandbox(box, self)
 
+    def within(self, image: Image) -> SandboxProvider:
+        """See `SandboxProvider`."""
+        raise SandboxError("no images here")
+
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
         return self.watches.healthy()
@@ -76,7 +81,7 @@ class Watched:
 class _WatchedSandbox:
     def __init__(self, box: Sandbox, watched: Watched) -> None:
         self._box, self._watched = box, watched
-        self.put, self.extend = box.put, box.extend
+        self.put, self.extend, self.pristine = box.put, box.extend, box.pristine
 
     def run(self, command: Sequence[str], *, deadline_s: float | None = None, stdin: bytes = b"") -> Exit:
         self._watched.exits.append(self._box.run(command, deadline_s=deadline_s, stdin=stdin))
@@ -326,6 +331,10 @@ class Leaky:
         with TemporaryDirectory(prefix="hgm-leaky-") as folder:
             yield _LeakySandbox(spec, Path(folder))
 
+    def within(self, image: Image) -> SandboxProvider:
+        """See `SandboxProvider`."""
+        raise SandboxError("no images here")
+
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
         return self._sound.healthy()
@@ -356,6 +365,10 @@ class _LeakySandbox:
             if not found.stdout.startswith(b"bwrap: "):
                 break
         return Exit(end=End.EXITED, status=found.returncode, wall_s=monotonic() - began, output=found.stdout)
+
+    def pristine(self) -> Files:
+        """See `Sandbox`."""
+        return {}
 
     def take(self) -> Files:
         found: dict[bytes, File] = {}

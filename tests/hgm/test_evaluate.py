@@ -58,6 +58,9 @@ class Losing:
                 self.left.pop()
                 raise SandboxLost("gone")
 
+    def within(self, image: Image) -> SandboxProvider:
+        return self.inner.within(image)
+
     def healthy(self) -> bool:
         return self.inner.healthy()
 
