@@ -15,7 +15,7 @@ from hgm.evaluate import evaluate
 from hgm.gateway.client import LeaseSpec
 from hgm.jobs import EvaluationResult
 from hgm.lab import Lab
-from sandboxes.base import Sandbox, SandboxProvider, SandboxSpec
+from sandboxes.base import Image, Sandbox, SandboxProvider, SandboxSpec
 from tests.hgm.small_lab import ASKS, MANIFEST, QUICK, SECRET, OneTask, agent, evaluation, root_of, scripted, small_lab
 from trees.records import Outcome
 
