@@ -2,20 +2,50 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from enum import IntEnum
+from http import HTTPStatus
 
 from sandboxes.engine import Engine
 
 _CHUNK = 1 << 16
 
 
+class Change(IntEnum):
+    """How a path differs from the image, as engines number it."""
+
+    MODIFIED = 0
+    ADDED = 1
+    DELETED = 2
+
+
 @contextmanager
 def archive(engine: Engine, container: str, path: str) -> Iterator[Iterator[bytes]]:
-    """A folder of a container as a tar stream, which need not be read to its end."""
+    """A file or folder of a container as a tar stream, which need not be read to its end.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     url, timeout = _url(engine, container, "archive"), engine.api.timeout
     response = engine.api.get(url, params={"path": path}, stream=True, timeout=timeout)
     with closing(response):
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise FileNotFoundError(f"{path} is not in the container")
         response.raise_for_status()
         yield response.iter_content(_CHUNK)
+
+
+def changed_paths(engine: Engine, container: str) -> list[tuple[str, Change]]:
+    """What differs from the container's image, and how; of folders that are gone only their own paths."""
+    found = engine.api.diff(container) or ()
+    return [(str(entry["Path"]), Change(entry["Kind"])) for entry in found]
+
+
+def written_bytes(engine: Engine, container: str) -> int:
+    """How much a container's own layer holds."""
+    response = engine.api.get(_url(engine, container, "json"), params={"size": "1"}, timeout=engine.api.timeout)
+    with closing(response):
+        response.raise_for_status()
+        return int(response.json().get("SizeRw") or 0)
 
 
 def limit_processes(engine: Engine, container: str, number: int) -> bool:

@@ -40,26 +40,32 @@ def container(
     relays: int,
     is_networked: bool,
     runtime: str | None,
+    is_images: bool = False,
 ) -> JSON:
     """Arguments of the SDK's `create_container`, but for the image.
 
     Without `is_networked` it has a loopback all the same, but the engine needs half the time and writes no /etc/hosts.
     `places` are mounts and the places of volumes, `image_env` the names of the variables that the image sets, `relays`
-    the number of processes that the host itself adds to the command's.
+    the number of processes that the host itself adds to the command's. With `is_images` the workspace is the image's,
+    and so are its variables: all but those that are the same in every sandbox.
     """
+    kept = {*image_env} & {"PATH"} if is_images else set()
+    unset = set() if is_images else {*image_env} - {*ENVIRONMENT}
+    fixed = {name: value for name, value in ENVIRONMENT.items() if name not in kept}
     return {
         "command": list(_KEPT_ALIVE),
-        "entrypoint": [],
+        "entrypoint": [""],  # the image's own is not wanted; an empty list would leave it
         "user": f"{KEEPER}:{KEEPER}",
         "hostname": HOST_NAME,
         "network_disabled": not is_networked,
         "working_dir": "/",
-        "environment": [*sorted({*image_env} - {*ENVIRONMENT}), *(f"{k}={v}" for k, v in ENVIRONMENT.items())],
+        "environment": [*sorted(unset), *(f"{name}={value}" for name, value in fixed.items())],
         "labels": labels(spec.run, spec.job),
         "stop_signal": "SIGKILL",
         "healthcheck": {"Test": ["NONE"]},
         "host_config": {
             **_limited(spec.limits, list(places), min(processors, _PROCESSORS), relays),
+            "ReadonlyRootfs": not is_images,
             **({"Runtime": runtime} if runtime else {}),
         },
     }
@@ -69,7 +75,6 @@ def _limited(limits: Limits, places: list[JSON], processors: int, relays: int) -
     memory = limits.memory_mb * MIB
     return {
         "NetworkMode": "none",
-        "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Init": True,
@@ -89,13 +94,17 @@ def _ulimit(name: str, value: int) -> JSON:
     return {"Name": name, "Soft": value, "Hard": value}
 
 
-def folders(limits: Limits, *, is_podman: bool) -> dict[str, JSON]:
-    """Folders inside -> arguments of the SDK's `create_volume`: in memory, where the kernel limits bytes and files."""
+def folders(limits: Limits, *, is_podman: bool, is_images: bool = False) -> dict[str, JSON]:
+    """Folders inside -> arguments of the SDK's `create_volume`: in memory, where the kernel limits bytes and files.
+
+    With `is_images` the workspace is none of them.
+    """
     size, inodes = limits.workspace_mb * MIB, limits.workspace_inodes
     closed = {target: _memory(_PAGE, "mode=755", is_podman) for target in _PODMANS_OWN} if is_podman else {}
+    own = {WORKSPACE: _memory(size, f"nr_inodes={inodes},mode=755,uid={USER},gid={USER}", is_podman)}
     return {
         **closed,
-        WORKSPACE: _memory(size, f"nr_inodes={inodes},mode=755,uid={USER},gid={USER}", is_podman),
+        **({} if is_images else own),
         "/tmp": _memory(size // 2, f"nr_inodes={inodes},mode=1777", is_podman),
         "/dev/pts": _volume("devpts", f"nosuid,noexec,ptmxmode=666,mode=620,max={TERMINALS}"),
     }

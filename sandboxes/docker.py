@@ -26,6 +26,7 @@ Does not stop:
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -33,16 +34,21 @@ from pathlib import Path
 
 from hgm.errors import SandboxError, boundary
 from sandboxes import canary
-from sandboxes.base import Image, Mount, SandboxProvider, SandboxSpec
+from sandboxes.base import WORKSPACE, File, Image, Mount, SandboxProvider, SandboxSpec
 from sandboxes.container import bind, container, copied, folders, hosts, place, variables
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
 from sandboxes.engine import FOLDER_PREFIX, Engine, engine_trouble, this_process
 from sandboxes.fixed import checked_target
 from sandboxes.stdio import Copies, Transport, copies
+from sandboxes.stream import packed
 
 _FIND_PYTHON = """for name in python3 /opt/miniconda3/bin/python3 /usr/local/bin/python3; do
-  path=$(command -v $name) && $path -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' && echo $path && exit
-done"""
+  path=$(command -v $name) && $path -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' && break
+  path=
+done
+echo "$path"
+"""
+_FIND_WORKSPACE = f"[ -e {WORKSPACE} ] && echo found; echo"
 _REACH = "import socket; socket.socket(socket.AF_UNIX).connect('/hgm/canary/sock'); print('reached')"
 
 
@@ -52,12 +58,19 @@ class Docker:
     name = "docker"
 
     def __init__(
-        self, engine: Engine, *, image: str, runtime: str | None = None, transport: Transport = "auto"
+        self,
+        engine: Engine,
+        *,
+        image: str,
+        runtime: str | None = None,
+        transport: Transport = "auto",
+        start: Image | None = None,
     ) -> None:
         """Sandboxes from an image that has a shell and a Python; starts one to see whether it does.
 
-        `transport` says whether mounts are mounted or, for an engine that does not see this machine's files, copied and
-        sockets relayed through a process inside; "auto" finds out.
+        `start` says what is special about the image, where it is a task's. `transport` says whether mounts are mounted
+        or, for an engine that does not see this machine's files, copied and sockets relayed through a process inside;
+        "auto" finds out.
 
         Raises:
             SandboxError: no sandbox can be started from this image.
@@ -67,6 +80,9 @@ class Docker:
         if not (engine.has_limits or engine.is_rootless):
             raise SandboxError("the engine cannot limit memory and processes (docker info says why)")
         self.engine, self.runtime = engine, runtime
+        self._start = start or Image(id=image)
+        self._within: dict[str, Docker] = {}
+        self._making = threading.Lock()
         with engine_trouble(f"no image {image}"):
             told = engine.api.inspect_image(image)
         if told["Config"].get("Volumes"):
@@ -80,10 +96,12 @@ class Docker:
         """Whether workspaces may be reached through the kernel."""
         self.is_copying = True
         self.python = ""
+        self._lacks_workspace = False
         self.python = self._find_python()
         with boundary(SandboxError, "cannot try a mounted socket"):  # whose path may be too long
             self.is_copying = transport == "copied" or (transport == "auto" and not self._sees_our_sockets())
-        self.check()
+        if not self._start.folder:
+            self.check()
 
     @contextmanager
     def open(self, spec: SandboxSpec) -> Iterator[DockerSandbox]:
@@ -105,10 +123,11 @@ class Docker:
             is_copying=self.is_copying,
             is_counted=self.is_counted,
             is_near=self.is_near and not self.is_copying,
+            start=self._start,
         )
         stack.callback(box.close)
-        is_podman = self.engine.name == "Podman"
-        volumes = folders(spec.limits, is_podman=is_podman)
+        is_podman, is_images = self.engine.name == "Podman", bool(self._start.folder)
+        volumes = folders(spec.limits, is_podman=is_podman, is_images=is_images)
         volumes |= {target: copied(is_podman=is_podman) for target in to_copy.archives}
         places = [place(box.add_volume(made), target) for target, made in volumes.items()]
         arguments = container(
@@ -119,14 +138,25 @@ class Docker:
             relays=bool(to_copy.sockets),
             is_networked=self.is_copying,
             runtime=self.runtime,
+            is_images=is_images,
         )
-        box.start(self.engine.api.create_container(self.image, **arguments)["Id"])
+        made = self.engine.api.create_container(self.image, **arguments)["Id"]
+        if self._lacks_workspace:
+            self.engine.api.put_archive(made, "/", _link(WORKSPACE, self._start.folder))
+        box.start(made)
         box.copy_in(to_copy)
         return box
 
     def within(self, image: Image) -> SandboxProvider:
         """See `SandboxProvider`."""
-        raise SandboxError(f"no sandbox can be started from {image.id}")
+        name = repr(replace(image, env=dict(sorted(image.env.items()))))
+        with self._making:
+            if name not in self._within:
+                transport: Transport = "copied" if self.is_copying else "mounted"
+                self._within[name] = Docker(
+                    self.engine, image=image.id, runtime=self.runtime, transport=transport, start=image
+                )
+            return self._within[name]
 
     def healthy(self) -> bool:
         """See `SandboxProvider`."""
@@ -142,7 +172,8 @@ class Docker:
 
     def _find_python(self) -> str:
         with self.open(canary.spec()) as box, engine_trouble("no shell in the image"):
-            found = box.look(["/bin/sh", "-c", _FIND_PYTHON]).decode().strip()
+            found, has_workspace = box.look(["/bin/sh", "-c", _FIND_PYTHON + _FIND_WORKSPACE]).decode().split("\n")[:2]
+        self._lacks_workspace = bool(self._start.folder) and not has_workspace
         if not found:
             raise SandboxError("no Python 3.9 or newer in the image")
         return found
@@ -187,6 +218,10 @@ def _short_path(folder: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{handle}"
     finally:
         os.close(handle)
+
+
+def _link(path: str, target: str) -> bytes:
+    return packed({path.lstrip("/").encode(): File(target.encode(), "120000")}, owner=0)
 
 
 def _resolved(mount: Mount) -> Mount:

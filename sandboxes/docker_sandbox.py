@@ -12,15 +12,16 @@ from pathlib import Path
 
 from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected, boundary
 from sandboxes.attached import HEARD, STDOUT, WAITING, Attached
-from sandboxes.base import WORKSPACE, End, Exit, Files, Mount, SandboxSpec
-from sandboxes.calls import limit_processes
+from sandboxes.base import WORKSPACE, End, Exit, Files, Image, Mount, SandboxSpec
+from sandboxes.calls import limit_processes, written_bytes
 from sandboxes.container import JSON, KEEPER
 from sandboxes.engine import Engine, engine_trouble, is_missing, labels
 from sandboxes.fixed import USER, environment
+from sandboxes.image_workspace import ImageWorkspace, Untouched, folder_of
 from sandboxes.limits import Events, Group, container_group
 from sandboxes.reach import Far, Reach, near
 from sandboxes.seccomp import MACHINES, program
-from sandboxes.snapshot import Bounds
+from sandboxes.snapshot import MIB, Bounds
 from sandboxes.stdio import PROGRAM, Copies, SocketRelay, copies
 from sandboxes.watch import Capped, Deadline
 
@@ -36,6 +37,8 @@ _QUIET_S, _QUIET_ELSEWHERE_S = 0.2, 1.0
 """After so long without any, all output of a frozen container has arrived: here, and over a network."""
 _PATIENCE_S = 5.0
 _LOOK_S = 20.0
+_LAYER_S = 2.0
+"""Between two looks at how much a container has written."""
 _FREEZES = 5
 _LOOKS = 10
 _NO_MEMORY = "memory ran out for the sandbox as a whole"
@@ -58,13 +61,16 @@ class DockerSandbox:
         is_copying: bool,
         is_counted: bool,
         is_near: bool,
+        start: Image,
     ) -> None:
         """`is_counted`: this machine's kernel keeps its accounts; `is_near`: and can open its workspace."""
         self._engine = engine
         self._is_counted, self._is_near = is_counted, is_near
         self._python = python
         self._spec = spec
-        self._variables = dict(environment(spec.env))
+        self._image = start
+        self._user = 0 if start.folder else USER
+        self._variables = {**dict(environment(spec.env)), **start.env}
         self._folder = folder
         self._is_copying = is_copying
         self._container = ""
@@ -92,7 +98,14 @@ class DockerSandbox:
         self._engine.api.start(identity)
         process = int(self._engine.api.inspect_container(identity)["State"]["Pid"])
         self._group = container_group(process, identity) if self._is_counted else None
-        self._reach = (near(process) if self._is_near and self._group else None) or Far(self._engine, identity)
+        is_near = self._is_near and self._group is not None
+        if folder := self._image.folder:
+            made = labels(self._spec.run, self._spec.job)
+            untouched = Untouched(self._engine, self._image.id, folder, made)
+            handle = folder_of(process, folder) if is_near else None
+            self._reach = ImageWorkspace(self._engine, identity, folder, untouched, handle)
+        else:
+            self._reach = (near(process) if is_near else None) or Far(self._engine, identity)
 
     def look(self, command: Sequence[str]) -> bytes:
         """What a command of the image's own prints, as the container's keeper."""
@@ -121,7 +134,10 @@ class DockerSandbox:
 
     def pristine(self) -> Files:
         """See `Sandbox`."""
-        return {}
+        if not isinstance(self._reach, ImageWorkspace):
+            return {}
+        with engine_trouble("cannot read the image"), boundary(SandboxError, "cannot read the image"):
+            return self._reach.pristine()
 
     def take(self) -> Files:
         """See `Sandbox`."""
@@ -195,7 +211,14 @@ class DockerSandbox:
     def _started(self, command: Sequence[str], stdin: bytes) -> Attached:
         source = self._give("stdin", stdin) if stdin else "/dev/null"
         words = [self._python, "-I", "-S", "-c", _LAUNCH, _filter(self._engine.machine), source, *command]
-        return Attached(self._engine, self._container, words, user=USER, folder=WORKSPACE, env=self._variables)
+        return Attached(
+            self._engine,
+            self._container,
+            words,
+            user=self._user,
+            folder=self._image.folder or WORKSPACE,
+            env=self._variables,
+        )
 
     def _give(self, name: str, data: bytes) -> str:
         """Write a file that the command may read; its path inside."""
@@ -210,7 +233,11 @@ class DockerSandbox:
     def _follow(self, process: Attached, reader: threading.Thread, deadline: Deadline) -> int | None:
         """The command's exit status; None if its deadline came first."""
         pause = _SOON_S
+        layer = _Layer(self._engine, self._container, self._spec.limits.workspace_mb) if self._image.folder else None
         while (left := deadline.left()) > 0:
+            if layer is not None and layer.is_too_large():
+                self._lost = f"more than {self._spec.limits.workspace_mb} MB were written"
+                return None
             if reader.is_alive():
                 reader.join(min(left, max(pause, 20 * _SOON_S)))
             else:
@@ -305,6 +332,22 @@ class DockerSandbox:
         except SandboxError as error:
             if not is_missing(error):
                 _log.warning("%s", error)
+
+
+class _Layer:
+    """A container's own layer, which no engine limits everywhere: looked at from time to time."""
+
+    def __init__(self, engine: Engine, container: str, most_mb: int) -> None:
+        self._engine, self._container, self._most = engine, container, most_mb * MIB
+        self._next = time.monotonic() + _LAYER_S
+
+    def is_too_large(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        began = time.monotonic()
+        size = written_bytes(self._engine, self._container)
+        self._next = time.monotonic() + max(_LAYER_S, 20 * (time.monotonic() - began))
+        return size > self._most
 
 
 def _filter(machine: str) -> str:

@@ -6,10 +6,11 @@ Does not stop: names that are not UTF-8, or that hold control characters, which 
 escaped by whoever prints them; a file that changes while it is read; whoever wrote the folder must be dead by then.
 """
 
+import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from hgm.errors import WorkspaceRejected
@@ -120,6 +121,48 @@ def read_folder(folder: int, bounds: Bounds) -> Snapshot:
         else:
             files[path] = file
     return Snapshot(dict(sorted(files.items())), tuple(sorted(skipped)))
+
+
+def read_paths(folder: int, paths: Iterable[bytes], bounds: Bounds) -> Snapshot:
+    """What lies at these paths below an open folder; folders, and what is reached only through a link, are passed over.
+
+    Raises:
+        WorkspaceRejected: a bound is broken.
+    """
+    tally = Tally(bounds)
+    files: dict[bytes, File] = {}
+    skipped: list[bytes] = []
+    for path in paths:
+        tally.enter(path)
+        with suppress(FileNotFoundError, NotADirectoryError), _holder(folder, path) as (inner, name):
+            mode = os.stat(name, dir_fd=inner, follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                files[path] = _read_link(inner, name, path, tally)
+            elif stat.S_ISREG(mode) and (file := _read_file(inner, name, path, mode, tally)) is not None:
+                files[path] = file
+            elif not stat.S_ISDIR(mode):
+                skipped.append(path)
+    return Snapshot(dict(sorted(files.items())), tuple(sorted(skipped)))
+
+
+@contextmanager
+def _holder(folder: int, path: bytes) -> Iterator[tuple[int, bytes]]:
+    """The folder that a path's last name is in, open, and that name.
+
+    Raises:
+        NotADirectoryError: something on the way is a link, or no folder.
+    """
+    *above, name = path.split(b"/")
+    with ExitStack() as opened:
+        for part in above:
+            try:
+                folder = os.open(part, _DIRECTORY, dir_fd=folder)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise NotADirectoryError(error.errno, error.strerror) from error
+                raise
+            opened.callback(os.close, folder)
+        yield folder, name
 
 
 def _walk(folder: int, above: bytes, tally: Tally) -> Iterator[tuple[bytes, File | None]]:

@@ -34,7 +34,7 @@ def packed(files: Files, *, owner: int) -> bytes:
         for path, file in sorted(files.items(), key=lambda item: item[0].split(b"/")):
             if not is_relative(path):
                 raise ValueError(f"not a path inside the workspace: {shown(path)}")
-            for folder in _above(path):
+            for folder in parents(path):
                 if folder in files:
                     raise ValueError(f"{shown(path)} is below something that is no folder")
                 if folder not in folders:
@@ -44,7 +44,8 @@ def packed(files: Files, *, owner: int) -> bytes:
     return buffer.getvalue()
 
 
-def _above(path: bytes) -> Iterator[bytes]:
+def parents(path: bytes) -> Iterator[bytes]:
+    """The folders that a path leads through, the outermost first."""
     parts = path.split(b"/")
     return (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
 
@@ -75,8 +76,10 @@ def _file(path: bytes, file: File, owner: int) -> tuple[tarfile.TarInfo, io.Byte
     return entry, io.BytesIO(file.data)
 
 
-def unpacked(chunks: Iterable[bytes], bounds: Bounds) -> Snapshot:
+def unpacked(chunks: Iterable[bytes], bounds: Bounds, *, at: bytes = b"") -> Snapshot:
     """Everything in a stream whose entries are all below one folder, except that folder's `.git`; in sorted order.
+
+    With `at`, the stream is of that file or folder, and the paths are those of what holds it.
 
     What shares its content with something in `.git` alone, as another name of one file, is left out like that.
 
@@ -91,11 +94,11 @@ def unpacked(chunks: Iterable[bytes], bounds: Bounds) -> Snapshot:
         fileobj=_Chunks(chunks), mode="r|", tarinfo=_Entry, encoding="utf-8", errors="surrogateescape"
     ) as archive:
         for entry in archive:
-            path = _below(entry.name)
+            path = b"/".join(filter(None, (at, _below(entry.name))))
             if path == b".git" or path.startswith(b".git/"):
                 beside.weigh(path, entry.size)  # the stream holds it all the same
                 continue
-            if not path:
+            if not path or (path == at and entry.isdir()):
                 continue
             tally.enter(path)
             if entry.isdir():
@@ -106,7 +109,7 @@ def unpacked(chunks: Iterable[bytes], bounds: Bounds) -> Snapshot:
                 skipped.append(path)
             else:
                 files[path] = file
-    if torn := next((path for path in files for folder in _above(path) if folder in files), None):
+    if torn := next((path for path in files for folder in parents(path) if folder in files), None):
         raise tarfile.ReadError(f"{shown(torn)} is below something that is no folder")
     return Snapshot(dict(sorted(files.items())), tuple(sorted(skipped)))
 
