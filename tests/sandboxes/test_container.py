@@ -57,7 +57,7 @@ def test_its_first_process_is_not_the_commands_nor_roots() -> None:
 
 
 def test_nothing_of_the_images_starts_beside_it() -> None:
-    assert told()["entrypoint"] == []
+    assert told()["entrypoint"] == [""]
     assert told()["command"][0] == "sleep"
     assert told()["healthcheck"] == {"Test": ["NONE"]}
     assert told()["working_dir"] == "/"
