@@ -78,6 +78,8 @@ class Harness:
 
     row: Mapping[str, Json]
     """The instance as the harness knows it."""
+    gold: bytes
+    """The reference solution, as a patch. Host-only."""
     deadline_s: float = 1800.0
 
 
@@ -171,5 +173,9 @@ class Verdict:
     cause: str = ""
     tests: Mapping[str, bool] = field(default_factory=dict)
     """Host-only: hidden test or case -> passed."""
+    official: bool | None = None
+    """What the benchmark's own grader says, where it has one: `outcome` may differ, for tampering."""
+    note: str = ""
+    """Host-only: what could not be checked."""
     log: bytes = b""
     """Host-only: what the grading sandbox printed."""

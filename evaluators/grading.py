@@ -6,13 +6,15 @@ have been graded without such trouble. Not promised: that a suite of tests, whic
 test, withstands code written against this very grader.
 """
 
-from evaluators import grade_compared, grade_script, grade_suite
-from evaluators.base import Compared, Script, Suite, Task, Verdict
-from evaluators.environments import grader_for
-from evaluators.room import GradingRoom
+from evaluators import grade_compared, grade_harness, grade_script, grade_suite
+from evaluators.base import Compared, Harness, Script, Suite, Task, Verdict
+from evaluators.environments import grader_for, limits_for
+from evaluators.patches import exact_patch
+from evaluators.room import LIMITS, GradingRoom
 from evaluators.solutions import solve
 from hgm.errors import EvaluatorError, SandboxError
 from sandboxes.base import Files, SandboxProvider
+from trees.records import Outcome
 
 _PERHAPS_THE_HOSTS = frozenset({"deadline", "out-of-memory"})
 """Causes that a machine in trouble gives to any code."""
@@ -39,14 +41,49 @@ def grade(task: Task, files: Files, provider: SandboxProvider, *, run: str, job:
 
 def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:
     """As `grade`, but without a canary: what happened, whoever's fault it is."""
-    room = GradingRoom(provider=grader_for(task, provider), run=run, job=job, slot=slot)
+    room = room_for(task, provider, run=run, job=job, slot=slot)
     if isinstance(task.grading, Compared):
         return grade_compared.grade(task.grading, files, room)
     if isinstance(task.grading, Suite):
         return grade_suite.grade(task.grading, task.workspace, files, room)
     if isinstance(task.grading, Script):
         return grade_script.grade(task.grading, files, room)
+    if isinstance(task.grading, Harness):
+        return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
     raise EvaluatorError(f"{task.id} cannot be graded yet")
+
+
+def grade_reference(task: Task, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:
+    """The verdict on the task's own solution.
+
+    Raises:
+        SandboxError: the sandbox's own trouble.
+        EvaluatorError: the grader's own trouble, or the solution cannot be made.
+    """
+    if isinstance(task.grading, Harness):
+        return grade_patch(task, task.grading.gold, provider, run=run, job=job, slot=slot)
+    solved = solve(task, provider, run=run, job=job, slot=slot)
+    return grade_once(task, solved, provider, run=run, job=job, slot=slot)
+
+
+def grade_patch(task: Task, patch: bytes, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:
+    """The verdict on a patch to the repository of a SWE-bench task, wherever it comes from.
+
+    Raises:
+        SandboxError: the sandbox's own trouble.
+        EvaluatorError: the grader's own trouble, or the task takes no patches.
+    """
+    if not isinstance(task.grading, Harness):
+        raise EvaluatorError(f"{task.benchmark} takes no patches")
+    if not patch.strip():
+        return Verdict(outcome=Outcome.FAILED, cause="unchanged", official=False)
+    return grade_harness.grade(task.grading, patch, room_for(task, provider, run=run, job=job, slot=slot))
+
+
+def room_for(task: Task, provider: SandboxProvider, *, run: str, job: str, slot: int) -> GradingRoom:
+    """Where a task is graded: in its own image if it has one, and with the memory that it needs."""
+    limits = limits_for(task, LIMITS)
+    return GradingRoom(provider=grader_for(task, provider), run=run, job=job, slot=slot, limits=limits)
 
 
 def _must_be_gradable(task: Task, files: Files, provider: SandboxProvider, *, run: str, job: str, slot: int) -> None:
@@ -55,9 +92,8 @@ def _must_be_gradable(task: Task, files: Files, provider: SandboxProvider, *, ru
         if found.cause not in _PERHAPS_THE_HOSTS:
             return
     try:
-        solved = solve(task, provider, run=run, job=job, slot=slot)
+        found = grade_reference(task, provider, run=run, job=job, slot=slot)
     except EvaluatorError as cause:
         raise SandboxError(f"{task.id} cannot be graded here now: {cause}") from cause
-    found = grade_once(task, solved, provider, run=run, job=job, slot=slot)
     if found.cause in _PERHAPS_THE_HOSTS:
         raise SandboxError(f"{task.id} cannot be graded here now: its own reference ends with {found.cause}")

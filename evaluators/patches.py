@@ -4,8 +4,12 @@ The agent's git folder, caches and links have no effect: they are left out, not 
 mappings of bytes; nothing is extracted or followed.
 """
 
+import tempfile
+from pathlib import Path
+
 from hgm.errors import ArchiveError
 from sandboxes.base import File, Files
+from trees.git import BareRepository
 from trees.paths import check_path
 
 REGULAR, SCRIPT, LINK = "100644", "100755", "120000"
@@ -44,6 +48,23 @@ def _settled(before: File | None, file: File) -> File:
         return File(file.data, before.mode)
     executable = file.mode == SCRIPT and file.data.startswith(b"#!")
     return File(file.data, SCRIPT if executable else REGULAR)
+
+
+def exact_patch(base: Files, files: Files) -> bytes:
+    """The change as `git apply` takes it, binary files included, by nobody's settings; empty where there is none.
+
+    Raises:
+        ArchiveError: a path that no repository may hold.
+    """
+    changed = [path for path in base.keys() | files.keys() if base.get(path) != files.get(path)]
+    if not changed:
+        return b""
+    with tempfile.TemporaryDirectory(prefix="hgm-patch-") as place:
+        repository = BareRepository.create(Path(place) / "patch.git")
+        before, after = (
+            repository.write_tree({path: side[path] for path in changed if path in side}) for side in (base, files)
+        )
+        return repository.diff(before, after)
 
 
 def overlay(base: Files, changed: Files) -> Files:

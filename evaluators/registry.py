@@ -12,6 +12,8 @@ from evaluators.grading import grade_once
 from evaluators.harbor import HarborBenchmark
 from evaluators.quixbugs import QuixBugs
 from evaluators.solutions import solve
+from evaluators.swebench import NAME as SWEBENCH
+from evaluators.swebench import SwebenchBenchmark
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import SandboxProvider
 from trees.records import Outcome
@@ -34,7 +36,11 @@ def open_benchmark(name: str, data: Path | None = None, **options: int) -> Bench
         if data is None:
             raise ConfigError("quixbugs needs its data: --data FILE.jsonl")
         return QuixBugs(data)
-    raise ConfigError(f"no benchmark {name!r}; there are builtin, quixbugs (with --data) and paths of task folders")
+    if name == SWEBENCH or name.startswith(f"{SWEBENCH}:"):
+        return SwebenchBenchmark(name.partition(":")[2], data)
+    raise ConfigError(
+        f"no benchmark {name!r}; there are builtin, quixbugs (with --data), swebench and paths of task folders"
+    )
 
 
 class Check(NamedTuple):

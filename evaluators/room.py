@@ -1,7 +1,7 @@
 """A fresh sandbox for one grading run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from evaluators.layers import INSIDE, programs
@@ -9,6 +9,7 @@ from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxS
 
 MEMORY_MB = 1024
 OUTPUT_BYTES = 5_000_000
+LIMITS = Limits(memory_mb=MEMORY_MB)
 
 
 class Seen(NamedTuple):
@@ -27,6 +28,8 @@ class GradingRoom:
     run: str
     job: str
     slot: int
+    limits: Limits = LIMITS
+    """Of each sandbox, but for the deadline."""
 
     @property
     def python(self) -> str:
@@ -41,6 +44,7 @@ class GradingRoom:
         stdin: bytes = b"",
         mounts: Sequence[Mount] = (),
         take: bool = False,
+        output_bytes: int = OUTPUT_BYTES,
     ) -> Seen:
         """Run `command` on `files` in a sandbox of its own.
 
@@ -48,7 +52,7 @@ class GradingRoom:
             SandboxError: the sandbox's own trouble.
             WorkspaceRejected: only with `take`.
         """
-        limits = Limits(deadline_s=deadline_s, memory_mb=MEMORY_MB, output_bytes=OUTPUT_BYTES)
+        limits = replace(self.limits, deadline_s=deadline_s, output_bytes=output_bytes)
         spec = SandboxSpec(
             run=self.run,
             job=f"{self.job}-grade",
@@ -57,6 +61,7 @@ class GradingRoom:
             mounts=(Mount(source=programs(), target=INSIDE), *mounts),
         )
         with self.provider.open(spec) as box:
-            box.put(files)
+            if files:
+                box.put(files)
             ended = box.run(command, stdin=stdin)
             return Seen(ended, box.take() if take else {})

@@ -30,6 +30,7 @@ MAY_IMPORT = {
 
 LIBRARIES = {
     "anthropic": ("anthropic", ["hgm/backbones/anthropic_sdk.py"]),
+    "datasets": ("swebench", ["evaluators/swebench_data.py"]),
     "docker": ("docker", ["sandboxes/engine.py"]),
     "git": ("gitpython", ["trees/gitpython.py"]),
     "gitdb": ("gitpython", ["trees/objects.py"]),
@@ -45,6 +46,7 @@ LIBRARIES = {
     "scipy": ("scipy", ["trees/statistics.py"]),
     "starlette": ("starlette", ["hgm/gateway/"]),
     "tomli_w": ("tomli-w", ["hgm/run.py"]),
+    "swebench": ("swebench", ["evaluators/swebench_harness.py"]),
     "typer": ("typer", ["hgm/cli/"]),
     "uvicorn": ("uvicorn", ["hgm/gateway/"]),
     "urllib3": ("docker", ["sandboxes/engine.py"]),
