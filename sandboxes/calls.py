@@ -1,5 +1,7 @@
 """Calls of the engine's API that its library lacks, or has without a way to stop half-way."""
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import IntEnum
@@ -8,6 +10,8 @@ from http import HTTPStatus
 from sandboxes.engine import Engine
 
 _CHUNK = 1 << 16
+_GO_FOLDER = 1 << 31
+"""How engines, written in Go, mark a folder in a file's mode."""
 
 
 class Change(IntEnum):
@@ -28,10 +32,18 @@ def archive(engine: Engine, container: str, path: str) -> Iterator[Iterator[byte
     url, timeout = _url(engine, container, "archive"), engine.api.timeout
     response = engine.api.get(url, params={"path": path}, stream=True, timeout=timeout)
     with closing(response):
-        if response.status_code == HTTPStatus.NOT_FOUND:
+        if response.status_code == HTTPStatus.NOT_FOUND or (not response.ok and "not a directory" in response.text):
             raise FileNotFoundError(f"{path} is not in the container")
         response.raise_for_status()
         yield response.iter_content(_CHUNK)
+
+
+def is_folder(engine: Engine, container: str, path: str) -> bool:
+    """Whether a container has a folder at this path."""
+    url = _url(engine, container, "archive")
+    with closing(engine.api.head(url, params={"path": path}, timeout=engine.api.timeout)) as response:
+        told = response.headers.get("X-Docker-Container-Path-Stat", "")
+    return bool(told) and bool(int(json.loads(base64.b64decode(told))["mode"]) & _GO_FOLDER)
 
 
 def changed_paths(engine: Engine, container: str) -> list[tuple[str, Change]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hgm.errors import SandboxError
 from sandboxes.base import File, Files
-from sandboxes.calls import Change, archive, changed_paths
+from sandboxes.calls import Change, archive, changed_paths, is_folder
 from sandboxes.engine import Engine
 from sandboxes.overlay import NotPlain, layers_of
 from sandboxes.reach import Reach
@@ -48,7 +48,9 @@ class ImageWorkspace(Reach):
     """The folder as this machine's kernel sees it, for root."""
     outlives: bool = True
     _replaced: list[bytes] = field(default_factory=list)
-    """What `read` found gone, or another than in the image; not folders that are still folders."""
+    """What `read` found gone, or another than in the image."""
+    _folders: list[bytes] = field(default_factory=list)
+    """Folders that engines call modified: what they were before only the image tells."""
 
     def write(self, files: Files) -> None:
         self.engine.api.put_archive(self.container, self.folder, packed(files, owner=_OWNER))
@@ -64,12 +66,15 @@ class ImageWorkspace(Reach):
             if change is Change.DELETED
             or (change is Change.MODIFIED and (path in found.files or path in found.skipped))
         ]
+        self._folders = [
+            path for path, change in changes.items() if change is Change.MODIFIED and path not in self._replaced
+        ]
         files = {path: file for path, file in found.files.items() if path not in ignored}
         return Snapshot(files, found.skipped)
 
     def pristine(self) -> Files:
         """What the image has at the paths that `read` found modified or gone."""
-        return self.untouched.files(self._replaced)
+        return self.untouched.files(self._replaced, self._folders)
 
     def close(self) -> None:
         if self.handle is not None:
@@ -154,12 +159,17 @@ class Untouched:
     folder: str
     labels: dict[str, str]
 
-    def files(self, paths: list[bytes]) -> Files:
-        """Those of the paths that are there; of a folder all that is in it."""
-        if not paths:
+    def files(self, paths: list[bytes], but_folders: list[bytes] | None = None) -> Files:
+        """Those of the paths that are there; of a folder all that is in it. And those others that are no folders."""
+        others = but_folders or []
+        if not paths and not others:
             return {}
         with self._container() as container:
+            paths = paths + [path for path in others if not self._is_folder(container, path)]
             return _fetched(self.engine, container, self.folder, paths, _PRISTINE, shallow=False).files
+
+    def _is_folder(self, container: str, path: bytes) -> bool:
+        return is_folder(self.engine, container, f"{self.folder}/{path.decode()}")
 
     @contextmanager
     def _container(self) -> Iterator[str]:

@@ -145,7 +145,8 @@ def _places(module: str) -> list[str]:
 
 def test_every_dependency_is_used_and_every_used_one_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[<>=!~\[ ;]", line)[0] for line in project["dependencies"]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["swebench"]]
+    declared = {re.split(r"[<>=!~\[ ;]", line)[0] for line in lines}
     assert declared == {distribution for distribution, _ in LIBRARIES.values()}
     used = {found.module.split(".")[0] for file in programs() for found in imports_of(file)}
     assert sorted(set(LIBRARIES) - used) == [], "declared, and imported nowhere"
