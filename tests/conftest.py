@@ -8,10 +8,13 @@ machine carries a name of its own or of its process; who needs the machine for i
 """
 
 import fcntl
+import importlib.util
+import io
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -56,6 +59,22 @@ def _without_podman() -> str:
     return f"podman needs {', '.join(missing)} (apt-get install podman runc catatonit)" if missing else ""
 
 
+@cache
+def _swebench_rows() -> str:
+    """The image that holds the rows of the instances on this engine; empty where there is none."""
+    found = [tag for image in connect().api.images("hgm-test-swebench") for tag in image["RepoTags"]]
+    return min(found, default="")
+
+
+@cache
+def _without_swebench() -> str:
+    if without := _without_docker():
+        return without
+    if importlib.util.find_spec("swebench") is None:
+        return "swebench is not installed (pip install 'hgm-lab[swebench]')"
+    return "" if _swebench_rows() else "docker has no swebench instances (scripts/engine, beside ../shared)"
+
+
 def _without_root() -> str:
     return "" if os.geteuid() == 0 else "root is needed for this"
 
@@ -68,6 +87,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "bubblewrap": _without_bubblewrap,
     "docker": _without_docker,
     "podman": _without_podman,
+    "swebench": _without_swebench,
     "root": _without_root,
     "no-root": _with_root,
 }
@@ -143,6 +163,22 @@ def _environment_is_left_as_it_was() -> Iterator[None]:
     for variables in (before, after):
         variables.pop("PYTEST_CURRENT_TEST", None)
     assert sorted(before.items() ^ after.items()) == [], "this test leaves the environment changed"
+
+
+@pytest.fixture(scope="session")
+def swebench_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The records of the instances whose images are on this engine."""
+    api = connect().api
+    made = api.create_container(_swebench_rows(), command=["none"], network_disabled=True)["Id"]
+    try:
+        chunks, _ = api.get_archive(made, "/rows.jsonl")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            rows = archive.extractfile("rows.jsonl").read()
+    finally:
+        api.remove_container(made, force=True)
+    file = tmp_path_factory.mktemp("swebench") / "rows.jsonl"
+    file.write_bytes(rows)
+    return file
 
 
 @pytest.fixture
