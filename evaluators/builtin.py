@@ -225,6 +225,7 @@ class BuiltinBenchmark:
     """The generated tasks, made when they are asked for, and the hand-written ones; the sizes are of both together."""
 
     name = NAME
+    has_images = False
 
     def __init__(self, *, dev: int = 240, search: int = 60, select: int = 60, sealed: int = 300, seed: int = 0) -> None:
         self._sizes = {Split.DEV: dev, Split.SEARCH: search, Split.SELECT: select, Split.SEALED: sealed}

@@ -41,6 +41,7 @@ class QuixBugs:
     """The tasks of one data file."""
 
     name = NAME
+    has_images = False
 
     def __init__(self, data: Path) -> None:
         """Read the file.

@@ -166,6 +166,21 @@ class ExpansionConfig(_Record):
         return self
 
 
+class SelectionConfig(_Record):
+    """Which tasks of the benchmark are used; all of them where nothing is said."""
+
+    ids: tuple[str, ...] = ()
+    """Names that people know, or the ids that agents know."""
+    repo: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    difficulty: tuple[str, ...] = ()
+    """Any of these; of benchmarks that tell."""
+    without: tuple[str, ...] = ()
+    """What is left out, e.g. what `hgm benchmark validate --quarantine` found."""
+    sample: int | None = Field(None, ge=1)
+    """So many of what is left, drawn by the run's seed."""
+
+
 class Confirmation(_Record):
     """What happens after the budget: confirming the winner, then opening the sealed tasks once."""
 
@@ -193,6 +208,7 @@ class SearchConfig(_Record):
     """A bundled benchmark's name, or the path of a folder of tasks in Harbor's format."""
     data: Path | None = None
     """Where the benchmark's records are, for those that need it."""
+    selection: SelectionConfig = SelectionConfig()
     calibration: Path | None = None
     """What `hgm benchmark calibrate --write` wrote: of its always passed and always failed tasks, a tenth is kept."""
     agent: str = "seed"

@@ -25,6 +25,7 @@ from hgm.jobs import Job, Result
 from hgm.lab import Lab
 from hgm.loop import Ending, Watch, search
 from hgm.plan import is_finished
+from hgm.preflight import must_be_ready
 from hgm.recording import Recorder, Recording, check_created, check_new, check_settings, load
 from hgm.replay import Clock, replay
 from hgm.run import Folder, Run
@@ -126,7 +127,10 @@ def prepare(
         check_created(recording, created)
         created.update(_replaying(recording))
     # last: what the user wrote comes before what the machine lacks
-    remember_sandboxes(created, sandboxes_of(config, config.sandbox))
+    provider = sandboxes_of(config, config.sandbox)
+    used = (task for name in ("search_tasks", "select_tasks", "sealed_tasks") for task in created[name])
+    must_be_ready(benchmark, used, provider)
+    remember_sandboxes(created, provider)
     return Prepared(
         path=path,
         config=config,

@@ -11,12 +11,20 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from evaluators.base import Task, Verdict
+from evaluators.base import Harness, Task, Verdict
 from evaluators.environments import limits_for, provider_for
-from evaluators.grading import grade
-from evaluators.patches import sanitise
+from evaluators.grading import grade, grade_patch, grade_reference
+from evaluators.patches import exact_patch, sanitise
 from hgm.agent_run import Assignment, run_agent
-from hgm.errors import BackboneError, GatewayError, LimitError, SandboxError, SandboxLost, WorkspaceRejected
+from hgm.errors import (
+    BackboneError,
+    EvaluatorError,
+    GatewayError,
+    LimitError,
+    SandboxError,
+    SandboxLost,
+    WorkspaceRejected,
+)
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import Lab
 from hgm.patch import patch
@@ -81,7 +89,42 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         if verdict.cause in _OF_THE_MACHINES_MAKING:
             lab.must_be_well("solver")
     _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
-    return EvaluationResult(job=job.id, outcome=verdict.outcome, cause=verdict.cause, detail=redact(_detail(ended)))
+    return EvaluationResult(
+        job=job.id,
+        outcome=verdict.outcome,
+        cause=verdict.cause,
+        detail=redact(_detail(ended)),
+        official=verdict.official,
+        note=verdict.note,
+    )
+
+
+def grade_submission(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
+    """Grade what the lab has in place of an agent's work; never raises for anything that a sandbox does."""
+    began, task = time.monotonic(), lab.benchmark.task(job.task)
+    lab.progress(job.id, "grading")
+    result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED)
+    for _ in range(ATTEMPTS):
+        try:
+            verdict = _grade_submission(job, task, lab, slot)
+        except (SandboxError, EvaluatorError) as trouble:
+            detail = printable(str(trouble), _LOG_CHARS)
+            result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=detail)
+            continue
+        hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
+        (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
+        result = EvaluationResult(
+            job=job.id, outcome=verdict.outcome, cause=verdict.cause, official=verdict.official, note=verdict.note
+        )
+        break
+    return replace(result, wall_s=time.monotonic() - began)
+
+
+def _grade_submission(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> Verdict:
+    where = {"run": lab.run, "job": job.id}
+    if lab.submissions is None or lab.submissions.source == "gold":
+        return grade_reference(task, lab.provider, **where, slot=slot)
+    return grade_patch(task, lab.submissions.patches.get(task.name, b""), lab.provider, **where, slot=slot)
 
 
 class _Solved(NamedTuple):
@@ -173,6 +216,8 @@ def _record(
     )
     hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
     (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
+    if isinstance(task.grading, Harness):
+        (lab.grading / f"{job.id}.patch").write_bytes(exact_patch(task.workspace, files))
 
 
 def _detail(ended: Exit | None) -> str:

@@ -107,6 +107,10 @@ class EvaluationResult:
     wall_s: float = 0.0
     detail: str = ""
     """For people: what the host saw, escaped."""
+    official: bool | None = None
+    """What the benchmark's own grader says, where it has one; see `Verdict`."""
+    note: str = ""
+    """For people: what grading could not check."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from hgm.gateway.client import Gateway, Lease, LeaseSpec, Usage
 from hgm.leaks import Secrets, secrets_of
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
+from hgm.submissions import Submissions
 from sandboxes.base import End, Exit, File, Files, Limits, SandboxProvider
 from trees.archive import Archive
 
@@ -57,6 +58,8 @@ class Lab:
     """What the agents of this run import beside the standard library; None: nothing."""
     editor_layer: Path | None = None
     """The same for a fixed editor."""
+    submissions: Submissions | None = None
+    """What is graded in place of an agent's work; None: agents work."""
     placebo: bool = False
     more_effort: Literal["note", "charge", "reject"] = "note"
     """What becomes of a child that only tries harder than its parent (`hgm.effort`)."""

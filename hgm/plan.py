@@ -20,7 +20,7 @@ UNMEASURED_IN_ROW = 10
 
 @dataclass(frozen=True)
 class Confirm:
-    """Run a node on a task of the select or the sealed split."""
+    """Run a node on a task of the select or the sealed split, or on whatever an evaluation has planned."""
 
     node: int
     split: Split
@@ -43,6 +43,8 @@ def next_step(state: RunState, policy: Policy) -> Step | None:
     """The next thing to do, or None while only running jobs (or nothing at all) can change that."""
     if state.unmeasured_in_row >= UNMEASURED_IN_ROW or state.is_unpriced:
         return None
+    if state.planned is not None:
+        return _planned(state)
     if state.candidates is None:
         return _search(state, policy)
     if state.winner is None:
@@ -51,7 +53,9 @@ def next_step(state: RunState, policy: Policy) -> Step | None:
 
 
 def is_finished(state: RunState) -> bool:
-    """Whether nothing is left to do."""
+    """Whether nothing is left to do, or can be paid."""
+    if state.planned is not None:
+        return not state.running and _planned(state) is None
     return not state.running and state.winner is not None and _compare(state) is None
 
 
@@ -61,6 +65,15 @@ def unpaid(state: RunState) -> int:
         return 0
     select = sum(len(state.open_slots(node, Split.SELECT, state.select_tasks, 1)) for node in state.candidates or ())
     return select + len(_open_sealed(state))
+
+
+def _planned(state: RunState) -> Confirm | None:
+    """What an evaluation measures next; None when that is all, or the budget pays no more."""
+    is_counted = state.budget.evaluations is not None
+    if not meter.fits(state) or (is_counted and state.evaluations_left <= 0):
+        return None
+    slot = state.next_planned()
+    return None if slot is None else Confirm(ROOT, *slot)
 
 
 def _search(state: RunState, policy: Policy) -> Step | None:

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 from evaluators.base import Benchmark, Split
 from evaluators.registry import open_benchmark
+from evaluators.selection import Selection, selected
 from hgm import effort
 from hgm.allowance import Allowance, allowance_of, prices_for, prices_to_json
 from hgm.calibration import load
 from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
 from hgm.errors import ConfigError, RunError
-from hgm.evaluate import evaluate
+from hgm.evaluate import evaluate, grade_submission
 from hgm.executors.base import Work
 from hgm.expand import expand
 from hgm.gateway.client import Gateway
@@ -30,6 +31,7 @@ from hgm.recording import trajectories
 from hgm.run import Folder
 from hgm.scratch import Scratch, run_id
 from hgm.seal import Sealer
+from hgm.submissions import submissions_of
 from sandboxes.base import Files, SandboxProvider
 from sandboxes.choose import choose
 from sandboxes.docker import Docker
@@ -52,15 +54,22 @@ def event_zero(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict
     }
     if not chosen["search_tasks"]:
         raise ConfigError(f"benchmark {benchmark.name} has no search tasks: there is nothing to search on")
+    tasks = {name: list(tasks) for name, tasks in chosen.items()}
+    return {**basics(config, benchmark, sandbox), **tasks, **_noise(config, benchmark)}
+
+
+def basics(config: SearchConfig, benchmark: Benchmark, sandbox: str) -> dict[str, Any]:
+    """What every kind of run must remember; of a search its tasks are lacking."""
     return {
         "config": config.model_dump(mode="json"),
         "sandbox": sandbox,
         "benchmark": {"name": benchmark.name, "fingerprint": benchmark.fingerprint()},
-        **{name: list(tasks) for name, tasks in chosen.items()},
+        "search_tasks": [],
+        "select_tasks": [],
+        "sealed_tasks": [],
         "versions": {"hgm": version("hgm-lab"), "python": platform.python_version()},
         "prices": prices_to_json(prices_for(config)),
         "sealed_openings": 0,
-        **_noise(config, benchmark),
     }
 
 
@@ -129,8 +138,25 @@ def _search_tasks(config: SearchConfig, benchmark: Benchmark) -> tuple[str, ...]
 
 
 def benchmark_of(config: SearchConfig) -> Benchmark:
-    """The benchmark that a configuration names."""
-    return open_benchmark(config.benchmark, config.data)
+    """The benchmark that a configuration names, with the tasks that it chooses.
+
+    Raises:
+        ConfigError: there is no such benchmark or task, or the benchmark's data cannot be had.
+        EvaluatorError: its records are unusable.
+    """
+    groups = {
+        "repo": config.selection.repo,
+        "language": config.selection.language,
+        "difficulty": config.selection.difficulty,
+    }
+    selection = Selection(
+        ids=config.selection.ids,
+        groups={name: values for name, values in groups.items() if values},
+        without=config.selection.without,
+        sample=config.selection.sample,
+        seed=config.seed,
+    )
+    return selected(open_benchmark(config.benchmark, config.data), selection)
 
 
 def check_unchanged(created: Mapping[str, Any], benchmark: Benchmark) -> None:
@@ -182,8 +208,11 @@ def lab_for(
     ):
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         allowance = allowance_of(config, created or {})
-        _probe(gateway, config, allowance, solver=root, editor=editor or root)
-        yield _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
+        submissions = submissions_of(folder, created or {})
+        if submissions is None:
+            _probe(gateway, config, allowance, solver=root, editor=editor or root)
+        lab = _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
+        yield replace(lab, submissions=submissions)
 
 
 def _lab(
@@ -219,11 +248,16 @@ def _lab(
         allowance=allowance,
         editor=None if editor is None else _written(editor, scratch.root / "editor"),
         editor_manifest=None if editor is None else read_manifest(editor),
-        **{name: layer.folder for name, layer in layers.items() if layer},
+        layer=_folder(layers.get("layer")),
+        editor_layer=_folder(layers.get("editor_layer")),
         placebo=config.placebo,
         more_effort=effort.rule(config),
         progress=progress,
     )
+
+
+def _folder(layer: Layer | None) -> Path | None:
+    return layer.folder if layer else None
 
 
 def _written(files: Files, folder: Path) -> Path:
@@ -264,6 +298,8 @@ def work_in(lab: Lab) -> Work:
     """How this lab runs a job."""
 
     def work(job: Job, slot: int) -> Result:
-        return expand(job, lab, slot) if isinstance(job, ExpandJob) else evaluate(job, lab, slot)
+        if isinstance(job, ExpandJob):
+            return expand(job, lab, slot)
+        return evaluate(job, lab, slot) if lab.submissions is None else grade_submission(job, lab, slot)
 
     return work

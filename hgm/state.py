@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from evaluators.base import Split
 from hgm import effort, meter
@@ -20,6 +20,10 @@ from trees.tree import Tree
 
 GIVE_UP = 3
 """An evaluation that stayed unmeasured this many times is not tried again."""
+
+
+Slot: TypeAlias = tuple[Split, str, int]
+"""A task of a split, and which run of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,10 @@ class Evaluation:
     cause: str
     usage: Usage
     wall_s: float
+    detail: str = ""
+    official: bool | None = None
+    note: str = ""
+    """As in `EvaluationResult`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +101,9 @@ class RunState:
         """Backbone -> its price when the run began; None: nobody knows."""
         limits = self.config.limits
         self.job_limit = job_limit(self.budget, tokens=limits.tokens, usd=limits.usd, prices=[*self.prices.values()])
-        self.tree = Tree(tasks=len(self.search_tasks), budget=self.budget.evaluations)
+        self.planned = _planned(payload)
+        """What an evaluation measures, in its order; None for a search."""
+        self.tree = Tree(tasks=max(1, len(self.search_tasks)), budget=self.budget.evaluations)
         self.nodes = [
             Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)
         ]
@@ -162,11 +172,15 @@ class RunState:
     @property
     def evaluations_left(self) -> int:
         """Of the search, where evaluations are limited: beside what is measured, running or charged."""
+        if self.planned is not None:
+            return (self.budget.evaluations or 0) - self.evaluations_used - len(self.running)
         return (self.budget.evaluations or 0) - self.tree.view().evaluations - self.tree.charged
 
     @property
     def evaluations_used(self) -> int:
         """Of the search: measured or charged."""
+        if self.planned is not None:
+            return sum(item.outcome is not Outcome.UNMEASURED for item in self.evaluations)
         view = self.tree.view()
         return int(view.successes.sum() + view.failures.sum()) + self.tree.charged
 
@@ -212,6 +226,15 @@ class RunState:
             if (task, repeat) not in taken and self._unmeasured[node, task, repeat] < GIVE_UP
         ]
 
+    def next_planned(self) -> Slot | None:
+        """The first of an evaluation's slots that is neither measured, running nor given up."""
+        taken = {(e.split, e.task, e.repeat) for e in self.evaluations if e.outcome is not Outcome.UNMEASURED}
+        taken |= {(j.split, j.task, j.repeat) for j in self.running.values() if isinstance(j, EvaluateJob)}
+        for slot in self.planned or ():
+            if slot not in taken and self._unmeasured[ROOT, slot[1], slot[2]] < GIVE_UP:
+                return slot
+        return None
+
     def essence(self) -> dict[str, object]:
         """What two runs must share to be equal: parents, git trees, decisions and outcomes."""
         return {
@@ -230,7 +253,7 @@ class RunState:
         self.jobs += 1
         if isinstance(job, ExpandJob):
             self.tree.start_expansion(job.node)
-        elif job.split is Split.SEARCH:
+        elif job.split is Split.SEARCH and self.planned is None:
             self.tree.start_evaluation(job.node, self._task_number[job.task])
 
     def _on_finished(self, payload: Mapping[str, Any]) -> None:
@@ -253,7 +276,7 @@ class RunState:
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if unmeasured else 0
         key = (job.node, job.task, job.repeat)
         self._unmeasured[key] += unmeasured
-        if job.split is Split.SEARCH:
+        if job.split is Split.SEARCH and self.planned is None:
             give_up = self._unmeasured[key] >= GIVE_UP
             self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)
         self.evaluations.append(
@@ -267,6 +290,9 @@ class RunState:
                 cause=payload["cause"],
                 usage=usage,
                 wall_s=payload["wall_s"],
+                detail=payload.get("detail", ""),
+                official=payload.get("official"),
+                note=payload.get("note", ""),
             )
         )
 
@@ -329,6 +355,14 @@ class RunState:
 
     def _on_stopped(self, payload: Mapping[str, Any]) -> None:
         self.unmeasured_in_row = 0
+
+
+def _planned(created: Mapping[str, Any]) -> tuple[Slot, ...] | None:
+    told = created.get("evaluation")
+    if told is None:
+        return None
+    tasks = [(Split(split), task) for split, task in told["tasks"]]
+    return tuple((split, task, repeat) for repeat in range(told["repeats"]) for split, task in tasks)
 
 
 def _prices(created: Mapping[str, Any], config: SearchConfig) -> dict[str, Price | None]:

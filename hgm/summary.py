@@ -175,6 +175,8 @@ def stage(state: RunState) -> str:
     """Where the run is, in a few words."""
     if is_finished(state):
         return "finished"
+    if state.planned is not None:
+        return "evaluating"
     if state.candidates is None:
         return "searching"
     return "confirming" if state.winner is None else "opening the sealed tasks"

@@ -107,6 +107,14 @@ def smallest_detectable_gain(
     return float(error * (_student(confidence, len(before) + 1) + NormalDist().inv_cdf(power)))
 
 
+def mcnemar(gains: int, losses: int) -> float:
+    """The exact two-sided p-value that so many pairs changed one way and so many the other by chance (McNemar 1947)."""
+    from scipy.special import bdtr
+
+    changed = gains + losses
+    return min(1.0, 2 * float(bdtr(min(gains, losses), changed, 0.5))) if changed else 1.0
+
+
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Gain:
     """Mean of independent values, such as one gain per search run, and its interval by Student's t; at least two."""
     if len(values) < 2:

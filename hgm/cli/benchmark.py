@@ -26,6 +26,9 @@ def list_() -> None:
 
     out().print("builtin    generated Python programs with bugs; nothing to download")
     out().print("quixbugs   classic one-line bugs; needs --data FILE.jsonl")
+    out().print(
+        "swebench   real issues of real repositories; by dataset (swebench:verified) or --data FILE; needs images"
+    )
     out().print("[dim]and every folder of tasks in Harbor's format, by a path with a slash[/dim]")
 
 
@@ -125,7 +128,8 @@ def calibrate(
     from hgm.cli.tasks import calibration_lines, calibration_of
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
-    from hgm.measure import chosen_tasks, measure
+    from hgm.evaluation import chosen_tasks
+    from hgm.measure import measure
     from hgm.session import benchmark_of
 
     at_least_one(limit, "--limit")
@@ -146,7 +150,7 @@ def calibrate(
             tasks,
             config,
             repeats=repeats,
-            watch=show_.finished,
+            watch=show_.measured,
             stopping=show_.stopping,
             leaving=show_.leaving,
             preparing=show_.preparing,

@@ -1,7 +1,7 @@
-"""`hgm evaluate`: run one agent on a benchmark's tasks."""
+"""`hgm evaluate`: run one agent, or grade patches, on a benchmark's tasks; or compare two evaluations."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,29 +10,67 @@ from hgm.cli.options import (
     Backbone,
     BaseUrl,
     BenchmarkName,
+    Budgeted,
     Data,
+    Difficulty,
     DockerRuntime,
+    Ids,
+    Language,
     Limits,
+    Quarantine,
     Quiet,
+    Repo,
     RunsDir,
+    Sample,
     Sandbox,
     Workers,
 )
 
-if TYPE_CHECKING:
-    from hgm.measure import Measured
-
 
 def evaluate(
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A folder, a bundled agent, RUN:best or RUN:<node>.")],
+    agent: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="AGENT", help="A folder, a bundled agent, RUN:best or RUN:<node>.", show_default=False),
+    ] = None,
     benchmark: BenchmarkName = "builtin",
     data: Data = None,
     split: Annotated[
-        str, typer.Option("--split", metavar="NAME", help="search, select, dev, all, or sealed, which must be spelled.")
-    ] = "search",
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            help="search, select, dev, all, or sealed.  [default: search of builtin, all of any other]",
+        ),
+    ] = None,
+    ids: Ids = None,
+    repo: Repo = None,
+    language: Language = None,
+    difficulty: Difficulty = None,
+    quarantine: Quarantine = None,
+    sample: Sample = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Runs of each task.")] = 1,
+    gold: Annotated[bool, typer.Option("--gold", help="No agent: grade the benchmark's own solutions.")] = False,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="No agent: grade these patches (SWE-bench).")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="No run: pair two evaluations, given by run or --json file, by task.")
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="NAME", help="The evaluation's name.  [default: eval-<benchmark>-<n>]"),
+    ] = None,
+    budget: Budgeted = None,
+    tasks: Annotated[bool, typer.Option("--tasks", help="Print every task's result.")] = False,
     json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every result as JSON.")] = None,
+    predictions_out: Annotated[
+        Path | None,
+        typer.Option("--predictions-out", metavar="FILE", help="Write patches as SWE-bench wants them."),
+    ] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option("--report-dir", metavar="DIR", help="Write a report as SWE-bench's harness does.")
+    ] = None,
     runs_dir: RunsDir = RUNS_DIR,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds.")] = 0,
     workers: Workers = None,
@@ -45,71 +83,63 @@ def evaluate(
 ) -> None:
     """Run an agent on tasks and print its pass rate with the 95 % interval. What could not be measured counts nowhere.
 
+    An evaluation is kept as a run: Ctrl-C finishes what runs, `hgm resume` goes on.
+
     \b
     Examples:
       hgm evaluate seed
       hgm evaluate seed --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm evaluate builtin-1:best --split select --repeats 3
       hgm evaluate ./my-agent --benchmark quixbugs --data quixbugs.jsonl --limit 10 --json result.json
+      hgm evaluate ./my-agent --benchmark swebench:verified --repo django/django --sample 20 --budget 25usd
+      hgm evaluate --gold --benchmark swebench --data rows.jsonl
+      hgm evaluate --predictions preds.jsonl --benchmark swebench:lite --report-dir .
+      hgm evaluate --compare eval-builtin-1 eval-builtin-2
     """
-    from hgm.agents_by_name import find_agent
-    from hgm.cli.counting import INTERRUPTED, counting
-    from hgm.cli.options import at_least_one, limits_alone, served_at, writable
-    from hgm.cli.terminal import out
+    from hgm.cli.evaluation import Asked, Wanted, evaluated, show_compared
+    from hgm.cli.options import at_least_one, limits_alone, selection, served_at, writable
     from hgm.config import merge, resolve
-    from hgm.measure import chosen_tasks, document, measure, write
-    from hgm.session import benchmark_of
+    from hgm.errors import ConfigError
 
-    for value, flag in ((limit, "--limit"), (repeats, "--repeats")):
+    agents = agent or []
+    if compare:
+        if len(agents) != 2:
+            raise ConfigError("--compare takes two evaluations: hgm evaluate --compare BEFORE AFTER")
+        show_compared(agents[0], agents[1], runs_dir, json_)
+        return
+    if len(agents) + gold + (predictions is not None) != 1:
+        raise ConfigError("say what to evaluate: one AGENT, or --gold, or --predictions FILE")
+    for value, flag in ((limit, "--limit"), (repeats, "--repeats"), (sample, "--sample")):
         at_least_one(value, flag)
-    if json_:
-        writable(json_, "--json")
-    flags = {
-        "budget": 1,
+    for file, flag in ((json_, "--json"), (predictions_out, "--predictions-out")):
+        if file:
+            writable(file, flag)
+    if report_dir:
+        writable(report_dir / "report.json", "--report-dir")
+    flags: dict[str, Any] = {
+        "budget": budget,
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
         "docker": {"runtime": docker_runtime},
         "benchmark": benchmark,
-        "data": data,
+        "data": None if data is None else data.absolute(),
+        "selection": selection(ids, repo, language, difficulty, quarantine, sample),
         **served_at(base_url),
         "backbones": dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone),
     }
-    config = resolve(None, **merge(limits_alone(set_, agent="AGENT", benchmark="--benchmark"), flags))
-    files = find_agent(agent, runs_dir)
-    opened = benchmark_of(config)
-    tasks = chosen_tasks(opened, split, limit)
-    with counting(len(tasks) * repeats, quiet=quiet) as show:
-        done, interrupted = measure(
-            files,
-            tasks,
-            config,
-            repeats=repeats,
-            watch=show.finished,
-            stopping=show.stopping,
-            leaving=show.leaving,
-            preparing=show.preparing,
-        )
-    for line in _result(agent, opened.name, split, done, config.backbones.solver):
-        out().print(line)
-    if json_:
-        write(document(done, opened, agent=agent, split=split, seed=config.seed), json_)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-
-
-def _result(agent: str, benchmark: str, split: str, done: list["Measured"], backbone: str) -> list[str]:
-    from hgm.cli.preview import NOT_A_MODEL
-    from hgm.cli.report import score_text
-    from hgm.cli.terminal import safe
-    from hgm.config import BUILTIN
-    from hgm.measure import score, unmeasured
-
-    lines = [f"[bold]{safe(agent)}[/bold] on {safe(benchmark)}, {split} tasks: [bold]{score_text(score(done))}[/bold]"]
-    if missing := unmeasured(done):
-        lines.append(f"[yellow]{missing} could not be measured and count nowhere (see `hgm doctor`)[/yellow]")
-    if split in ("sealed", "all"):
-        lines.append("[yellow]Sealed tasks were opened outside any run: no journal counts this.[/yellow]")
-    if backbone == BUILTIN:
-        lines.append(f"[yellow]{NOT_A_MODEL}[/yellow]")
-    return lines
+    values = merge(limits_alone(set_, agent="AGENT", benchmark="--benchmark"), flags)
+    config = resolve(None, **{"budget": "1", **values})
+    asked = Asked(
+        agent=agents[0] if agents else "gold" if gold else "predictions",
+        source="agent" if agents else "gold" if gold else "predictions",
+        split=split,
+        limit=limit,
+        repeats=repeats,
+        predictions=predictions,
+        is_unlimited=budget is None,
+        run=run,
+        runs_dir=runs_dir,
+    )
+    wanted = Wanted(json=json_, predictions=predictions_out, report_dir=report_dir, tasks=tasks)
+    evaluated(asked, config, wanted=wanted, quiet=quiet)

@@ -17,9 +17,9 @@ from hgm.gateway.records import Usage, usage_from_json
 from hgm.run import Folder, is_locked, read, read_events
 from hgm.spending import spent as used_so_far
 from hgm.state import RunState, job_from
-from hgm.summary import rejections, score, sealed_openings, spend, stage
+from hgm.summary import Score, rejections, score, sealed_openings, spend, stage
 from trees.journal import Event
-from trees.records import Expansion
+from trees.records import Expansion, Outcome
 
 MILESTONES = ("created", "budget raised", "confirming", "winner", "sealed opened", "stopped")
 
@@ -61,6 +61,8 @@ def account(path: Path, *, every_event: bool) -> Iterator[str]:
 def _cells(path: Path) -> list[str]:
     state = read(path)
     best = best_node(state)
+    if state.planned is not None:
+        return _evaluation_cells(path, state)
     return [
         _stage(path, state),
         safe(state.created["benchmark"]["name"]),
@@ -68,6 +70,19 @@ def _cells(path: Path) -> list[str]:
         spent(state),
         str(len(state.nodes)),
         f"agent {best}: {rate(score(state, best, Split.SEARCH))}",
+    ]
+
+
+def _evaluation_cells(path: Path, state: RunState) -> list[str]:
+    measured = [item for item in state.evaluations if item.outcome is not Outcome.UNMEASURED]
+    passed = sum(item.outcome is Outcome.PASSED for item in measured)
+    return [
+        _stage(path, state),
+        safe(state.created["benchmark"]["name"]),
+        "evaluation",
+        spent(state),
+        "",
+        f"{safe(state.created['evaluation']['agent'])}: {rate(Score(passed, len(measured)))}",
     ]
 
 

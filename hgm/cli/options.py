@@ -23,6 +23,7 @@ _FLAGS = {
     "data": "--data",
     "sandbox": "--sandbox",
     "seed": "--seed",
+    "selection": "--ids, --repo, --language, --difficulty, --quarantine or --sample",
     "workers": "--workers",
 }
 """Those that have one, by the first part of their names."""
@@ -72,7 +73,56 @@ Budgeted = Annotated[
     ),
 ]
 
+Ids = Annotated[
+    list[str] | None,
+    typer.Option("--ids", metavar="A,B|@FILE", help="Only these tasks: names, or a file with one per line."),
+]
+Repo = Annotated[
+    list[str] | None, typer.Option("--repo", metavar="OWNER/NAME", help="Only this repository's; repeatable.")
+]
+Language = Annotated[list[str] | None, typer.Option("--language", metavar="NAME", help="Only this one's; repeatable.")]
+Difficulty = Annotated[
+    list[str] | None, typer.Option("--difficulty", metavar="NAME", help="Only this one; repeatable.")
+]
+Quarantine = Annotated[
+    Path | None, typer.Option("--quarantine", metavar="FILE", help="Leave out the tasks that this file names.")
+]
+Sample = Annotated[int | None, typer.Option("--sample", metavar="N", help="N of them, drawn by --seed.")]
+
 RUNS_DIR = Path("runs")
+
+
+def selection(
+    ids: list[str] | None,
+    repo: list[str] | None,
+    language: list[str] | None,
+    difficulty: list[str] | None,
+    quarantine: Path | None,
+    sample: int | None,
+) -> dict[str, Any]:
+    """What the flags above mean among the settings; nothing where none is given.
+
+    Raises:
+        ConfigError: a list of names cannot be read.
+    """
+    named = [name for word in ids or () for name in (_listed(Path(word[1:])) if word[:1] == "@" else word.split(","))]
+    return {
+        "ids": [name.strip() for name in named if name.strip()] or None,
+        "repo": repo or None,
+        "language": language or None,
+        "difficulty": difficulty or None,
+        "without": _listed(quarantine) or None if quarantine else None,
+        "sample": sample,
+    }
+
+
+def _listed(file: Path) -> list[str]:
+    """The first word of each line that is no comment."""
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    return [words[0] for line in lines if (words := line.split()) and not words[0].startswith("#")]
 
 
 def settings(pairs: list[str] | None) -> dict[str, Any]:

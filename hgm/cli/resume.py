@@ -33,9 +33,18 @@ def resume(
     from hgm.cli.options import at_least_one, at_most
     from hgm.config import MOST_WORKERS
     from hgm.controller import go_on
+    from hgm.run import read
 
     at_least_one(workers, "--workers")
     at_most(workers, MOST_WORKERS, "--workers")
     more = None if budget is None else parsed_raise(budget)
     path = find_run(run, runs_dir)
+    if (planned := read(path).planned) is not None:
+        from hgm.cli import evaluation
+
+        total = len(planned)
+        wanted = evaluation.Wanted()
+        evaluation.conduct(
+            path, total, lambda show: go_on(path, display=show, workers=workers, more=more), wanted=wanted, quiet=quiet
+        )
     conduct(path, lambda display: go_on(path, display=display, workers=workers, more=more), quiet=quiet)

@@ -11,12 +11,19 @@ from hgm.cli.options import (
     BaseUrl,
     Budgeted,
     Data,
+    Difficulty,
     DockerRuntime,
+    Ids,
+    Language,
+    Quarantine,
     Quiet,
+    Repo,
     RunsDir,
+    Sample,
     Sandbox,
     Settings,
     Workers,
+    selection,
     served_at,
     settings,
 )
@@ -39,6 +46,12 @@ def search(
         typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks."),
     ] = None,
     data: Data = None,
+    ids: Ids = None,
+    repo: Repo = None,
+    language: Language = None,
+    difficulty: Difficulty = None,
+    quarantine: Quarantine = None,
+    sample: Sample = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="The agent to begin with.")] = None,
     editor: Annotated[
         str | None, typer.Option("--editor", metavar="self|AGENT", help="Who modifies an agent: itself, or this one.")
@@ -93,6 +106,7 @@ def search(
       hgm search --budget 25usd --backbone openai/gpt-5-mini --dry-run
       hgm search --budget 10Mtok --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
+      hgm search --budget 25usd --benchmark swebench:verified --sample 60 --backbone openai/gpt-5-mini
       hgm search --budget 40 --placebo              what selection alone "gains"
       hgm search --budget 40 --record told
       hgm search --replay told
@@ -108,6 +122,7 @@ def search(
         "docker": {"runtime": docker_runtime},
         "benchmark": benchmark,
         "data": data,
+        "selection": selection(ids, repo, language, difficulty, quarantine, sample),
         "calibration": calibration,
         "agent": agent,
         "editor": editor,
