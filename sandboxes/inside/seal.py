@@ -38,11 +38,14 @@ def main(folder):
     place = tempfile.mkdtemp(prefix="hgm-seal-", dir="/")  # on the same disk as FOLDER, so that it can be moved there
     try:
         repository = os.path.join(place, "new.git")
-        tracked = rewrite(folder, place, repository)
+        tracked, head, env = rewrite(folder, place, repository)
+        copies = find_copies(folder, head, env)
         remove(os.path.join(folder, ".git"))
         os.rename(repository, os.path.join(folder, ".git"))
     finally:
         remove(place)
+    for copy in copies:
+        remove(copy)
     clean(folder, tracked)
     own(folder)
     if not os.path.lexists(WORKSPACE):
@@ -50,7 +53,7 @@ def main(folder):
 
 
 def rewrite(folder, place, repository):
-    """Make the new repository; the tracked paths."""
+    """Make the new repository; the tracked paths, the old commit, and the environment in which git can read all."""
     config = os.path.join(place, "config")
     with open(config, "w") as file:
         file.write("[safe]\n\tdirectory = *\n")
@@ -58,7 +61,7 @@ def rewrite(folder, place, repository):
     old = ask(env, "-C", folder, "rev-parse", "--absolute-git-dir", check=False)
     top = ask(env, "-C", folder, "rev-parse", "--show-toplevel", check=False)
     is_own = bool(old) and os.path.realpath(os.fsdecode(top)) == os.path.realpath(folder)
-    scratch = os.path.join(place, "scratch.git")
+    head, scratch = b"", os.path.join(place, "scratch.git")
     ask(env, "init", "--quiet", "--bare", "--template=", scratch)
     inside = dict(env, GIT_DIR=scratch, GIT_WORK_TREE=folder)
     if is_own:
@@ -67,8 +70,8 @@ def rewrite(folder, place, repository):
         os.makedirs(os.path.join(scratch, "objects", "info"), exist_ok=True)
         with open(os.path.join(scratch, "objects", "info", "alternates"), "wb") as file:
             file.write(os.path.abspath(objects) + b"\n")
-        head = ask(env, "-C", folder, "rev-parse", "--verify", "HEAD^{tree}").decode()
-        ask(inside, "read-tree", head)
+        head = ask(env, "-C", folder, "rev-parse", "--verify", "HEAD")
+        ask(inside, "read-tree", head.decode())
         ask(inside, "add", "--update", ".")
     else:
         ask(inside, "add", "--all", ".")
@@ -86,7 +89,21 @@ def rewrite(folder, place, repository):
     ask(final, "-c", "core.logAllRefUpdates=false", "update-ref", "refs/heads/main", commit)
     ask(final, "read-tree", "HEAD")
     ask(final, "update-index", "-q", "--refresh", check=False)
-    return tracked
+    return tracked, head, dict(env, GIT_CONFIG_GLOBAL=os.devnull)
+
+
+def find_copies(folder, head, env):
+    """Other working trees, anywhere, of a repository that has the commit: at whatever commit they are."""
+    if not head:
+        return []
+    root, found = os.fsencode(folder), []
+    for place, folders, _ in os.walk(b"/"):
+        folders[:] = [name for name in folders if os.path.join(place, name) not in (b"/proc", b"/sys", b"/dev")]
+        if place != root and b".git" in folders:
+            store = os.fsdecode(os.path.join(place, b".git"))
+            if ask(env, "--git-dir", store, "rev-parse", "--verify", head.decode() + "^{commit}", check=False):
+                found.append(place)
+    return found
 
 
 def ask(env, *words, check=True, given=b"", raw=False):
