@@ -59,7 +59,7 @@ def agent(main: str = ASKS, *, manifest: str = MANIFEST, **files: str) -> Files:
 
 
 @contextmanager
-def small_lab(place: Path, root: Files, **config: Any) -> Iterator[Lab]:
+def small_lab(place: Path, root: Files, *, sandbox: str = "bubblewrap", **config: Any) -> Iterator[Lab]:
     """A lab whose archive holds `root` as the seed agent."""
     folder = Folder(place)
     for made in (folder.path, folder.trajectories, folder.grading):
@@ -67,7 +67,7 @@ def small_lab(place: Path, root: Files, **config: Any) -> Iterator[Lab]:
     archive = Archive.create(folder.archive)
     archive.add_root(root)
     settings = SearchConfig(budget=1, **config)
-    with lab_for(folder, settings, archive, root, sandbox="bubblewrap", progress=lambda job, stage: None) as lab:
+    with lab_for(folder, settings, archive, root, sandbox=sandbox, progress=lambda job, stage: None) as lab:
         yield replace(lab, benchmark=OneTask())
 
 
