@@ -83,18 +83,7 @@ class Harness:
     deadline_s: float = 1800.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exercise:
-    """Grading class *suite* in any language: hidden tests by the language's own runner."""
-
-    language: str
-    files: Files
-    """Hidden tests and whatever configures their runner; the agent's own files at these paths have no effect."""
-    deadline_s: float = 180.0
-    """Of one run of the tests."""
-
-
-Grading: TypeAlias = Compared | Suite | Script | Harness | Exercise
+Grading: TypeAlias = Compared | Suite | Script | Harness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +91,7 @@ class Environment:
     """The container image that a task is worked on in, and what it takes to have it."""
 
     image: str
-    """Its name in a registry and on the engine; with a `context`, what it is called once it is built."""
-    context: Files = field(default_factory=dict)
-    """What it is built from, a Dockerfile at the top; empty where it is pulled."""
+    """Its name in a registry and on the engine."""
     folder: str = ""
     """The image's folder that is the workspace, e.g. /testbed; `Task.workspace` is empty then. Empty: /workspace,
     filled from `Task.workspace`."""

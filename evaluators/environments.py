@@ -10,13 +10,13 @@ from sandboxes.images import identity, is_built
 from sandboxes.sealing import sealed
 
 
-def provider_for(task: Task, provider: SandboxProvider, *, brings_python: bool = False) -> SandboxProvider:
+def provider_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
     """Where an agent works on a task: in the provider's own sandboxes, or in those of the task's image, sealed.
 
     Raises:
         SandboxError: the image is not there, or no sandbox starts from it.
     """
-    return _within(task, provider, is_sealed=True, brings_python=brings_python)
+    return _within(task, provider, is_sealed=True)
 
 
 def grader_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
@@ -25,7 +25,7 @@ def grader_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
     Raises:
         SandboxError: the image is not there, or no sandbox starts from it.
     """
-    return _within(task, provider, is_sealed=False, brings_python=False)
+    return _within(task, provider, is_sealed=False)
 
 
 def limits_for(task: Task, limits: Limits) -> Limits:
@@ -41,15 +41,15 @@ def limits_for(task: Task, limits: Limits) -> Limits:
     )
 
 
-def _within(task: Task, provider: SandboxProvider, *, is_sealed: bool, brings_python: bool) -> SandboxProvider:
+def _within(task: Task, provider: SandboxProvider, *, is_sealed: bool) -> SandboxProvider:
     needs = task.environment
     if needs is None:
         return provider
     if not isinstance(provider, Docker):
         raise SandboxError("tasks with an image of their own need a container engine: --sandbox docker")
     if not is_built(provider.engine, needs.image):
-        raise SandboxError(f"the engine has no image {needs.image} (see `hgm benchmark images`)")
+        raise SandboxError(f"the engine has no image {needs.image} (see `hgm doctor`)")
     image = identity(provider.engine, needs.image)
     if is_sealed and needs.is_sealed:
         image = sealed(provider.engine, image, folder=needs.folder)
-    return provider.within(Image(id=image, folder=needs.folder, env=needs.env, brings_python=brings_python))
+    return provider.within(Image(id=image, folder=needs.folder, env=needs.env))

@@ -48,9 +48,7 @@ def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str,
         return grade_suite.grade(task.grading, task.workspace, files, room)
     if isinstance(task.grading, Script):
         return grade_script.grade(task.grading, files, room)
-    if isinstance(task.grading, Harness):
-        return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
-    raise EvaluatorError(f"{task.id} cannot be graded yet")
+    return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
 
 
 def grade_reference(task: Task, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:

@@ -150,7 +150,7 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
-    provider = provider_for(task, lab.provider, brings_python=lab.layer is not None)
+    provider = provider_for(task, lab.provider)
     lease = lab.lease(job.id, "solver", seed=job.seed, least=LEAST_AGAIN)
     with closing(lease), lab.scratch.job(job.id) as folder:
         place = lab.place(job.id, slot, folder)
