@@ -129,7 +129,7 @@ def prepare(
     # last: what the user wrote comes before what the machine lacks
     provider = sandboxes_of(config, config.sandbox)
     used = (task for name in ("search_tasks", "select_tasks", "sealed_tasks") for task in created[name])
-    must_be_ready(benchmark, used, provider)
+    must_be_ready(benchmark, used, provider, manifest)
     remember_sandboxes(created, provider)
     return Prepared(
         path=path,

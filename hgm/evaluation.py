@@ -12,6 +12,7 @@ from typing import Any
 from evaluators.base import Benchmark, Split
 from hgm import run as runs
 from hgm.config import SearchConfig
+from hgm.contract import read_manifest
 from hgm.controller import Display, go_on
 from hgm.errors import ConfigError, HGMError
 from hgm.loop import Ending
@@ -75,7 +76,7 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     """
     created = basics(config, benchmark, config.sandbox)
     provider = sandboxes_of(config, config.sandbox)
-    must_be_ready(benchmark, dict.fromkeys(task for _, task in plan.tasks), provider)
+    must_be_ready(benchmark, dict.fromkeys(task for _, task in plan.tasks), provider, read_manifest(plan.files))
     remember_sandboxes(created, provider)
     created["evaluation"] = {
         "agent": plan.agent,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from evaluators.base import Benchmark, Environment
+from hgm.contract import Manifest
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import SandboxProvider
 from sandboxes.docker import Docker
@@ -12,11 +13,11 @@ from sandboxes.images import is_built
 _NAMED = 5
 
 
-def must_be_ready(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider) -> None:
-    """Return if every image that these tasks need is there.
+def must_be_ready(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider, manifest: Manifest) -> None:
+    """Return if every image that these tasks need is there, and agents of this manifest can work in them.
 
     Raises:
-        ConfigError: some are not, or sandboxes have no images at all; names them, and says what to do.
+        ConfigError: not so; names what is missing, and says what to do.
     """
     needed = _environments(benchmark, tasks)
     if not needed:
@@ -25,6 +26,11 @@ def must_be_ready(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxP
         raise ConfigError(
             f"the tasks of {benchmark.name} are worked on in images of their own, and {provider.name} has none: start "
             "a container engine (see `hgm doctor`), then --sandbox docker"
+        )
+    if manifest.layer is not None:
+        raise ConfigError(
+            f"agent {manifest.name} has a layer ({manifest.layer}), made for the Python of the lab's own image; "
+            f"the tasks of {benchmark.name} have images with others: give it its packages in its own folder"
         )
     missing = [item.image for item in needed if not is_built(provider.engine, item.image)]
     if missing:

@@ -61,8 +61,6 @@ class Image:
     the workspace is /workspace as ever, and the image is read-only."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables inside, PATH among them, in place of the fixed ones."""
-    brings_python: bool = False
-    """Programs of the lab's run on an interpreter that is mounted, even where the image has one that would do."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,9 +145,8 @@ def test_predictions_are_graded_and_written_as_the_harness_has_them(
     rows = [json.loads(line) for line in swebench_rows.read_text().splitlines()]
     flask = next(row for row in rows if row["repo"] == "pallets/flask")
     given = tmp_path / "given.json"
-    given.write_text(
-        json.dumps([{"instance_id": flask["instance_id"], "model_name_or_path": "m", "model_patch": flask["patch"]}])
-    )
+    prediction = {"instance_id": flask["instance_id"], "model_name_or_path": "m", "model_patch": flask["patch"]}
+    given.write_text(json.dumps([prediction]))
     words = ("--benchmark", "swebench", "--data", swebench_rows, "--sandbox", "docker")
     said = hgm("evaluate", "--predictions", given, *words, "--report-dir", tmp_path, "--json", "e.json")
     assert said.code == 0, said.err
@@ -198,12 +197,8 @@ class TestPredictions:
     def test_all_spellings_are_read(self, tmp_path: Path) -> None:
         row = {"instance_id": "a", "model_name_or_path": "m", "model_patch": "p"}
         file = tmp_path / "p"
-        for text in (
-            json.dumps([row]),
-            json.dumps([row], indent=1),
-            json.dumps(row) + "\n\n",
-            json.dumps({"a": row}, indent=1),
-        ):
+        spelled = [json.dumps(value, indent=indent) for value in ([row], {"a": row}) for indent in (None, 1)]
+        for text in (json.dumps(row) + "\n\n", spelled[0], spelled[1], spelled[3]):
             file.write_text(text)
             assert read_predictions(file) == {"a": row}
         file.write_text(json.dumps([{**row, "model_patch": None}]))
