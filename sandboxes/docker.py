@@ -15,6 +15,8 @@ Stops:
   printing more than is kept
 - outliving the command or the deadline, also as a daemon
 Does not stop:
+- in an image's own folder: writing a little more than allowed, since how much a container has written is only looked at
+  every two seconds; changing the image's other files, for itself alone
 - running on after a kill -9 of the host process, until `hgm gc`
 - a hole in the kernel: all containers share the host's (a runtime such as runsc or kata brings one of its own)
 - whoever may use the engine: that is as good as root on its machine
