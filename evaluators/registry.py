@@ -1,21 +1,22 @@
 """Opens a benchmark by name or path, and checks one."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from evaluators.base import Benchmark, Split, Suite, Task
+from evaluators.base import Benchmark, Harness, Split, Suite, Task, Verdict
 from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
-from evaluators.grading import grade_once
+from evaluators.grading import grade_once, grade_reference
 from evaluators.harbor import HarborBenchmark
 from evaluators.quixbugs import QuixBugs
 from evaluators.solutions import solve
 from evaluators.swebench import NAME as SWEBENCH
 from evaluators.swebench import SwebenchBenchmark
 from hgm.errors import ConfigError, EvaluatorError
-from sandboxes.base import SandboxProvider
+from sandboxes.base import Files, SandboxProvider
 from trees.records import Outcome
 
 REPEATS = 3
@@ -79,9 +80,10 @@ def _note(task: Task) -> str:
 
 def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run: str) -> str:
     task = benchmark.task(task_id)
-    solved = solve(task, provider, run=run, job=task_id, slot=0)
+    graded = partial(_graded, task, provider, run)
+    solved = None if isinstance(task.grading, Harness) else solve(task, provider, run=run, job=task_id, slot=0)
     for name, files, wanted in (("reference", solved, Outcome.PASSED), ("workspace", task.workspace, Outcome.FAILED)):
-        found = [grade_once(task, files, provider, run=run, job=task_id, slot=0) for _ in range(REPEATS)]
+        found = [graded(files) for _ in range(REPEATS)]
         if len({(verdict.outcome, tuple(verdict.tests.items())) for verdict in found}) > 1:
             return f"the {name} is graded differently in {REPEATS} repeats"
         if found[0].outcome != wanted:
@@ -89,3 +91,10 @@ def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run:
             detail = f" ({found[0].cause}: {', '.join(failed[:5])})" if failed else ""
             return f"the {'reference fails' if wanted is Outcome.PASSED else 'untouched workspace passes'}{detail}"
     return ""
+
+
+def _graded(task: Task, provider: SandboxProvider, run: str, files: Files | None) -> Verdict:
+    """The verdict on files, or, without any, on the reference that only a patch makes."""
+    if files is None:
+        return grade_reference(task, provider, run=run, job=task.id, slot=0)
+    return grade_once(task, files, provider, run=run, job=task.id, slot=0)

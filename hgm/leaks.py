@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from evaluators.base import Benchmark, Compared, Json, Script, Split, Suite, Task
+from evaluators.base import Benchmark, Compared, Harness, Json, Script, Split, Suite, Task
 from hgm.errors import EvaluatorError
 from sandboxes.base import Files
 
@@ -164,8 +164,12 @@ def _is_name(word: str) -> bool:
 
 def _words(task: Task) -> Iterator[tuple[str, str]]:
     """Names that stand for this task alone, and its long numbers."""
-    yield from ((name, _NAME) for name in {task.id, task.id.rpartition("/")[2]} if _is_name(name))
+    names = {task.id, task.id.rpartition("/")[2], task.name}
+    yield from ((name, _NAME) for name in names if _is_name(name))
     match task.grading:
+        case Harness(row=row):
+            tests = {word for test in row["FAIL_TO_PASS"] for word in re.findall(r"\w+", str(test))}
+            yield from ((word, _FILE) for word in tests if _is_name(word))
         case Compared(cases=cases):
             yield from ((str(abs(case.expected)), _VALUE) for case in cases if _is_long_number(case.expected))
         case Suite(files=files) | Script(files=files):
@@ -190,6 +194,10 @@ def _texts(task: Task) -> Iterator[tuple[bytes, str, bool]]:
     for file in task.solution.values():
         yield from ((text, _SOLUTION, False) for text in _lines(file.data))
     match task.grading:
+        case Harness(row=row, gold=gold):
+            yield from ((text, _SOLUTION, True) for text in _lines(_added(gold)))
+            tests = _added(str(row["test_patch"]).encode())
+            yield from ((text, _TEST, False) for text in _lines(tests) if b"assert" in text or b"==" in text)
         case Compared(cases=cases):
             for case in cases:
                 yield from ((text, _VALUE, False) for text in _values(case.expected))
@@ -203,6 +211,12 @@ def _lines(data: bytes) -> Iterator[bytes]:
     for line in data.splitlines():
         if not line.lstrip().startswith((b"import ", b"from ", b"#")):
             yield _squeezed(line)
+
+
+def _added(patch: bytes) -> bytes:
+    """What a patch adds, line by line."""
+    lines = (line for line in patch.splitlines() if line.startswith(b"+") and not line.startswith(b"+++"))
+    return b"\n".join(line[1:] for line in lines)
 
 
 def _ends(value: list[int]) -> tuple[int, int]:

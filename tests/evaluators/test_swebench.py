@@ -13,13 +13,15 @@ from evaluators import grade_harness, swebench_data
 from evaluators.base import Split, Task
 from evaluators.environments import provider_for
 from evaluators.grading import grade_patch
-from evaluators.registry import open_benchmark
+from evaluators.registry import open_benchmark, validate
+from evaluators.selection import Selection, selected
 from evaluators.swebench import SwebenchBenchmark
 from evaluators.swebench_classic import converted
 from hgm.contract import read_manifest
 from hgm.errors import ConfigError, EvaluatorError
 from hgm.evaluate import evaluate
 from hgm.lab import Lab
+from hgm.leaks import first_leak, secrets
 from sandboxes.base import File, Limits, SandboxSpec
 from sandboxes.choose import choose
 from tests.conftest import DATA
@@ -145,6 +147,23 @@ class TestInstances:
 
         assert list(grade_harness.APPLY) == GIT_APPLY_CMDS
 
+    def test_an_instance_is_validated_as_any_task(self, swebench_rows: Path) -> None:
+        flask = selected(SwebenchBenchmark(data=swebench_rows), Selection(ids=(NAMES[1],)))
+        (check,) = validate(flask, choose("docker"), run="swe")
+        assert check.problem == ""
+
+    def test_no_agent_may_hold_its_solution_or_its_tests(self, tasks: dict[str, Task]) -> None:
+        task = tasks[NAMES[1]]
+        known = secrets([task])
+        for told, kind in (
+            (task.name, "the name of a task"),
+            (added_lines(task.grading.gold.decode()), "a line of a solution"),
+            (added_lines(str(task.grading.row["test_patch"])), "a line of a hidden test"),
+        ):
+            leak = first_leak({}, {b"notes.py": File(told.encode())}, known)
+            assert leak is not None, kind
+            assert leak.kind in (kind, "the name of a hidden test")
+
     def test_an_empty_patch_is_not_run(self, tasks: dict[str, Task]) -> None:
         verdict = grade_patch(tasks[NAMES[1]], b"\n", choose("docker"), run="swe", job="empty", slot=0)
         assert (verdict.outcome, verdict.cause, verdict.official) == (Outcome.FAILED, "unchanged", False)
@@ -176,6 +195,10 @@ class TestInstances:
             assert told["files"] > 500
             assert told["objects"] > 100
             assert told["found"] == [], task.name
+
+
+def added_lines(patch: str) -> str:
+    return "\n".join(line[1:] for line in patch.splitlines() if line.startswith("+") and not line.startswith("+++"))
 
 
 def blocks(patch: str) -> list[str]:
