@@ -155,7 +155,7 @@ class Docker:
         with self._making:
             if name not in self._within:
                 transport: Transport = "copied" if self.is_copying else "mounted"
-                self._within[name] = Docker(
+                self._within[name] = type(self)(
                     self.engine, image=image.id, runtime=self.runtime, transport=transport, start=image
                 )
             return self._within[name]
