@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from sandboxes.base import Files
+from sandboxes.recipes import Recipe
 from trees.records import Outcome
 
 Json: TypeAlias = Any
@@ -83,7 +84,23 @@ class Harness:
     deadline_s: float = 1800.0
 
 
-Grading: TypeAlias = Compared | Suite | Script | Harness
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """Grading class *suite* in the exercise's own language, by the test runner of its image."""
+
+    language: str
+    """A name of `evaluators.languages.LANGUAGES`."""
+    files: Files
+    """The hidden tests."""
+    solution: tuple[bytes, ...]
+    """The files to edit; of an agent's other files only new sources count."""
+    expected: tuple[str, ...]
+    """Names of tests that must each be reported as often as they are here, and passed."""
+    deadline_s: float = 180.0
+    """For compiling and testing."""
+
+
+Grading: TypeAlias = Compared | Suite | Script | Harness | Exercise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +109,10 @@ class Environment:
 
     image: str
     """Its name in a registry and on the engine."""
+    recipe: Recipe | None = None
+    """What it is built from; None: it is pulled."""
+    is_ours: bool = False
+    """The recipe comes with the lab."""
     folder: str = ""
     """The image's folder that is the workspace, e.g. /testbed; `Task.workspace` is empty then. Empty: /workspace,
     filled from `Task.workspace`."""

@@ -167,7 +167,7 @@ def _order(grading: Suite, canaries: Files) -> list[bytes]:
 
 def _is_test(path: bytes) -> bool:
     name = path.rpartition(b"/")[2]
-    return name.startswith(b"test_") and name.endswith(b".py")
+    return name.endswith(b".py") and (name.startswith(b"test_") or name.endswith(b"_test.py"))
 
 
 def _own_runner_files(base: Files, files: Files, owned: Files) -> Files:

@@ -6,8 +6,8 @@ have been graded without such trouble. Not promised: that a suite of tests, whic
 test, withstands code written against this very grader.
 """
 
-from evaluators import grade_compared, grade_harness, grade_script, grade_suite
-from evaluators.base import Compared, Harness, Script, Suite, Task, Verdict
+from evaluators import grade_compared, grade_exercise, grade_harness, grade_script, grade_suite
+from evaluators.base import Compared, Exercise, Harness, Script, Suite, Task, Verdict
 from evaluators.environments import grader_for, limits_for
 from evaluators.patches import exact_patch
 from evaluators.room import LIMITS, GradingRoom
@@ -48,6 +48,8 @@ def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str,
         return grade_suite.grade(task.grading, task.workspace, files, room)
     if isinstance(task.grading, Script):
         return grade_script.grade(task.grading, files, room)
+    if isinstance(task.grading, Exercise):
+        return grade_exercise.grade(task.grading, task.workspace, files, room)
     return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
 
 

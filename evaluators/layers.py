@@ -23,7 +23,7 @@ INSIDE = "/hgm/grader"
 PYTEST = "/hgm/layer"
 """Where the layer `pytest_layer()` is mounted."""
 _DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-_PROGRAMS = ("compared.py", "suite.py")
+_PROGRAMS = ("compared.py", "suite.py", "Report.java", "jest.json")
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,8 @@ from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
 from evaluators.grading import grade_once, grade_reference
 from evaluators.harbor import HarborBenchmark
+from evaluators.polyglot import NAME as POLYGLOT
+from evaluators.polyglot import PolyglotBenchmark
 from evaluators.quixbugs import QuixBugs
 from evaluators.solutions import solve
 from evaluators.swebench import NAME as SWEBENCH
@@ -37,10 +39,13 @@ def open_benchmark(name: str, data: Path | None = None, **options: int) -> Bench
         if data is None:
             raise ConfigError("quixbugs needs its data: --data FILE.jsonl")
         return QuixBugs(data)
+    if name == POLYGLOT:
+        return PolyglotBenchmark(data or Path("missing"))
     if name == SWEBENCH or name.startswith(f"{SWEBENCH}:"):
         return SwebenchBenchmark(name.partition(":")[2], data)
     raise ConfigError(
-        f"no benchmark {name!r}; there are builtin, quixbugs (with --data), swebench and paths of task folders"
+        f"no benchmark {name!r}; there are builtin, quixbugs (with --data), polyglot, swebench, and folders of tasks "
+        "by a path with a slash"
     )
 
 

@@ -1,17 +1,13 @@
-"""The image that Docker sandboxes start from: made from one Dockerfile, named by that file's text, built once.
-
-The build sees the Dockerfile and nothing else of this machine. Unlike a sandbox it has a network: for the base image,
-and for Debian's packages.
-"""
+"""The image that Docker sandboxes start from: made from one Dockerfile, named by that file's text, built once."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from io import BytesIO
-from typing import Any
 
 from hgm.errors import SandboxError
+from sandboxes import recipes
+from sandboxes.base import File
 from sandboxes.engine import Engine, engine_trouble, is_missing
 
 REPOSITORY = "hgm-sandbox"
@@ -19,7 +15,6 @@ BUILD = "hgm image"
 DEFAULT_BASE = "python:3.12-slim"
 """As in the Dockerfile."""
 BASE_LABEL = "hgm.base"
-_NOISE = "(Reading database ..."
 
 
 def image_name() -> str:
@@ -72,31 +67,15 @@ def build(engine: Engine, *, base: str | None, progress: Callable[[str], None], 
         SandboxError: it does not get done.
     """
     arguments = {} if base is None else {"BASE_IMAGE": base}
-    with engine_trouble("building the image"):
-        told = engine.api.build(
-            fileobj=BytesIO(_dockerfile()),
-            tag=image_name(),
-            buildargs=arguments,
-            labels={BASE_LABEL: base or DEFAULT_BASE},
-            nocache=anew,
-            rm=True,
-            forcerm=True,
-            decode=True,
-            timeout=None,
-        )
-        for message in told:
-            _hear(message, base or DEFAULT_BASE, progress)
-
-
-def _hear(message: Mapping[str, Any], base: str, progress: Callable[[str], None]) -> None:
-    if error := message.get("error"):
+    recipe = recipes.Recipe(repository=REPOSITORY, context={b"Dockerfile": File(_dockerfile())}, arguments=arguments)
+    labels = {BASE_LABEL: base or DEFAULT_BASE}
+    try:
+        recipes.build(engine, recipe, name=image_name(), labels=labels, progress=progress, anew=anew)
+    except SandboxError as error:
         raise SandboxError(
-            f"building the image on {base}: {str(error).strip()}: if that image or Debian's packages cannot be fetched "
-            f"from here, name any Debian image that the engine has: {BUILD} --base-image IMAGE"
-        )
-    for line in str(message.get("stream", "")).splitlines():
-        if line.strip() and not line.startswith(_NOISE):
-            progress(line.rstrip())
+            f"building the image on {base or DEFAULT_BASE}: {error}: if that image or Debian's packages cannot be "
+            f"fetched from here, name any Debian image that the engine has: {BUILD} --base-image IMAGE"
+        ) from error
 
 
 @cache
