@@ -30,9 +30,7 @@ def grade(grading: Exercise, base: Files, files: Files, room: GradingRoom) -> Ve
     language = LANGUAGES[grading.language]
     word, mark = f"Hgm{secrets.token_hex(8)}", f"hgm-{secrets.token_hex(16)}"
     tests = _with_canaries(language, grading.files, word)
-    workspace = overlay(counted(language, base, files, grading.solution), {**grading.files, **tests})
-    command = ["/bin/sh", "-c", f"mark={mark}\n{language.commands}", "sh", *(path.decode() for path in tests)]
-    ended = room.see(workspace, command, deadline_s=grading.deadline_s, output_bytes=_OUTPUT_BYTES).exit
+    ended = _run(grading, counted(language, base, files, grading.solution), tests, mark, room)
     _, ran, printed = ended.output.partition(mark.encode() + b"\n")
     rows = language.rows(printed.decode(errors="replace")) if ran else []
     canaries = sum(file.data.count(word.encode()) for file in tests.values())
@@ -44,6 +42,27 @@ def grade(grading: Exercise, base: Files, files: Files, room: GradingRoom) -> Ve
         tests={name: name in passed for name in grading.expected},
         log=ended.output,
     )
+
+
+def output(grading: Exercise, base: Files, files: Files, room: GradingRoom) -> bytes:
+    """What the hidden tests print, without canaries.
+
+    Raises:
+        SandboxError: the sandbox's own trouble.
+    """
+    language = LANGUAGES[grading.language]
+    tests = {path: file for path, file in grading.files.items() if any(language.names(file.data.decode()))}
+    return _run(grading, counted(language, base, files, grading.solution), tests, "", room).output
+
+
+def _run(grading: Exercise, files: Files, tests: Files, mark: str, room: GradingRoom) -> Exit:
+    command = f"mark={mark}\n{LANGUAGES[grading.language].commands}"
+    return room.see(
+        overlay(files, {**grading.files, **tests}),
+        ["/bin/sh", "-c", command, "sh", *(path.decode() for path in sorted(tests))],
+        deadline_s=grading.deadline_s,
+        output_bytes=_OUTPUT_BYTES,
+    ).exit
 
 
 def _with_canaries(language: Language, files: Files, word: str) -> Files:

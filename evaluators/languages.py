@@ -71,7 +71,24 @@ def _go_canaries(text: str, word: str) -> str:
     )
 
 
-_IS_TAGGED = re.compile(r"^//go:build ", re.MULTILINE)
+def _go_names(text: str) -> Iterator[str]:
+    constraint = re.search(r"^//go:build (.+)$", text, re.MULTILINE)
+    return iter(()) if constraint and not _holds(constraint[1]) else _GO_TESTS(text)
+
+
+def _holds(constraint: str) -> bool:
+    """Whether a file with this build constraint is compiled where no tag is given."""
+    before, now = "", re.sub(r"\w+", "F", constraint).replace(" ", "")
+    while before != now:
+        before = now
+        for known, value in (("!F", "T"), ("!T", "F"), ("(F)", "F"), ("(T)", "T")):
+            now = now.replace(known, value)
+        now = re.sub(r"([TF])&&([TF])", lambda sides: "T" if sides[0] == "T&&T" else "F", now)
+        if "&&" not in now:
+            now = re.sub(r"([TF])\|\|([TF])", lambda sides: "F" if sides[0] == "F||F" else "T", now)
+    return now == "T"
+
+
 _GO_TESTS = _matches(r"^func (?P<name>Test[A-Z_0-9]\w*)\(\w+ \*testing\.T\)")
 GO = Language(
     tests=re.compile(r"_test\.go$"),
@@ -83,7 +100,7 @@ echo "$mark"
 exec /tmp/tests -test.v
 """,
     activated=str,
-    names=lambda text: () if _IS_TAGGED.search(text) else _GO_TESTS(text),
+    names=_go_names,
     rows=_reported(r"^--- (?P<result>PASS|FAIL|SKIP): (?P<name>\w+) \(", "PASS"),
     with_canaries=_go_canaries,
 )

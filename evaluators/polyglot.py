@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from evaluators.base import Environment, Grading, Split, Suite, Task
 from evaluators.base import Exercise as ExerciseGrading
 from evaluators.exercises import Exercise, exercises
-from evaluators.languages import LANGUAGES, PYTHON, Language
+from evaluators.languages import LANGUAGES, PYTHON
 from evaluators.splits import split_of
 from hgm.errors import EvaluatorError
 from sandboxes.base import File, Files
@@ -35,6 +35,8 @@ class PolyglotBenchmark:
     """The exercises of one clone or file."""
 
     name = NAME
+    shows_tests = True
+    """In the two-attempt mode of the original leaderboard."""
 
     def __init__(self, data: Path) -> None:
         """Read the exercises.
@@ -120,7 +122,7 @@ def _statement(exercise: Exercise) -> str:
     parts = [exercise.files.get(f".docs/{name}.md", "") for name in ("introduction", "instructions")]
     parts.append(exercise.files.get(".docs/instructions.append.md", ""))
     text = "\n\n".join(part.strip() for part in parts if part.strip())
-    edited = ", ".join(f"`{path}`" for path in exercise.listed.solution)
+    edited = ", ".join(f"`{path}`" for path in _solution(exercise))
     return (
         f"{text}\n\n----\n"
         f"Write the solution into {edited}, in the current folder. Keep the names of functions, types and files: tests "
@@ -173,14 +175,16 @@ def _grading(exercise: Exercise) -> Grading:
     return ExerciseGrading(
         language=exercise.language,
         files={path.encode(): File(text.encode()) for path, text in tests.items()},
-        solution=tuple(path.encode() for path in exercise.listed.solution if _is_source(language, path)),
+        solution=tuple(path.encode() for path in _solution(exercise)),
         expected=_some(exercise, [name for text in tests.values() for name in language.names(text)]),
     )
 
 
-def _is_source(language: Language, path: str) -> bool:
-    """A stub that configures the build, as Cargo.toml does, is not the agent's to change."""
-    return bool(language.sources.search(path))
+def _solution(exercise: Exercise) -> list[str]:
+    """The files to edit: what configures the build, as Cargo.toml does, is not the agent's to change."""
+    if exercise.language == PYTHON:
+        return list(exercise.listed.solution)
+    return [path for path in exercise.listed.solution if LANGUAGES[exercise.language].sources.search(path)]
 
 
 def _suite(exercise: Exercise) -> Suite:
@@ -225,5 +229,5 @@ def _lacking(exercise: Exercise) -> list[str]:
 
 def _some(exercise: Exercise, names: list[str]) -> tuple[str, ...]:
     if not names:
-        raise EvaluatorError(f"{exercise.name}: its tests cannot be told from their files")
+        raise EvaluatorError(f"{exercise.name}: its files hold no test")
     return tuple(names)

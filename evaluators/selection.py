@@ -48,6 +48,7 @@ class Selected:
         self.notes: tuple[str, ...] = tuple(getattr(benchmark, "notes", ()))
         self.refused: Mapping[str, str] = getattr(benchmark, "refused", {})
         self.has_images: bool = getattr(benchmark, "has_images", True)
+        self.shows_tests: bool = getattr(benchmark, "shows_tests", False)
         self._benchmark, self._selection = benchmark, selection
         self._kept = _kept(benchmark, selection)
 

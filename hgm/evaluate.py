@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
+from evaluators import second_attempt
 from evaluators.base import Harness, Task, Verdict
 from evaluators.environments import limits_for, provider_for
 from evaluators.grading import grade, grade_patch, grade_reference
@@ -26,7 +27,7 @@ from hgm.errors import (
     WorkspaceRejected,
 )
 from hgm.jobs import EvaluateJob, EvaluationResult
-from hgm.lab import Lab
+from hgm.lab import LEAST_LEFT, Lab
 from hgm.patch import patch
 from hgm.redaction import Redactor
 from hgm.spending import spent
@@ -38,6 +39,7 @@ from trees.records import Outcome
 ATTEMPTS = 3
 LEAST_AGAIN = 0.5
 """Of a job's limit: an agent that gets less after the host's trouble is not measured as others are."""
+SECOND = "passed at the second attempt"
 _LOG_CHARS = 4000
 _OF_THE_MACHINES_MAKING = ("deadline", "out-of-memory", "ungradable")
 """Causes from grading that a machine in trouble gives, too."""
@@ -76,18 +78,11 @@ def blame(ended: Exit) -> str:
 
 
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
-    task = lab.benchmark.task(job.task)
-    ended, task, files, cause, redact = _solve(job, task, lab, slot)
-    if cause:
-        lab.must_be_well("solver")
-        verdict = Verdict(outcome=Outcome.FAILED, cause=cause)
-    elif files == task.workspace:
-        verdict = Verdict(outcome=Outcome.FAILED, cause="unchanged")
-    else:
-        lab.progress(job.id, "grading")
-        verdict = _grade(job, task, files, lab, slot)
-        if verdict.cause in _OF_THE_MACHINES_MAKING:
-            lab.must_be_well("solver")
+    solved = _solve(job, lab.benchmark.task(job.task), lab, slot, least=LEAST_AGAIN)
+    verdict = _judged(job, solved, lab, slot)
+    if lab.second_attempt and verdict.cause in second_attempt.CAUSES:
+        solved, verdict = _second(job, solved, verdict, lab, slot)
+    ended, task, files, _, redact = solved
     _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
     return EvaluationResult(
         job=job.id,
@@ -97,6 +92,33 @@ def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         official=verdict.official,
         note=verdict.note,
     )
+
+
+def _judged(job: EvaluateJob, solved: "_Solved", lab: Lab, slot: int) -> Verdict:
+    if solved.cause:
+        lab.must_be_well("solver")
+        return Verdict(outcome=Outcome.FAILED, cause=solved.cause)
+    if solved.files == solved.task.workspace:
+        return Verdict(outcome=Outcome.FAILED, cause="unchanged")
+    lab.progress(job.id, "grading")
+    verdict = _grade(job, solved.task, solved.files, lab, slot)
+    if verdict.cause in _OF_THE_MACHINES_MAKING:
+        lab.must_be_well("solver")
+    return verdict
+
+
+def _second(job: EvaluateJob, first: "_Solved", failed: Verdict, lab: Lab, slot: int) -> tuple["_Solved", Verdict]:
+    """A second attempt within what the first one left of the job's limit; the first one's, where that is too little."""
+    again = second_attempt.second_attempt(
+        first.task, first.files, failed, lab.provider, run=lab.run, job=job.id, slot=slot
+    )
+    try:
+        solved = _solve(job, again, lab, slot, least=LEAST_LEFT)
+    except LimitError:
+        return first, failed
+    solved = solved._replace(task=first.task)
+    verdict = _judged(job, solved, lab, slot)
+    return solved, replace(verdict, note=SECOND) if verdict.outcome is Outcome.PASSED else verdict
 
 
 def grade_submission(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
@@ -139,7 +161,7 @@ class _Solved(NamedTuple):
     """Of every key and of the lease's token, which the agent may have printed."""
 
 
-def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
+def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int, *, least: float) -> _Solved:
     """The agent's part."""
     lab.progress(job.id, "solving")
     assignment = Assignment(
@@ -151,7 +173,7 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> _Solved:
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
     provider = provider_for(task, lab.provider)
-    lease = lab.lease(job.id, "solver", seed=job.seed, least=LEAST_AGAIN)
+    lease = lab.lease(job.id, "solver", seed=job.seed, least=least)
     with closing(lease), lab.scratch.job(job.id) as folder:
         place = lab.place(job.id, slot, folder)
         place = replace(place, limits=limits_for(task, place.limits))

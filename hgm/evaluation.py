@@ -37,6 +37,8 @@ class Plan:
     split: str
     tasks: Sequence[tuple[Split, str]]
     repeats: int = 1
+    attempts: int = 1
+    """2: an agent that fails is shown what the tests printed, and tries once more (`evaluators.second_attempt`)."""
     source: Source = "agent"
     predictions: Path | None = None
 
@@ -74,6 +76,8 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     Raises:
         HGMError: see `controller.go_on`.
     """
+    if plan.attempts > 1 and not getattr(benchmark, "shows_tests", False):
+        raise ConfigError(f"--attempts {plan.attempts} is a mode of polyglot's; {benchmark.name} shows no hidden test")
     created = basics(config, benchmark, config.sandbox)
     provider = sandboxes_of(config, config.sandbox)
     must_be_ready(benchmark, dict.fromkeys(task for _, task in plan.tasks), provider, read_manifest(plan.files))
@@ -83,6 +87,7 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
         "split": plan.split,
         "tasks": [[split.value, task] for split, task in plan.tasks],
         "repeats": plan.repeats,
+        "attempts": plan.attempts,
         "source": plan.source,
     }
     layered = remember_layers(created, plan.files, None, run=run_id(path), preparing=display.preparing)

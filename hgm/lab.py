@@ -60,6 +60,8 @@ class Lab:
     """The same for a fixed editor."""
     submissions: Submissions | None = None
     """What is graded in place of an agent's work; None: agents work."""
+    second_attempt: bool = False
+    """Whether an agent that fails is shown what the tests printed, and tries once more; never in a search."""
     placebo: bool = False
     more_effort: Literal["note", "charge", "reject"] = "note"
     """What becomes of a child that only tries harder than its parent (`hgm.effort`)."""

@@ -212,7 +212,8 @@ def lab_for(
         if submissions is None:
             _probe(gateway, config, allowance, solver=root, editor=editor or root)
         lab = _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
-        yield replace(lab, submissions=submissions)
+        again = (created or {}).get("evaluation", {}).get("attempts", 1) > 1
+        yield replace(lab, submissions=submissions, second_attempt=again)
 
 
 def _lab(

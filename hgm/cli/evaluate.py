@@ -50,6 +50,10 @@ def evaluate(
     sample: Sample = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Runs of each task.")] = 1,
+    attempts: Annotated[
+        int,
+        typer.Option("--attempts", metavar="N", min=1, max=2, help="2: polyglot's second try, with the tests' output."),
+    ] = 1,
     gold: Annotated[bool, typer.Option("--gold", help="No agent: grade the benchmark's own solutions.")] = False,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="No agent: grade these patches (SWE-bench).")
@@ -92,6 +96,7 @@ def evaluate(
       hgm evaluate builtin-1:best --split select --repeats 3
       hgm evaluate ./my-agent --benchmark quixbugs --data quixbugs.jsonl --limit 10 --json result.json
       hgm evaluate ./my-agent --benchmark swebench:verified --repo django/django --sample 20 --budget 25usd
+      hgm evaluate ./my-agent --benchmark polyglot --language go --attempts 2
       hgm evaluate --gold --benchmark swebench --data rows.jsonl
       hgm evaluate --predictions preds.jsonl --benchmark swebench:lite --report-dir .
       hgm evaluate --compare eval-builtin-1 eval-builtin-2
@@ -136,6 +141,7 @@ def evaluate(
         split=split,
         limit=limit,
         repeats=repeats,
+        attempts=attempts,
         predictions=predictions,
         is_unlimited=budget is None,
         run=run,

@@ -21,6 +21,7 @@ from hgm.cli.terminal import one_line, out, plural, points, safe, shown_name
 from hgm.config import SearchConfig, is_builtin
 from hgm.controller import Display
 from hgm.errors import ConfigError
+from hgm.evaluate import SECOND
 from hgm.evaluation import ALL, Plan, chosen_tasks, plan_of, predicted, start
 from hgm.evaluation_report import (
     Compared,
@@ -66,6 +67,7 @@ class Asked:
     split: str | None
     limit: int | None
     repeats: int
+    attempts: int
     predictions: Path | None
     is_unlimited: bool
     """Whether the user named no budget."""
@@ -92,6 +94,7 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
         split=split,
         tasks=tasks,
         repeats=asked.repeats,
+        attempts=asked.attempts,
         source=asked.source,
         predictions=asked.predictions,
     )
@@ -150,6 +153,9 @@ def report_lines(path: Path, state: RunState, benchmark: Benchmark, ending: Endi
     which = f"{plan['split']} tasks" + (f", {plan['repeats']} runs of each" if plan["repeats"] > 1 else "")
     rate = score(found)
     yield f"[bold]{safe(plan['agent'])}[/bold] on {safe(benchmark.name)}, {which}: [bold]{score_text(rate)}[/bold]"
+    if plan.get("attempts", 1) > 1:
+        later = sum(row.passed and row.evaluation.note == SECOND for row in found)
+        yield f"  attempts   {later} of these passed only at the second one, with the tests' output at hand"
     by_own = official(found)
     if by_own is not None and by_own.passed != rate.passed:
         yield (
