@@ -216,7 +216,7 @@ def _refusal(exercise: Exercise) -> str:
         _reference(exercise)
         _suite(exercise) if exercise.language == PYTHON else _grading(exercise)
     except EvaluatorError as error:
-        return str(error)
+        return str(error).removeprefix(f"{exercise.name}: ")
     return ""
 
 

@@ -1,12 +1,16 @@
 """Opens a benchmark by name or path, and checks one."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from queue import SimpleQueue
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
-from evaluators.base import Benchmark, Harness, Split, Suite, Task, Verdict
+from evaluators.base import Benchmark, Split, Suite, Task, Verdict
 from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
 from evaluators.grading import grade_once, grade_reference
@@ -14,7 +18,6 @@ from evaluators.harbor import HarborBenchmark
 from evaluators.polyglot import NAME as POLYGLOT
 from evaluators.polyglot import PolyglotBenchmark
 from evaluators.quixbugs import QuixBugs
-from evaluators.solutions import solve
 from evaluators.swebench import NAME as SWEBENCH
 from evaluators.swebench import SwebenchBenchmark
 from hgm.errors import ConfigError, EvaluatorError
@@ -57,23 +60,56 @@ class Check(NamedTuple):
     problem: str
     note: str = ""
     """What a sound task's grading cannot see; empty where there is nothing to say."""
+    name: str = ""
+    groups: Mapping[str, str] = MappingProxyType({})
 
 
-def validate(benchmark: Benchmark, provider: SandboxProvider, limit: int | None = None, *, run: str) -> Iterator[Check]:
-    """Check each task: its reference passes, its untouched workspace fails, and three repeats agree.
+def validate(
+    benchmark: Benchmark,
+    provider: SandboxProvider,
+    limit: int | None = None,
+    *,
+    run: str,
+    repeats: int = REPEATS,
+    workers: int = 1,
+) -> Iterator[Check]:
+    """Check each task: its reference passes, its untouched workspace fails, and so many repeats agree.
 
-    `run` names what this leaves on the host if it is killed; the caller holds it, so that `hgm gc` knows whose it is.
+    Checks come in the order of the tasks; when nobody asks for more, those that run end first. `run` names what this
+    leaves on the host if it is killed; the caller holds it, so that `hgm gc` knows whose it is.
 
     Raises:
         SandboxError: the sandbox's own trouble.
     """
-    ids = ((split, task_id) for split in Split for task_id in benchmark.tasks(split))
-    for split, task_id in islice(ids, limit):
+    ids = islice(((split, task_id) for split in Split for task_id in benchmark.tasks(split)), limit)
+    slots = SimpleQueue[int]()
+    for slot in range(workers):
+        slots.put(slot)
+
+    def check(split: Split, task_id: str) -> Check:
+        slot = slots.get()
         try:
-            problem = _problem(benchmark, task_id, provider, run)
-        except EvaluatorError as error:
-            problem = str(error)
-        yield Check(task_id, split, problem, "" if problem else _note(benchmark.task(task_id)))
+            return _check(benchmark, split, task_id, partial(_graded, provider, run, slot), repeats)
+        finally:
+            slots.put(slot)
+
+    with ThreadPoolExecutor(workers) as pool:
+        running = deque(pool.submit(check, *task) for task in islice(ids, workers))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(check, *task) for task in islice(ids, 1))
+
+
+_Grade: TypeAlias = Callable[[Task, Files | None], Verdict]
+
+
+def _check(benchmark: Benchmark, split: Split, task_id: str, grade: _Grade, repeats: int) -> Check:
+    try:
+        task = benchmark.task(task_id)
+        problem = _problem(task, grade, repeats)
+    except EvaluatorError as error:
+        return Check(task_id, split, str(error))
+    return Check(task_id, split, problem, "" if problem else _note(task), task.name, task.groups)
 
 
 def _note(task: Task) -> str:
@@ -83,14 +119,11 @@ def _note(task: Task) -> str:
     return f"{len(missing)} of {len(task.grading.expected)} hidden tests have no canary: {names}"
 
 
-def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run: str) -> str:
-    task = benchmark.task(task_id)
-    graded = partial(_graded, task, provider, run)
-    solved = None if isinstance(task.grading, Harness) else solve(task, provider, run=run, job=task_id, slot=0)
-    for name, files, wanted in (("reference", solved, Outcome.PASSED), ("workspace", task.workspace, Outcome.FAILED)):
-        found = [graded(files) for _ in range(REPEATS)]
+def _problem(task: Task, grade: _Grade, repeats: int) -> str:
+    for name, files, wanted in (("reference", None, Outcome.PASSED), ("workspace", task.workspace, Outcome.FAILED)):
+        found = [grade(task, files) for _ in range(repeats)]
         if len({(verdict.outcome, tuple(verdict.tests.items())) for verdict in found}) > 1:
-            return f"the {name} is graded differently in {REPEATS} repeats"
+            return f"the {name} is graded differently in {repeats} repeats"
         if found[0].outcome != wanted:
             failed = [test for test, passed in found[0].tests.items() if not passed]
             detail = f" ({found[0].cause}: {', '.join(failed[:5])})" if failed else ""
@@ -98,8 +131,8 @@ def _problem(benchmark: Benchmark, task_id: str, provider: SandboxProvider, run:
     return ""
 
 
-def _graded(task: Task, provider: SandboxProvider, run: str, files: Files | None) -> Verdict:
-    """The verdict on files, or, without any, on the reference that only a patch makes."""
+def _graded(provider: SandboxProvider, run: str, slot: int, task: Task, files: Files | None) -> Verdict:
+    """The verdict on files, or, without any, on the reference."""
     if files is None:
-        return grade_reference(task, provider, run=run, job=task.id, slot=0)
-    return grade_once(task, files, provider, run=run, job=task.id, slot=0)
+        return grade_reference(task, provider, run=run, job=task.id, slot=slot)
+    return grade_once(task, files, provider, run=run, job=task.id, slot=slot)

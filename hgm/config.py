@@ -143,6 +143,8 @@ class DockerConfig(_Record):
     """Instead of the lab's own image (`hgm image`). A run keeps the one it began with."""
     runtime: str | None = None
     """One of the engine's, e.g. runsc (gVisor) or kata: a stronger wall than the host's own kernel."""
+    allow_build: bool = False
+    """Whether images of tasks are built here from the benchmark's own Dockerfiles, with the network."""
     transport: Transport = "auto"
     """Whether files and sockets are mounted, or copied and relayed; the latter takes no engine on this machine."""
 

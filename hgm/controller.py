@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,12 +20,13 @@ from hgm.contract import Manifest, read_manifest
 from hgm.errors import ConfigError, HGMError, RunError
 from hgm.estimate import Estimate, basis_of, check_round, estimate
 from hgm.executors.local import LocalExecutor
+from hgm.images import Need
 from hgm.interrupts import Interrupts
 from hgm.jobs import Job, Result
 from hgm.lab import Lab
 from hgm.loop import Ending, Watch, search
 from hgm.plan import is_finished
-from hgm.preflight import must_be_ready
+from hgm.preflight import build_all, must_be_ready
 from hgm.recording import Recorder, Recording, check_created, check_new, check_settings, load
 from hgm.replay import Clock, replay
 from hgm.run import Folder, Run
@@ -90,6 +91,8 @@ class Prepared:
     """Event zero, without its root and editor."""
     allowance: Allowance
     estimate: Estimate
+    unbuilt: Sequence[Need]
+    """Images that `start` builds first."""
 
 
 def prepare(
@@ -129,7 +132,7 @@ def prepare(
     # last: what the user wrote comes before what the machine lacks
     provider = sandboxes_of(config, config.sandbox)
     used = (task for name in ("search_tasks", "select_tasks", "sealed_tasks") for task in created[name])
-    must_be_ready(benchmark, used, provider, manifest)
+    unbuilt = must_be_ready(benchmark, used, provider, manifest, allow_build=config.docker.allow_build)
     remember_sandboxes(created, provider)
     return Prepared(
         path=path,
@@ -141,6 +144,7 @@ def prepare(
         created=created,
         allowance=allowance,
         estimate=estimate(config, created, basis),
+        unbuilt=unbuilt,
     )
 
 
@@ -150,6 +154,7 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
     Raises:
         HGMError: see `go_on`.
     """
+    build_all(prepared.unbuilt, display.preparing)
     created = remember_layers(
         prepared.created,
         prepared.root,

@@ -16,7 +16,7 @@ from hgm.contract import read_manifest
 from hgm.controller import Display, go_on
 from hgm.errors import ConfigError, HGMError
 from hgm.loop import Ending
-from hgm.preflight import must_be_ready
+from hgm.preflight import build_all, must_be_ready
 from hgm.run import Folder
 from hgm.scratch import run_id
 from hgm.session import basics, remember_layers, remember_sandboxes, sandboxes_of
@@ -80,7 +80,9 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
         raise ConfigError(f"--attempts {plan.attempts} is a mode of polyglot's; {benchmark.name} shows no hidden test")
     created = basics(config, benchmark, config.sandbox)
     provider = sandboxes_of(config, config.sandbox)
-    must_be_ready(benchmark, dict.fromkeys(task for _, task in plan.tasks), provider, read_manifest(plan.files))
+    used = dict.fromkeys(task for _, task in plan.tasks)
+    missing = must_be_ready(benchmark, used, provider, read_manifest(plan.files), allow_build=config.docker.allow_build)
+    build_all(missing, display.preparing)
     remember_sandboxes(created, provider)
     created["evaluation"] = {
         "agent": plan.agent,

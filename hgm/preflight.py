@@ -1,58 +1,102 @@
 """What a run needs of this machine's engine, checked before anything is spent."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 
-from evaluators.base import Benchmark, Environment
+from evaluators.base import Benchmark, Split
 from hgm.contract import Manifest
-from hgm.errors import ConfigError, EvaluatorError
+from hgm.errors import ConfigError
+from hgm.images import Need, disk_words, environments, needs
 from sandboxes.base import SandboxProvider
 from sandboxes.docker import Docker
-from sandboxes.images import is_built
+from sandboxes.engine import Engine, connect
+from sandboxes.recipes import build
 
 _NAMED = 5
 
 
-def must_be_ready(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider, manifest: Manifest) -> None:
-    """Return if every image that these tasks need is there, and agents of this manifest can work in them.
+def must_be_ready(
+    benchmark: Benchmark,
+    tasks: Iterable[str],
+    provider: SandboxProvider,
+    manifest: Manifest,
+    *,
+    allow_build: bool,
+) -> list[Need]:
+    """Return if every image that these tasks need is there or can be built, and agents of this manifest can work in it.
+
+    What comes back is to be built (`build_all`): missing images of the lab's own, and with `allow_build` those that
+    tasks bring recipes for.
 
     Raises:
         ConfigError: not so; names what is missing, and says what to do.
+        SandboxError: the engine's trouble.
     """
-    needed = _environments(benchmark, tasks)
-    if not needed:
-        return
+    found = _images(benchmark, tasks, provider, allow_build=allow_build)
+    if manifest.layer is not None and any(need.environment.folder for need in found):
+        raise ConfigError(
+            f"agent {manifest.name} has a layer ({manifest.layer}), made for the Python of the lab's own image; "
+            f"the tasks of {benchmark.name} have images with others: give it its packages in its own folder"
+        )
+    return [need for need in found if not need.is_there]
+
+
+def ready_images(
+    benchmark: Benchmark, provider: SandboxProvider, *, allow_build: bool, preparing: Callable[[str], None]
+) -> None:
+    """As `must_be_ready`, for the whole benchmark and without an agent; and build what is to be built.
+
+    Raises:
+        ConfigError: an image is missing; says what to do.
+        SandboxError: the engine's trouble; an image cannot be built.
+    """
+    tasks = (task for split in Split for task in benchmark.tasks(split))
+    found = _images(benchmark, tasks, provider, allow_build=allow_build)
+    build_all([need for need in found if not need.is_there], preparing)
+
+
+def _images(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider, *, allow_build: bool) -> list[Need]:
+    used = list(tasks)
+    if not environments(benchmark, used):
+        return []
     if not isinstance(provider, Docker):
         raise ConfigError(
             f"the tasks of {benchmark.name} are worked on in images of their own, and {provider.name} has none: start "
             "a container engine (see `hgm doctor`), then --sandbox docker"
         )
-    if manifest.layer is not None:
+    found = needs(benchmark, used, provider.engine)
+    missing = [need for need in found if not need.is_there]
+    foreign = [need for need in missing if need.environment.recipe and not need.environment.is_ours]
+    if foreign and not allow_build:
         raise ConfigError(
-            f"agent {manifest.name} has a layer ({manifest.layer}), made for the Python of the lab's own image; "
-            f"the tasks of {benchmark.name} have images with others: give it its packages in its own folder"
+            f"{_names(foreign)}: a build runs the benchmark's own commands as root of a container, with the network: "
+            f"look at the Dockerfiles of {benchmark.name}, then --allow-build"
         )
-    missing = [item.image for item in needed if not is_built(provider.engine, item.image)]
-    if missing:
-        raise ConfigError(_told(benchmark.name, missing, len(needed), provider.engine.machine))
+    if absent := [need for need in missing if not need.environment.recipe]:
+        raise ConfigError(
+            f"{len(absent)} of the {len(found)} images that these tasks of {benchmark.name} need are not on the engine "
+            f"({disk_words(found, provider.engine)}): {_names(absent)}: "
+            f"hgm benchmark images {benchmark.name} --pull{_emulated(provider.engine)}, with the same --data; "
+            "or fewer tasks with --ids or --sample"
+        )
+    return found
 
 
-def _environments(benchmark: Benchmark, tasks: Iterable[str]) -> list[Environment]:
-    found: dict[str, Environment] = {}
-    if not getattr(benchmark, "has_images", True):
-        return []
-    for task in tasks:
-        with suppress(EvaluatorError):  # what is unusable tells when it is opened
-            if (needs := benchmark.task(task).environment) is not None:
-                found.setdefault(needs.image, needs)
-    return list(found.values())
+def build_all(missing: Sequence[Need], preparing: Callable[[str], None]) -> None:
+    """Build those of the images that have recipes; `preparing` is told of each.
+
+    Raises:
+        SandboxError: the engine's trouble; one cannot be built.
+    """
+    for need in missing:
+        if recipe := need.environment.recipe:
+            preparing(f"building {need.image}, once, with the network: this may take minutes")
+            build(connect(), recipe, progress=lambda line: None)
 
 
-def _told(benchmark: str, missing: Sequence[str], needed: int, machine: str) -> str:
-    named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
-    platform = "" if machine == "x86_64" else " --platform linux/amd64"
-    emulated = "" if machine == "x86_64" else f" (they are for x86-64; on {machine} they are emulated, and slow)"
-    return (
-        f"{len(missing)} of the {needed} images that these tasks of {benchmark} need are not on the engine: {named}: "
-        f"docker pull{platform} {missing[0]}{emulated}, or fewer tasks with --ids or --sample"
-    )
+def _names(found: Sequence[Need]) -> str:
+    named = ", ".join(need.image for need in found[:_NAMED])
+    return named + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+
+
+def _emulated(engine: Engine) -> str:
+    return "" if engine.machine == "x86_64" else f" --platform linux/amd64 (on {engine.machine} emulated, and slow)"

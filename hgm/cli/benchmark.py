@@ -6,10 +6,26 @@ from typing import Annotated
 
 import typer
 
-from hgm.cli.options import RUNS_DIR, Backbone, Data, Limits, Quiet, RunsDir, Sandbox, Workers
+from hgm.cli.benchmark_images import images
+from hgm.cli.options import (
+    RUNS_DIR,
+    AllowBuild,
+    Backbone,
+    Data,
+    Difficulty,
+    Ids,
+    Language,
+    Limits,
+    Quiet,
+    Repo,
+    RunsDir,
+    Sandbox,
+    Workers,
+)
 from hgm.errors import ConfigError
 
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
+app.command("images")(images)
 Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")]
 
@@ -26,6 +42,7 @@ def list_() -> None:
 
     out().print("builtin    generated Python programs with bugs; nothing to download")
     out().print("quixbugs   classic one-line bugs; needs --data FILE.jsonl")
+    out().print("polyglot   exercises in six languages; `hgm benchmark fetch polyglot`, or --data PATH; builds images")
     out().print(
         "swebench   real issues of real repositories; by dataset (swebench:verified) or --data FILE; needs images"
     )
@@ -56,43 +73,70 @@ def show(
 
 
 @app.command()
-def validate(name: Name, data: Data = None, limit: Limit = None, sandbox: Sandbox = None) -> None:
+def validate(
+    name: Name,
+    data: Data = None,
+    ids: Ids = None,
+    repo: Repo = None,
+    language: Language = None,
+    difficulty: Difficulty = None,
+    limit: Limit = None,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Gradings of each, which must agree.")] = 3,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", metavar="FILE", help="Write what is not sound, for --quarantine of a run."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Tasks at the same time.")] = 1,
+    sandbox: Sandbox = None,
+    allow_build: AllowBuild = False,
+) -> None:
     """Check tasks: the reference passes, the untouched workspace fails, three repeats agree. Ends with 3 if not.
 
     \b
-    Example:
+    Examples:
       hgm benchmark validate quixbugs --data quixbugs.jsonl --limit 5
+      hgm benchmark validate ./my-tasks --quarantine flaky.txt
+      hgm benchmark validate polyglot --language go --repeats 1 --workers 2
     """
     from evaluators.registry import open_benchmark
     from evaluators.registry import validate as validated
+    from evaluators.selection import selected
     from hgm.cli.counting import INTERRUPTED, tell_leaving, tell_stopping
-    from hgm.cli.options import at_least_one
-    from hgm.cli.tasks import check_line
-    from hgm.cli.terminal import out, plural
+    from hgm.cli.options import at_least_one, chosen, writable
+    from hgm.cli.tasks import check_line, checks_lines, quarantined
+    from hgm.cli.terminal import out, safe
     from hgm.interrupts import Interrupts
+    from hgm.preflight import ready_images
     from hgm.scratch import Scratch
     from sandboxes.choose import choose
 
     at_least_one(limit, "--limit")
-    opened, provider = open_benchmark(name, data), choose(sandbox or "auto")
+    at_least_one(repeats, "--repeats")
+    if quarantine:
+        writable(quarantine, "--quarantine")
+    opened = selected(open_benchmark(name, data), chosen(ids, repo, language, difficulty, None, None))
+    provider = choose(sandbox or "auto")
+    ready_images(opened, provider, allow_build=allow_build, preparing=lambda what: out().print(safe(what)))
     checks = []
     with (
         Scratch(f"validate-{os.getpid()}") as scratch,
         Interrupts([scratch.run], told=tell_stopping, leaving=tell_leaving) as interrupts,
     ):
-        for check in validated(opened, provider, limit, run=scratch.run):
+        for check in validated(opened, provider, limit, run=scratch.run, repeats=repeats, workers=workers):
             checks.append(check)
             out().print(check_line(check))
             if interrupts.requested:
                 break
-    bad = sum(bool(check.problem) for check in checks)
-    out().print(f"[bold]{plural(len(checks), 'task')}, {bad} of them not sound[/bold]")
+    for line in checks_lines(checks, opened):
+        out().print(line)
+    if quarantine:
+        quarantine.write_text(quarantined(checks))
     if interrupts.requested:
         out().print("interrupted: nothing is said about the other tasks")
         raise typer.Exit(INTERRUPTED)
     if not checks:
         raise ConfigError(f"benchmark {name} has no tasks")
-    if bad:
+    if any(check.problem for check in checks):
         raise typer.Exit(3)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from hgm.cli.options import (
     RUNS_DIR,
+    AllowBuild,
     Backbone,
     BaseUrl,
     BenchmarkName,
@@ -80,6 +81,7 @@ def evaluate(
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,
+    allow_build: AllowBuild = False,
     backbone: Backbone = None,
     base_url: BaseUrl = None,
     set_: Limits = None,
@@ -126,7 +128,7 @@ def evaluate(
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
-        "docker": {"runtime": docker_runtime},
+        "docker": {"runtime": docker_runtime, "allow_build": allow_build or None},
         "benchmark": benchmark,
         "data": None if data is None else data.absolute(),
         "selection": selection(ids, repo, language, difficulty, quarantine, sample),

@@ -4,11 +4,14 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hgm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evaluators.selection import Selection
 
 _LIMITS = (
     *(f"limits.{name}" for name in ("solve_deadline_s", "memory_mb", "pids", "workspace_mb", "max_calls", "tokens")),
@@ -87,6 +90,10 @@ Difficulty = Annotated[
 Quarantine = Annotated[
     Path | None, typer.Option("--quarantine", metavar="FILE", help="Leave out the tasks that this file names.")
 ]
+AllowBuild = Annotated[
+    bool,
+    typer.Option("--allow-build", help="Build the images of tasks from the benchmark's Dockerfiles, with the network."),
+]
 Sample = Annotated[int | None, typer.Option("--sample", metavar="N", help="N of them, drawn by --seed.")]
 
 RUNS_DIR = Path("runs")
@@ -114,6 +121,28 @@ def selection(
         "without": _listed(quarantine) or None if quarantine else None,
         "sample": sample,
     }
+
+
+def chosen(
+    ids: list[str] | None,
+    repo: list[str] | None,
+    language: list[str] | None,
+    difficulty: list[str] | None,
+    quarantine: Path | None,
+    sample: int | None,
+    seed: int = 0,
+) -> "Selection":
+    """The same flags, for a command that makes no run.
+
+    Raises:
+        ConfigError: a list of names cannot be read.
+    """
+    from hgm.config import SelectionConfig
+    from hgm.session import selection_of
+
+    said = selection(ids, repo, language, difficulty, quarantine, sample)
+    config = SelectionConfig(**{name: value for name, value in said.items() if value is not None})
+    return selection_of(config, seed)
 
 
 def _listed(file: Path) -> list[str]:

@@ -7,6 +7,7 @@ import typer
 
 from hgm.cli.options import (
     RUNS_DIR,
+    AllowBuild,
     Backbone,
     BaseUrl,
     Budgeted,
@@ -41,6 +42,7 @@ def search(
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,
+    allow_build: AllowBuild = False,
     benchmark: Annotated[
         str | None,
         typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks."),
@@ -119,7 +121,7 @@ def search(
         "seed": seed,
         "workers": workers,
         "sandbox": sandbox,
-        "docker": {"runtime": docker_runtime},
+        "docker": {"runtime": docker_runtime, "allow_build": allow_build or None},
         "benchmark": benchmark,
         "data": data,
         "selection": selection(ids, repo, language, difficulty, quarantine, sample),

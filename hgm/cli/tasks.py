@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from evaluators.base import Benchmark, Compared, Split
 from evaluators.registry import Check
 from hgm.calibration import SENTINELS, Calibration, calibrate
-from hgm.cli.terminal import percent, safe
+from hgm.cli.terminal import one_line, percent, plural, safe
 from hgm.measure import Measured
 from trees.records import Outcome
 
@@ -78,4 +78,26 @@ def check_line(check: Check) -> str:
     """What validation found of one task."""
     verdict = f"[red]{safe(check.problem)}[/red]" if check.problem else "[green]sound[/green]"
     note = f" ({safe(check.note)})" if check.note else ""
-    return f"{safe(check.task)} ({check.split}): {verdict}{note}"
+    return f"{safe(check.name or check.task)} ({check.split}): {verdict}{note}"
+
+
+def checks_lines(checks: Sequence[Check], benchmark: Benchmark) -> Iterator[str]:
+    """What validation found in all: by group, and what the benchmark itself leaves out."""
+    for group in sorted({group for check in checks for group in check.groups} - {"version"}):
+        values = sorted({check.groups[group] for check in checks if group in check.groups})
+        counts = []
+        for value in values:
+            found = [check for check in checks if check.groups.get(group) == value]
+            counts.append(f"{safe(value, 60)} {sum(not check.problem for check in found)}/{len(found)}")
+        yield f"sound by {safe(group)}: {', '.join(counts)}"
+    for name, reason in getattr(benchmark, "refused", {}).items():
+        yield f"[yellow]left out: {safe(name)}: {safe(reason, 200)}[/yellow]"
+    bad = sum(bool(check.problem) for check in checks)
+    yield f"[bold]{plural(len(checks), 'task')}, {bad} of them not sound[/bold]"
+
+
+def quarantined(checks: Sequence[Check]) -> str:
+    """A list of what is not sound, as `--quarantine FILE` of a run takes it."""
+    lines = ["# Tasks that a validation found not sound: hgm evaluate --quarantine FILE, hgm search --quarantine FILE"]
+    lines += [f"{check.task}  # {check.name} {one_line(check.problem, 120)}" for check in checks if check.problem]
+    return "\n".join([*lines, ""])
