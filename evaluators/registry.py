@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 from evaluators.base import Benchmark, Split, Suite, Task, Verdict
 from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
+from evaluators.fetching import fetched
 from evaluators.grading import grade_once, grade_reference
 from evaluators.harbor import HarborBenchmark
 from evaluators.polyglot import NAME as POLYGLOT
@@ -22,18 +23,22 @@ from evaluators.swebench import NAME as SWEBENCH
 from evaluators.swebench import SwebenchBenchmark
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import Files, SandboxProvider
+from trees.checkouts import checkout, is_address
 from trees.records import Outcome
 
 REPEATS = 3
 
 
 def open_benchmark(name: str, data: Path | None = None, **options: int) -> Benchmark:
-    """The benchmark of that name, or the folder of tasks in Harbor's format at that path.
+    """The benchmark of that name, or the folder of tasks in Harbor's format at that path or URL (`trees.checkouts`).
 
     Raises:
         ConfigError: there is no such benchmark, or it needs data that was not given; says what exists.
         EvaluatorError: its records are unusable.
     """
+    if is_address(name):
+        found = checkout(name)
+        return HarborBenchmark(found.folder, name=found.address.name)
     if "/" in name or name in (".", ".."):
         return HarborBenchmark(Path(name))
     if name == "builtin":
@@ -43,7 +48,7 @@ def open_benchmark(name: str, data: Path | None = None, **options: int) -> Bench
             raise ConfigError("quixbugs needs its data: --data FILE.jsonl")
         return QuixBugs(data)
     if name == POLYGLOT:
-        return PolyglotBenchmark(data or Path("missing"))
+        return PolyglotBenchmark(data or fetched())
     if name == SWEBENCH or name.startswith(f"{SWEBENCH}:"):
         return SwebenchBenchmark(name.partition(":")[2], data)
     raise ConfigError(

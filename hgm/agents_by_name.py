@@ -1,4 +1,7 @@
-"""AGENT on a command line: a folder, a bundled name, `RUN:best` or `RUN:<node>`; RUN is a name or a path with a `/`."""
+"""AGENT on a command line: a folder, a bundled name, `RUN:best`, `RUN:<node>` or the URL of a git repository.
+
+RUN is a name or a path with a `/`; a URL may end with @REF and #FOLDER (`trees.checkouts`).
+"""
 
 import os
 from importlib.resources import files as package_files
@@ -10,6 +13,7 @@ from hgm.run import Folder, read
 from hgm.state import RunState
 from sandboxes.base import File, Files
 from trees.archive import Archive
+from trees.checkouts import checkout, is_address
 
 BUNDLED = Path(str(package_files("hgm"))) / "agents"
 
@@ -53,8 +57,11 @@ def find_agent(agent: str, runs_dir: Path) -> Files:
 
     Raises:
         AgentError: nothing of that name, or the folder is no agent.
+        ConfigError: a repository that cannot be fetched.
         RunError: RUN or its node does not exist.
     """
+    if is_address(agent):
+        return read_agent(checkout(agent).folder)
     if os.path.isdir(agent) and "/" in agent:
         return read_agent(Path(agent))
     if os.path.isfile(BUNDLED / agent / "agent.toml"):
@@ -68,4 +75,4 @@ def find_agent(agent: str, runs_dir: Path) -> Files:
     if os.path.isdir(agent):
         return read_agent(Path(agent))
     names = ", ".join(sorted(path.parent.name for path in BUNDLED.glob("*/agent.toml")))
-    raise AgentError(f"{agent}: neither a folder, a bundled agent ({names}), nor RUN:best or RUN:<node>")
+    raise AgentError(f"{agent}: neither a folder, a bundled agent ({names}), RUN:best or RUN:<node>, nor a git URL")

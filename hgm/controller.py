@@ -44,6 +44,7 @@ from hgm.session import (
 from hgm.state import RunState
 from hgm.sweep import clean
 from sandboxes.base import File, Files
+from trees.checkouts import checkout, is_address
 from trees.policies import make_policy
 from trees.records import ROOT
 
@@ -301,8 +302,19 @@ def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:
     """The same configuration, with paths that hold from any working directory: a run may be resumed from another."""
     paths = {name: value.absolute() for name in ("data", "calibration") if (value := getattr(config, name)) is not None}
     agents = {name: _absolute_agent(getattr(config, name), runs_dir) for name in ("agent", "editor")}
-    benchmark = str(Path(config.benchmark).absolute()) if "/" in config.benchmark else config.benchmark
+    benchmark = lasting_benchmark(config.benchmark)
     return config.model_copy(update={**paths, **agents, "benchmark": benchmark})
+
+
+def lasting_benchmark(name: str) -> str:
+    """The name under which a resume finds the same benchmark: of a repository the commit, of a path the whole.
+
+    Raises:
+        ConfigError: a repository that cannot be fetched.
+    """
+    if is_address(name):
+        return str(checkout(name).address)
+    return str(Path(name).absolute()) if "/" in name else name
 
 
 def _check_text(settings: Mapping[str, Any]) -> None:
@@ -324,6 +336,8 @@ def _is_text(value: str) -> bool:
 
 def _absolute_agent(agent: str, runs_dir: Path) -> str:
     """In the order of `find_agent`."""
+    if is_address(agent):
+        return str(checkout(agent).address)
     run, colon, node = agent.rpartition(":")
     if os.path.isdir(agent) and "/" in agent:
         return str(Path(agent).absolute())

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hgm.cli.benchmark_fetch import fetch
 from hgm.cli.benchmark_images import images
 from hgm.cli.options import (
     RUNS_DIR,
@@ -26,6 +27,7 @@ from hgm.errors import ConfigError
 
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
 app.command("images")(images)
+app.command("fetch")(fetch)
 Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")]
 

@@ -19,7 +19,7 @@ from hgm.cli.preview import NOT_A_MODEL
 from hgm.cli.report import score_text
 from hgm.cli.terminal import one_line, out, plural, points, safe, shown_name
 from hgm.config import SearchConfig, is_builtin
-from hgm.controller import Display
+from hgm.controller import Display, lasting_benchmark
 from hgm.errors import ConfigError
 from hgm.evaluate import SECOND
 from hgm.evaluation import ALL, Plan, chosen_tasks, plan_of, predicted, start
@@ -86,8 +86,7 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
     total = len(tasks) * asked.repeats
     if asked.is_unlimited:
         config = config.model_copy(update={"budget": Budget(evaluations=total)})
-    if "/" in config.benchmark:
-        config = config.model_copy(update={"benchmark": str(Path(config.benchmark).absolute())})
+    config = config.model_copy(update={"benchmark": lasting_benchmark(config.benchmark)})
     plan = Plan(
         agent=asked.agent,
         files=files,
