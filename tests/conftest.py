@@ -75,6 +75,12 @@ def _without_swebench() -> str:
     return "" if _swebench_rows() else "docker has no swebench instances (scripts/engine, beside ../shared)"
 
 
+def _without_registry() -> str:
+    if without := _without_docker():
+        return without
+    return "" if shutil.which("docker-registry") else "there is no registry (apt-get install docker-registry)"
+
+
 def _without_root() -> str:
     return "" if os.geteuid() == 0 else "root is needed for this"
 
@@ -88,6 +94,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "docker": _without_docker,
     "podman": _without_podman,
     "swebench": _without_swebench,
+    "registry": _without_registry,
     "root": _without_root,
     "no-root": _with_root,
 }
