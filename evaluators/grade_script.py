@@ -23,19 +23,31 @@ LOGS = b".hgm-logs"
 """Where /logs leads: the workspace is the only folder that comes back. The agent's own files there are dropped."""
 
 
-def grade(grading: Script, files: Files, room: GradingRoom) -> Verdict:
+_START = 'cd "$1" && xargs -0 rm -rf -- && exec /bin/bash /tests/test.sh </dev/null'
+"""Removes what the agent removed, which comes by standard input."""
+
+
+def grade(grading: Script, base: Files, files: Files, room: GradingRoom, *, folder: str = WORKSPACE) -> Verdict:
     """Passed if the reward that tests/test.sh wrote is at least the one asked for.
+
+    Where the workspace is the `folder` of an image, `base` and `files` are those of its files that differ.
 
     Raises:
         SandboxError: the sandbox's own trouble.
     """
     clean = {path: file for path, file in files.items() if path.split(b"/")[0] != LOGS}
     workspace = overlay(clean, {LOGS + b"/verifier/.keep": File(b"")})
-    with staged(grading.files) as tests, _logs() as logs:
+    gone = b"\0".join(base.keys() - files.keys())
+    with staged(grading.files) as tests, _logs(folder) as logs:
         mounts = [Mount(source=tests, target="/tests"), Mount(source=logs, target="/logs")]
         try:
             seen = room.see(
-                workspace, ["/bin/bash", "/tests/test.sh"], deadline_s=grading.deadline_s, mounts=mounts, take=True
+                workspace,
+                ["/bin/sh", "-c", _START, "sh", folder],
+                deadline_s=grading.deadline_s,
+                stdin=gone,
+                mounts=mounts,
+                take=True,
             )
         except WorkspaceRejected:
             return Verdict(outcome=Outcome.FAILED, cause="bad-workspace")
@@ -85,10 +97,10 @@ def staged(files: Files) -> Iterator[Path]:
 
 
 @contextmanager
-def _logs() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hgm-logs-") as folder:
-        root = Path(folder)
+def _logs(folder: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="hgm-logs-") as place:
+        root = Path(place)
         root.chmod(0o755)
         for name in ("verifier", "artifacts"):
-            (root / name).symlink_to(f"{WORKSPACE}/{LOGS.decode()}/{name}")
+            (root / name).symlink_to(f"{folder}/{LOGS.decode()}/{name}")
         yield root

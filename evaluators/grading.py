@@ -6,6 +6,8 @@ have been graded without such trouble. Not promised: that a suite of tests, whic
 test, withstands code written against this very grader.
 """
 
+from dataclasses import replace
+
 from evaluators import grade_compared, grade_exercise, grade_harness, grade_script, grade_suite
 from evaluators.base import Compared, Exercise, Harness, Script, Suite, Task, Verdict
 from evaluators.environments import grader_for, limits_for
@@ -13,7 +15,7 @@ from evaluators.patches import exact_patch
 from evaluators.room import LIMITS, GradingRoom
 from evaluators.solutions import solve
 from hgm.errors import EvaluatorError, SandboxError
-from sandboxes.base import Files, SandboxProvider
+from sandboxes.base import WORKSPACE, Files, SandboxProvider
 from trees.records import Outcome
 
 _PERHAPS_THE_HOSTS = frozenset({"deadline", "out-of-memory"})
@@ -47,7 +49,8 @@ def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str,
     if isinstance(task.grading, Suite):
         return grade_suite.grade(task.grading, task.workspace, files, room)
     if isinstance(task.grading, Script):
-        return grade_script.grade(task.grading, files, room)
+        folder = task.environment.folder if task.environment else ""
+        return grade_script.grade(task.grading, task.workspace, files, room, folder=folder or WORKSPACE)
     if isinstance(task.grading, Exercise):
         return grade_exercise.grade(task.grading, task.workspace, files, room)
     return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
@@ -62,8 +65,8 @@ def grade_reference(task: Task, provider: SandboxProvider, *, run: str, job: str
     """
     if isinstance(task.grading, Harness):
         return grade_patch(task, task.grading.gold, provider, run=run, job=job, slot=slot)
-    solved = solve(task, provider, run=run, job=job, slot=slot)
-    return grade_once(task, solved, provider, run=run, job=job, slot=slot)
+    base, solved = solve(task, provider, run=run, job=job, slot=slot)
+    return grade_once(replace(task, workspace=base), solved, provider, run=run, job=job, slot=slot)
 
 
 def grade_patch(task: Task, patch: bytes, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:

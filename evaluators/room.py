@@ -18,6 +18,8 @@ class Seen(NamedTuple):
     exit: Exit
     files: Files
     """The workspace afterwards, where it was asked for."""
+    base: Files
+    """Of an image's own workspace, what was there before at the paths that differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,4 +66,5 @@ class GradingRoom:
             if files:
                 box.put(files)
             ended = box.run(command, stdin=stdin)
-            return Seen(ended, box.take() if take else {})
+            files = box.take() if take else {}
+            return Seen(ended, files, box.pristine() if take else {})
