@@ -33,6 +33,8 @@ IMAGE_TASK = {
     "solution/solve.sh": "sort -n old.txt >new.txt\nrm old.txt\n",
 }
 
+SORTED = b"1\n2\n3\n4\n5\n6\n7\n8\n9\n"
+
 
 def write(folder: Path, files: Mapping[str, str], name: str = "sort") -> HarborBenchmark:
     for path, text in files.items():
@@ -81,9 +83,9 @@ def test_such_a_task_is_sound(benchmark, docker) -> None:
 @pytest.mark.parametrize(
     ("removed", "new", "outcome"),
     [
-        (True, b"1\n2\n3\n4\n5\n6\n7\n8\n9\n", Outcome.PASSED),
+        (True, SORTED, Outcome.PASSED),
         (True, b"9\n", Outcome.FAILED),
-        (False, b"", Outcome.FAILED),
+        (False, SORTED, Outcome.FAILED),
     ],
 )
 def test_what_an_agent_removed_and_added_counts(benchmark, docker, removed, new, outcome) -> None:
@@ -103,11 +105,10 @@ def test_nothing_is_built_unless_allowed(benchmark, tmp_path) -> None:
     ask = CliRunner()
     command = ["evaluate", "seed", "--benchmark", str(benchmark.folder), "--runs-dir", str(tmp_path / "runs")]
     told = ask.invoke(app, [*command, "--sandbox", "docker"])
-    assert told.exit_code == 2
     assert "hgm-task:" in str(told.exception)
     assert "--allow-build" in str(told.exception)
     told = ask.invoke(app, [*command, "--sandbox", "bubblewrap", "--allow-build"])
-    assert "need images" in str(told.exception) or "images of their own" in str(told.exception)
+    assert "images of their own" in str(told.exception)
     told = ask.invoke(app, [*command, "--sandbox", "docker", "--allow-build"])
     try:
         assert told.exit_code == 0
@@ -137,7 +138,7 @@ def test_nothing_is_built_unless_allowed(benchmark, tmp_path) -> None:
     ],
 )
 def test_a_task_that_cannot_be_done_here_is_left_out_by_name(tmp_path, changed, reason) -> None:
-    with pytest.raises(ConfigError, match="no task of .* can be done here; me/add, for one: "):
+    with pytest.raises(ConfigError, match=r"no task of .* can be done here; me/add, for one: "):
         write(tmp_path / "alone", {**IMAGE_TASK, **changed})
     write(tmp_path / "both", {**IMAGE_TASK, "task.toml": TOML.replace("me/add", "me/sort")})
     benchmark = write(tmp_path / "both", {**IMAGE_TASK, **changed}, name="other")
