@@ -234,20 +234,29 @@ class Archive:
             UsageError: the folder holds something, or cannot be written.
             ArchiveError: no such commit, or a link that leaves the folder.
         """
-        files: dict[bytes, FileLike] = {**self._repository.read_tree(commit), **(notes or {})}
-        try:
-            written = write_folder(files, folder.absolute(), read_only=False)
-        except ArchiveError as error:
-            if isinstance(error.__cause__, OSError):
-                raise UsageError(f"{error}: name a new folder where you may write") from error
-            raise
-        if not written:
-            raise UsageError(f"{folder} holds something already: name a new folder")
+        put_files({**self._repository.read_tree(commit), **(notes or {})}, folder)
 
     def _nodes_of_trees(self) -> dict[str, int]:
         if self._node_of_tree is None:
             self._node_of_tree = {self._repository.tree_of(sha): node for node, sha in self.agents().items()}
         return self._node_of_tree
+
+
+def put_files(files: Mapping[bytes, FileLike], folder: Path) -> None:
+    """Write files into a new or empty folder.
+
+    Raises:
+        UsageError: the folder holds something, or cannot be written.
+        ArchiveError: a link that leaves the folder.
+    """
+    try:
+        written = write_folder(files, folder.absolute(), read_only=False)
+    except ArchiveError as error:
+        if isinstance(error.__cause__, OSError):
+            raise UsageError(f"{error}: name a new folder where you may write") from error
+        raise
+    if not written:
+        raise UsageError(f"{folder} holds something already: name a new folder")
 
 
 def _storable(files: Mapping[bytes, FileLike]) -> tuple[dict[bytes, FileLike], list[str]]:

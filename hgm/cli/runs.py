@@ -1,5 +1,6 @@
 """`hgm runs`: which runs there are, and what one of them holds."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,3 +48,40 @@ def show(
 
     for line in account(find_run(run, runs_dir), every_event=events):
         out().print(line)
+
+
+@app.command("export")
+def export_(
+    run: RunName,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="A new folder.")],
+    format_: Annotated[str, typer.Option("--format", metavar="atif", help="The documents' format.")] = "atif",
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """The trajectories of a run's evaluations for other programs, an ATIF-v1.8 document each. Sealed tasks stay sealed.
+
+    \b
+    Example:
+      hgm runs export builtin-1 --format atif -o trajectories
+    """
+    import json
+
+    from hgm.agents_by_name import find_run
+    from hgm.atif import document, exportable
+    from hgm.cli.terminal import out, plural, safe
+    from hgm.errors import ConfigError, boundary
+    from hgm.run import read
+
+    if format_ != "atif":
+        raise ConfigError(f"--format {format_}: there is atif")
+    path = find_run(run, runs_dir)
+    state = read(path)
+    chosen = exportable(state)
+    with boundary(ConfigError, f"-o {output}: cannot be written: name a new folder"):
+        output.mkdir(parents=True)
+        for item in chosen:
+            (output / f"{item.job}.json").write_text(json.dumps(document(state, item, path), indent=1) + "\n")
+    sealed = len(state.evaluations) - len(chosen)
+    left = f"; {sealed} of sealed tasks are left out" if sealed else ""
+    out().print(
+        f"{plural(len(chosen), 'trajectory' if len(chosen) == 1 else 'trajectorie')} written to {safe(output)}{left}"
+    )

@@ -88,6 +88,7 @@ def best(
     export: Annotated[
         Path | None, typer.Option("--export", metavar="DIR", help="Write the agent's code into a new folder.")
     ] = None,
+    as_: Annotated[str, typer.Option("--as", metavar="agent|harbor", help="What --export writes.")] = "agent",
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     """The agent that a run hands over; --export writes it as a runnable folder.
@@ -97,17 +98,22 @@ def best(
       hgm tree best builtin-1
       hgm tree best builtin-1 --export my-agent
       hgm evaluate ./my-agent                   runs it again, in sandboxes
+      hgm tree best builtin-1 --export for-harbor --as harbor
     """
     from evaluators.base import Split
     from hgm.agents_by_name import best_node, find_run
     from hgm.cli.report import score_text
     from hgm.cli.terminal import out, safe
     from hgm.contract import NOTE
+    from hgm.errors import ConfigError
+    from hgm.harbor_export import harbor_files
     from hgm.run import Folder, read
     from hgm.summary import score
     from sandboxes.base import File
-    from trees.archive import Archive
+    from trees.archive import Archive, put_files
 
+    if as_ not in ("agent", "harbor"):
+        raise ConfigError(f"--as {as_}: choose agent or harbor")
     path = find_run(run, runs_dir)
     state = read(path)
     node = best_node(state)
@@ -116,8 +122,13 @@ def best(
     for split in (Split.SEARCH, Split.SELECT, Split.SEALED):
         out().print(f"  {split:<7} {score_text(score(state, node, split))}")
     if export is not None:
-        notes = {NOTE: File(_note(path.name, node, state).encode())}
-        Archive.open(Folder(path).archive).export(state.nodes[node].commit, export, notes=notes)
+        note = File(_note(path.name, node, state).encode())
+        archive, commit = Archive.open(Folder(path).archive), state.nodes[node].commit
+        if as_ == "harbor":
+            files = {name: File(*file) for name, file in archive.files(commit).items()}
+            put_files({**harbor_files(files), NOTE: note}, export)
+        else:
+            archive.export(commit, export, notes={NOTE: note})
         out().print(f"written to {safe(export)}; read {NOTE.decode()} there before you run it")
 
 
