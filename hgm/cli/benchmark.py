@@ -8,6 +8,7 @@ import typer
 
 from hgm.cli.benchmark_fetch import fetch
 from hgm.cli.benchmark_images import images
+from hgm.cli.benchmark_new import import_, new
 from hgm.cli.options import (
     RUNS_DIR,
     AllowBuild,
@@ -28,6 +29,8 @@ from hgm.errors import ConfigError
 app = typer.Typer(help="The tasks that agents are measured on.", no_args_is_help=True)
 app.command("images")(images)
 app.command("fetch")(fetch)
+app.command("new")(new)
+app.command("import")(import_)
 Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")]
 
