@@ -136,7 +136,7 @@ export HOME=/tmp CARGO_TARGET_DIR=/tmp/target
 targets=$(for path; do name=${path#tests/}; echo "--test ${name%.rs}"; done)
 cargo test --offline --no-run $targets || exit
 echo "$mark"
-exec cargo test --offline --no-fail-fast $targets
+exec cargo test --offline --no-fail-fast $targets -- --test-threads=1
 """,
     activated=_without(r"^\s*#\[ignore.*?\]\n"),
     names=_rust_names,

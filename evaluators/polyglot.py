@@ -73,6 +73,11 @@ class PolyglotBenchmark:
         return tuple(sorted(task_id for task_id in self._usable if split_of(NAME, task_id) == split))
 
     @property
+    def every(self) -> tuple[str, ...]:
+        """All ids, those of exercises that are no tasks among them."""
+        return tuple(sorted(self._exercises))
+
+    @property
     def _usable(self) -> list[str]:
         return [task_id for task_id in self._exercises if task_id not in self._refused]
 
