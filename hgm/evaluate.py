@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from evaluators import second_attempt
 from evaluators.base import Harness, Task, Verdict
 from evaluators.environments import limits_for, provider_for
 from evaluators.grading import grade, grade_patch, grade_reference
 from evaluators.patches import exact_patch, sanitise
+from hgm import second_attempt
 from hgm.agent_run import Assignment, run_agent
 from hgm.errors import (
     BackboneError,

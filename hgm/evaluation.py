@@ -38,7 +38,7 @@ class Plan:
     tasks: Sequence[tuple[Split, str]]
     repeats: int = 1
     attempts: int = 1
-    """2: an agent that fails is shown what the tests printed, and tries once more (`evaluators.second_attempt`)."""
+    """2: an agent that fails is shown what the tests printed, and tries once more (`hgm.second_attempt`)."""
     source: Source = "agent"
     predictions: Path | None = None
 

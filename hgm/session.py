@@ -15,7 +15,7 @@ from evaluators.selection import Selection, selected
 from hgm import effort
 from hgm.allowance import Allowance, allowance_of, prices_for, prices_to_json
 from hgm.calibration import load
-from hgm.config import SearchConfig, SelectionConfig, restored
+from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
 from hgm.errors import ConfigError, RunError
 from hgm.evaluate import evaluate, grade_submission
@@ -144,18 +144,22 @@ def benchmark_of(config: SearchConfig) -> Benchmark:
         ConfigError: there is no such benchmark or task, or the benchmark's data cannot be had.
         EvaluatorError: its records are unusable.
     """
-    return selected(open_benchmark(config.benchmark, config.data), selection_of(config.selection, config.seed))
+    return selected(open_benchmark(config.benchmark, config.data), selection_of(config))
 
 
-def selection_of(said: SelectionConfig, seed: int) -> Selection:
-    """Which tasks a configuration chooses; `seed` draws its sample."""
-    groups = {"repo": said.repo, "language": said.language, "difficulty": said.difficulty}
+def selection_of(config: SearchConfig) -> Selection:
+    """Which tasks a configuration chooses; its seed draws the sample."""
+    groups = {
+        "repo": config.selection.repo,
+        "language": config.selection.language,
+        "difficulty": config.selection.difficulty,
+    }
     return Selection(
-        ids=said.ids,
+        ids=config.selection.ids,
         groups={name: values for name, values in groups.items() if values},
-        without=said.without,
-        sample=said.sample,
-        seed=seed,
+        without=config.selection.without,
+        sample=config.selection.sample,
+        seed=config.seed,
     )
 
 

@@ -37,6 +37,7 @@ from pathlib import Path
 from hgm.errors import SandboxError, boundary
 from sandboxes import canary
 from sandboxes.base import WORKSPACE, File, Image, Mount, SandboxProvider, SandboxSpec
+from sandboxes.carried import INSIDE, PYTHON, carried_python
 from sandboxes.container import bind, container, copied, folders, hosts, place, variables
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
 from sandboxes.engine import FOLDER_PREFIX, Engine, engine_trouble, this_process
@@ -44,8 +45,9 @@ from sandboxes.fixed import checked_target
 from sandboxes.stdio import Copies, Transport, copies
 from sandboxes.stream import packed
 
-_FIND_PYTHON = """for name in python3 /opt/miniconda3/bin/python3 /usr/local/bin/python3; do
-  path=$(command -v $name) && $path -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' && break
+_FIND_PYTHON = f"""try='import ctypes, sys; sys.exit(sys.version_info < (3, 9))'
+for name in {PYTHON} python3 /opt/miniconda3/bin/python3 /usr/local/bin/python3; do
+  path=$(command -v $name) && $path -I -S -c "$try" 2>/dev/null && break
   path=
 done
 echo "$path"
@@ -67,10 +69,12 @@ class Docker:
         runtime: str | None = None,
         transport: Transport = "auto",
         start: Image | None = None,
+        carried: Path | None = None,
     ) -> None:
         """Sandboxes from an image that has a shell and a Python; starts one to see whether it does.
 
-        `start` says what is special about the image, where it is a task's. `transport` says whether mounts are mounted
+        `start` says what is special about the image, where it is a task's; `carried` is a Python for it
+        (`sandboxes.carried`), used where files can be mounted and it runs. `transport` says whether mounts are mounted
         or, for an engine that does not see this machine's files, copied and sockets relayed through a process inside;
         "auto" finds out.
 
@@ -96,7 +100,8 @@ class Docker:
         self.is_counted = engine.is_local and runtime is None
         self.is_near = self.is_counted and os.geteuid() == 0 and not engine.is_rootless
         """Whether workspaces may be reached through the kernel."""
-        self.is_copying = True
+        self.is_copying = transport != "mounted"
+        self._carried = None if self.is_copying else carried
         self.python = ""
         self._lacks_workspace = False
         self.python = self._find_python()
@@ -115,7 +120,10 @@ class Docker:
 
     def _opened(self, spec: SandboxSpec, stack: ExitStack) -> DockerSandbox:
         folder = stack.enter_context(_own_folder())
-        mounts = [_resolved(mount) for mount in (*spec.mounts, Mount(source=folder, target=OWN_FOLDER))]
+        own = [Mount(source=folder, target=OWN_FOLDER)]
+        if self._carried:
+            own.append(Mount(source=self._carried, target=INSIDE))
+        mounts = [_resolved(mount) for mount in (*spec.mounts, *own)]
         to_copy = copies(mounts) if self.is_copying else Copies()
         box = DockerSandbox(
             self.engine,
@@ -156,7 +164,12 @@ class Docker:
             if name not in self._within:
                 transport: Transport = "copied" if self.is_copying else "mounted"
                 self._within[name] = type(self)(
-                    self.engine, image=image.id, runtime=self.runtime, transport=transport, start=image
+                    self.engine,
+                    image=image.id,
+                    runtime=self.runtime,
+                    transport=transport,
+                    start=image,
+                    carried=carried_python(self.engine, self.image) if image.folder and not self.is_copying else None,
                 )
             return self._within[name]
 
@@ -173,9 +186,12 @@ class Docker:
         canary.send(self)
 
     def _find_python(self) -> str:
+        look = _FIND_PYTHON + _FIND_WORKSPACE
         with self.open(canary.spec()) as box, engine_trouble("no shell in the image"):
-            found, has_workspace = box.look(["/bin/sh", "-c", _FIND_PYTHON + _FIND_WORKSPACE]).decode().split("\n")[:2]
+            found, has_workspace = box.look(["/bin/sh", "-c", look]).decode().split("\n")[:2]
         self._lacks_workspace = bool(self._start.folder) and not has_workspace
+        if found != PYTHON:
+            self._carried = None
         if not found:
             raise SandboxError("no Python 3.9 or newer in the image")
         return found

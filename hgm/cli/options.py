@@ -137,12 +137,11 @@ def chosen(
     Raises:
         ConfigError: a list of names cannot be read.
     """
-    from hgm.config import SelectionConfig
+    from hgm.config import resolve
     from hgm.session import selection_of
 
     said = selection(ids, repo, language, difficulty, quarantine, sample)
-    config = SelectionConfig(**{name: value for name, value in said.items() if value is not None})
-    return selection_of(config, seed)
+    return selection_of(resolve(None, budget=1, seed=seed, selection=said))
 
 
 def _listed(file: Path) -> list[str]:

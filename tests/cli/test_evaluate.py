@@ -133,7 +133,7 @@ def test_tasks_with_images_need_an_engine(hgm: Command, swebench_rows: Path, tmp
     missing = tmp_path / "missing.jsonl"
     missing.write_text("".join(json.dumps(row) + "\n" for row in rows))
     said = hgm("evaluate", "seed", "--benchmark", "swebench", "--data", missing, "--sandbox", "docker")
-    assert (said.code, "docker pull nowhere/nothing:1" in said.err) == (2, True), said.err
+    assert (said.code, "nowhere/nothing:1: hgm benchmark images swebench --pull" in said.err) == (2, True), said.err
     assert not list((tmp_path / "runs").glob("*"))
 
 

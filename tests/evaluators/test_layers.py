@@ -33,5 +33,5 @@ def test_the_pytest_layer_is_enough_for_pytest(tmp_path, monkeypatch):
 def test_the_programs_inside_run_on_python_3_9():
     import ast
 
-    for name in layers._PROGRAMS:
+    for name in (program for program in layers._PROGRAMS if program.endswith(".py")):
         ast.parse((layers.Path(layers.__file__).parent / "inside" / name).read_text(), feature_version=(3, 9))

@@ -14,8 +14,8 @@ from evaluators.grading import grade_once, grade_reference
 from evaluators.languages import LANGUAGES
 from evaluators.polyglot import PolyglotBenchmark, recipe
 from evaluators.registry import validate
-from evaluators.second_attempt import second_attempt
 from hgm.errors import ConfigError, EvaluatorError
+from hgm.second_attempt import second_attempt
 from sandboxes.base import File, SandboxProvider
 from sandboxes.choose import choose
 from sandboxes.engine import connect

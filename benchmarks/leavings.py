@@ -1,0 +1,105 @@
+"""Many evaluations in containers, four at a time: nothing of them is left on the engine, and its disk is as before.
+
+usage: python -m benchmarks.leavings --polyglot FILE|CLONE [--swebench ROWS.jsonl] [--evaluations 500] [--save FILE]
+
+The seed agent, on the built-in backbone, works on Polyglot's exercises, and on SWE-bench's instances for a fifth of
+the evaluations where rows are given. Containers, volumes, networks, images and temporary folders are listed before and
+after; of the disk, what images take is not counted. The bar: the lists are the same, and the disk within 100 MB.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from evaluators.base import Benchmark, Split
+from evaluators.polyglot import PolyglotBenchmark
+from evaluators.swebench import SwebenchBenchmark
+from hgm.run import read
+from sandboxes.choose import choose
+from sandboxes.engine import Engine, connect
+
+WORKERS = 4
+DISK_BYTES = 100_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--polyglot", type=Path, required=True)
+    parser.add_argument("--swebench", type=Path)
+    parser.add_argument("--evaluations", type=int, default=500)
+    parser.add_argument("--save", type=Path)
+    args = parser.parse_args()
+    engine = connect()
+    share = args.evaluations // 5 if args.swebench else 0
+    plans = [("polyglot", PolyglotBenchmark(args.polyglot), args.polyglot, args.evaluations - share)]
+    if args.swebench:
+        plans.append(("swebench", SwebenchBenchmark(data=args.swebench), args.swebench, share))
+    with tempfile.TemporaryDirectory(prefix="leavings-") as place:
+        for name, benchmark, data, _ in plans:  # images are built and sealed first
+            evaluate(Path(place), f"{name}-first", name, data, limit=size(benchmark), repeats=1)
+        before, used, began = listed(engine), disk(engine), time.monotonic()
+        outcomes: dict[str, int] = {}
+        for name, benchmark, data, wanted in plans:
+            limit = min(size(benchmark), wanted)
+            run = evaluate(Path(place), name, name, data, limit=limit, repeats=math.ceil(wanted / limit))
+            for item in read(run).evaluations:
+                outcomes[item.outcome.value] = outcomes.get(item.outcome.value, 0) + 1
+        took = time.monotonic() - began
+        after, grown = listed(engine), disk(engine) - used - folder_bytes(Path(place))
+    new = {kind: sorted(after[kind] - before[kind]) for kind in after}
+    result = {
+        "evaluations": sum(outcomes.values()),
+        "workers": WORKERS,
+        "outcomes": outcomes,
+        "seconds": round(took, 1),
+        "left": new,
+        "disk_grown_bytes": grown,
+    }
+    print(json.dumps(result, indent=1))
+    if args.save:
+        args.save.write_text(json.dumps(result, indent=1) + "\n")
+    sys.exit(any(new.values()) or grown > DISK_BYTES)
+
+
+def size(benchmark: Benchmark) -> int:
+    return sum(len(benchmark.tasks(split)) for split in Split)
+
+
+def evaluate(place: Path, run: str, name: str, data: Path, *, limit: int, repeats: int) -> Path:
+    words = [name, "--data", str(data), "--limit", str(limit), "--repeats", str(repeats), "--run", run]
+    options = ["--runs-dir", str(place), "--workers", str(WORKERS), "--sandbox", "docker", "--quiet"]
+    subprocess.run([sys.executable, "-m", "hgm", "evaluate", "seed", "--benchmark", *words, *options], check=True)
+    return place / run
+
+
+def listed(engine: Engine) -> dict[str, set[str]]:
+    """Kind -> names of what is there."""
+    api = engine.api
+    return {
+        "containers": {item["Id"] for item in api.containers(all=True)},
+        "volumes": {item["Name"] for item in api.volumes()["Volumes"] or []},
+        "networks": {item["Id"] for item in api.networks()},
+        "images": {item["Id"] for item in api.images(all=True)},
+        "folders": {path.name for path in Path(tempfile.gettempdir()).glob("hgm-*")},
+    }
+
+
+def disk(engine: Engine) -> int:
+    """Bytes in use where the engine keeps its data, without images' layers."""
+    choose("docker")
+    return shutil.disk_usage(engine.root).used - int(engine.api.df()["LayersSize"])
+
+
+def folder_bytes(folder: Path) -> int:
+    """Of the runs themselves, which lie on the same disk here."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+
+
+if __name__ == "__main__":
+    main()
