@@ -32,10 +32,12 @@ def must_be_ready(
         SandboxError: the engine's trouble.
     """
     found = _images(benchmark, tasks, provider, allow_build=allow_build)
-    if manifest.layer is not None and any(need.environment.folder for need in found):
+    carries = isinstance(provider, Docker) and not provider.is_copying
+    if manifest.layer is not None and not carries and any(need.environment.folder for need in found):
         raise ConfigError(
-            f"agent {manifest.name} has a layer ({manifest.layer}), made for the Python of the lab's own image; "
-            f"the tasks of {benchmark.name} have images with others: give it its packages in its own folder"
+            f"agent {manifest.name} has a layer ({manifest.layer}), made for the Python of the lab's own image, which "
+            f"this engine cannot bring into the images of {benchmark.name}: use an engine of this machine, or give the "
+            "agent its packages in its own folder"
         )
     return [need for need in found if not need.is_there]
 

@@ -16,7 +16,14 @@ from hgm.gateway.records import ROLES
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
-DATA = ("hgm/agents/seed/", "evaluators/tasks/", "evaluators/inside/", "sandboxes/inside/")
+DATA = (
+    "hgm/agents/seed/",
+    "hgm/harbor/",
+    "evaluators/tasks/",
+    "evaluators/templates/",
+    "evaluators/inside/",
+    "sandboxes/inside/",
+)
 """Folders of programs that are data to the lab: nothing imports them."""
 
 MAY_IMPORT = {

@@ -218,15 +218,3 @@ class TestPredictions:
         (tmp_path / "p").write_text(text)
         with pytest.raises(ConfigError, match=complaint):
             read_predictions(tmp_path / "p")
-
-
-@pytest.mark.needs("swebench")
-def test_an_agent_with_a_layer_is_refused_where_tasks_have_images(
-    hgm: Command, swebench_rows: Path, tmp_path: Path
-) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "agent.toml").write_text('protocol = 1\nname = "mine"\ncommand = ["x"]\nlayer = "requirements.txt"\n')
-    (mine / "requirements.txt").write_text("six\n")
-    said = hgm("evaluate", mine, "--benchmark", "swebench", "--data", swebench_rows, "--sandbox", "docker")
-    assert (said.code, "has a layer" in said.err) == (2, True), said.err
