@@ -13,7 +13,6 @@ from hgm.errors import GatewayError
 from hgm.gateway.client import Lease
 from hgm.layers import INSIDE
 from sandboxes.base import Exit, Files, Limits, Mount, SandboxProvider, SandboxSpec
-from sandboxes.fixed import ENVIRONMENT
 
 RELAY_URL = "http://127.0.0.1:8377"
 SUBJECT_LAYER = "/hgm/subject-layer"
@@ -165,7 +164,7 @@ def _program(manifest: Manifest, place: Place, python: str) -> list[str]:
     first, *rest = manifest.command
     program = [python if first == "python3" else first, *rest]
     if place.layer and (place.layer / "bin").is_dir():
-        return ["/usr/bin/env", f"PATH={INSIDE}/bin:{ENVIRONMENT['PATH']}", *program]
+        return ["/bin/sh", "-c", f'PATH={INSIDE}/bin:$PATH exec "$@"', "sh", *program]
     return program
 
 
