@@ -2,9 +2,10 @@
 
 usage: python -m benchmarks.leavings --polyglot FILE|CLONE [--swebench ROWS.jsonl] [--evaluations 500] [--save FILE]
 
-The seed agent, on the built-in backbone, works on Polyglot's exercises, and on SWE-bench's instances for a fifth of
-the evaluations where rows are given. Containers, volumes, networks, images and temporary folders are listed before and
-after; of the disk, what images take is not counted. The bar: the lists are the same, and the disk within 100 MB.
+The seed agent, on the built-in backbone, works on Polyglot's exercises; where rows are given, an agent that makes the
+gold edit works on SWE-bench's instances for a fifth of the evaluations. Containers, volumes, networks, images and
+temporary folders are listed before and after; of the disk, what images take is not counted. The bar: the lists are the
+same, and the disk within 100 MB.
 """
 
 import argparse
@@ -17,12 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.swebench import gold_agent
 from evaluators.base import Benchmark, Split
 from evaluators.polyglot import PolyglotBenchmark
 from evaluators.swebench import SwebenchBenchmark
 from hgm.run import read
 from sandboxes.choose import choose
 from sandboxes.engine import Engine, connect
+from trees.archive import put_files
 
 WORKERS = 4
 DISK_BYTES = 100_000_000
@@ -37,17 +40,23 @@ def main() -> None:
     args = parser.parse_args()
     engine = connect()
     share = args.evaluations // 5 if args.swebench else 0
-    plans = [("polyglot", PolyglotBenchmark(args.polyglot), args.polyglot, args.evaluations - share)]
-    if args.swebench:
-        plans.append(("swebench", SwebenchBenchmark(data=args.swebench), args.swebench, share))
     with tempfile.TemporaryDirectory(prefix="leavings-") as place:
-        for name, benchmark, data, _ in plans:  # images are built and sealed first
-            evaluate(Path(place), f"{name}-first", name, data, limit=size(benchmark), repeats=1)
+        gold = Path(place) / "gold"
+        plans: list[tuple[str, str, Benchmark, Path, int]] = [
+            ("polyglot", "seed", PolyglotBenchmark(args.polyglot), args.polyglot, args.evaluations - share)
+        ]
+        if args.swebench:
+            benchmark = SwebenchBenchmark(data=args.swebench)
+            put_files(gold_agent(benchmark), gold)
+            plans.append(("swebench", str(gold), benchmark, args.swebench, share))
+        for name, agent, benchmark, data, _ in plans:  # images are built and sealed first
+            evaluate(Path(place), f"{name}-first", agent, name, data, limit=size(benchmark), repeats=1)
         before, used, began = listed(engine), disk(engine), time.monotonic()
         outcomes: dict[str, int] = {}
-        for name, benchmark, data, wanted in plans:
+        for name, agent, benchmark, data, wanted in plans:
             limit = min(size(benchmark), wanted)
-            run = evaluate(Path(place), name, name, data, limit=limit, repeats=math.ceil(wanted / limit))
+            repeats = math.ceil(wanted / limit)
+            run = evaluate(Path(place), name, agent, name, data, limit=limit, repeats=repeats)
             for item in read(run).evaluations:
                 outcomes[item.outcome.value] = outcomes.get(item.outcome.value, 0) + 1
         took = time.monotonic() - began
@@ -71,10 +80,10 @@ def size(benchmark: Benchmark) -> int:
     return sum(len(benchmark.tasks(split)) for split in Split)
 
 
-def evaluate(place: Path, run: str, name: str, data: Path, *, limit: int, repeats: int) -> Path:
+def evaluate(place: Path, run: str, agent: str, name: str, data: Path, *, limit: int, repeats: int) -> Path:
     words = [name, "--data", str(data), "--limit", str(limit), "--repeats", str(repeats), "--run", run]
     options = ["--runs-dir", str(place), "--workers", str(WORKERS), "--sandbox", "docker", "--quiet"]
-    subprocess.run([sys.executable, "-m", "hgm", "evaluate", "seed", "--benchmark", *words, *options], check=True)
+    subprocess.run([sys.executable, "-m", "hgm", "evaluate", agent, "--benchmark", *words, *options], check=True)
     return place / run
 
 

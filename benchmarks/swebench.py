@@ -21,7 +21,7 @@ from statistics import median
 from benchmarks.timed import MANIFEST, evaluations
 from evaluators.base import Split
 from evaluators.swebench import SwebenchBenchmark
-from sandboxes.base import File
+from sandboxes.base import File, Files
 
 BAR_S = 1.5
 AGENT = b"""\
@@ -60,8 +60,14 @@ def evaluated(data: Path, repeats: int) -> dict[str, dict[str, list[float]]]:
     """Instance -> seconds of its evaluations in all, and of the lab's own."""
     benchmark = SwebenchBenchmark(data=data)
     tasks = [benchmark.task(task) for split in Split for task in benchmark.tasks(split)]
+    return evaluations(benchmark, tasks, gold_agent(benchmark), repeats)
+
+
+def gold_agent(benchmark: SwebenchBenchmark) -> Files:
+    """An agent that makes the gold edit, whichever of the instances it works on."""
+    tasks = [benchmark.task(task) for split in Split for task in benchmark.tasks(split)]
     patches = {f"{task.name}.diff".encode(): File(task.grading.gold) for task in tasks}
-    return evaluations(benchmark, tasks, {b"agent.toml": File(MANIFEST), b"main.py": File(AGENT), **patches}, repeats)
+    return {b"agent.toml": File(MANIFEST), b"main.py": File(AGENT), **patches}
 
 
 def harness(data: Path) -> float:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evaluators.folders import read_tree
-from hgm.errors import ConfigError, EvaluatorError, boundary
+from hgm.errors import ArchiveError, ConfigError, EvaluatorError, boundary
+from trees.paths import check_path
 
 _MAX_DATA = 256 << 20
+_MOST_CHARS = 300_000
+"""Of a file: a clone's longer ones, a test library's header for one, are passed over."""
 _PRACTICE = Path("exercises", "practice")
 _CONFIG = ".meta/config.json"
 
@@ -38,6 +41,22 @@ class Exercise(BaseModel):
     """Language and name, as in go__poker."""
     files: Mapping[str, str]
     """Path in its folder -> text."""
+
+    @field_validator("files")
+    @classmethod
+    def _are_files(cls, files: Mapping[str, str]) -> Mapping[str, str]:
+        try:
+            for path, text in files.items():
+                check_path(path.encode())
+                text.encode()
+                if len(text) > _MOST_CHARS:
+                    raise ValueError(f"{path} is longer than {_MOST_CHARS:,} characters")
+        except ArchiveError as error:
+            raise ValueError(str(error)) from error
+        folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+        if both := folders & files.keys():
+            raise ValueError(f"{min(both)} is a file and a folder")
+        return files
 
     @property
     def name(self) -> str:
@@ -103,6 +122,6 @@ def _from_clone(data: Path) -> Iterator[Exercise]:
 
 def _is_text(data: bytes) -> bool:
     try:
-        return b"\0" not in data and bool(data.decode() or True)
+        return b"\0" not in data and len(data.decode()) <= _MOST_CHARS
     except UnicodeDecodeError:
         return False

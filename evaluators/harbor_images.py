@@ -18,15 +18,15 @@ from sandboxes.recipes import Recipe
 _PLAIN = frozenset({"FROM", "WORKDIR", "COPY", "ENV", "LABEL", "CMD", "USER", "ENTRYPOINT"})
 _DEFAULT_FOLDER = "/app"
 _FOLDER = re.compile(r"(/[A-Za-z0-9_.-]+)+")
-_WORKDIR = re.compile(r"^\s*WORKDIR\s+[\"']?([^\s\"']+)", re.IGNORECASE | re.MULTILINE)
+_WORKDIR = re.compile(r"^[ \t]*WORKDIR[ \t]+[\"']?([^\s\"']+)", re.IGNORECASE | re.MULTILINE)
 _LEAST_MB, _PIDS, _WORKSPACE_MB = 2048, 512, 2048
 _MOST_MB = 64 << 10
 _DOWNLOADS = re.compile(
-    r"^(?!\s*#)(?!.*(localhost|127\.0\.0\.1)).*?"
     r"(\b(?:apt-get|apt|apk|dnf|pip3?|uv|npm|pnpm|yarn|cargo|gem|conda)\s+(?:-\S+\s+)*(?:install|add|update|sync)\b"
-    r"|\b(?:curl|wget)\s+\S|\buvx\s|\bgit\s+clone\s+\S*https?:)",
-    re.MULTILINE,
+    r"|\b(?:curl|wget)\s+\S|\buvx\s|\bgit\s+clone\s+\S*https?:)"
 )
+_HERE = ("localhost", "127.0.0.1")
+_LINE_CHARS = 500
 _SIZES = {"G": 1024.0, "M": 1.0, "K": 1 / 1024}
 
 
@@ -77,8 +77,9 @@ def refusal(table: EnvironmentTable, files: Files) -> str:
         if holds:
             return reason
     script = files[b"tests/test.sh"].data.decode(errors="replace") if b"tests/test.sh" in files else ""
-    if found := _DOWNLOADS.search(script):
-        return f"its tests download something ({found[2].strip()[:40]!r} in tests/test.sh): grading has no network"
+    for line in (line.strip()[:_LINE_CHARS] for line in script.splitlines()):
+        if not line.startswith("#") and not any(here in line for here in _HERE) and (found := _DOWNLOADS.search(line)):
+            return f"its tests download something ({found[1].strip()[:40]!r} in tests/test.sh): grading has no network"
     return ""
 
 
@@ -98,7 +99,7 @@ def environment(table: EnvironmentTable, files: Files, where: str, *, is_sealed:
     text = "" if dockerfile is None else _text(dockerfile.data, where)
     if table.docker_image is None and _is_plain(text, files):
         return None
-    stages = re.split(r"^\s*FROM\s", text, flags=re.IGNORECASE | re.MULTILINE)
+    stages = re.split(r"^[ \t]*FROM[ \t]", text, flags=re.IGNORECASE | re.MULTILINE)
     named = table.workdir or next(reversed(_WORKDIR.findall(stages[-1])), _DEFAULT_FOLDER)
     if not _FOLDER.fullmatch(named) or ".." in named.split("/"):
         raise EvaluatorError(f"{where}: nobody can tell what changes below its working directory {named!r}")

@@ -123,9 +123,15 @@ def _crates(texts: Mapping[str, str]) -> Iterable[str]:
 
 
 def _rust_names(text: str) -> Iterator[str]:
-    for attributes, name in re.findall(r"^((?:#\[[^\n]*\]\s+)+)fn (\w+)\(", text, re.MULTILINE):
-        if "#[test]" in attributes and "#[cfg(feature" not in attributes:
-            yield name
+    attributes = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("#["):
+            attributes += line
+        elif line:
+            found = re.match(r"fn (\w+)\(", line)
+            if found and "#[test]" in attributes and "#[cfg(feature" not in attributes:
+                yield found[1]
+            attributes = ""
 
 
 RUST = Language(
@@ -138,7 +144,7 @@ cargo test --offline --no-run $targets || exit
 echo "$mark"
 exec cargo test --offline --no-fail-fast $targets -- --test-threads=1
 """,
-    activated=_without(r"^\s*#\[ignore.*?\]\n"),
+    activated=_without(r"^[ \t]*#\[ignore.*?\][ \t]*\n"),
     names=_rust_names,
     rows=_reported(r"^test (?P<name>\w+)(?: - should panic)? \.\.\. (?P<result>ok|FAILED|ignored)$", "ok"),
     with_canaries=_rust_canaries,
@@ -176,8 +182,8 @@ find src/main/java src/test/java -name '*.java' -print0 |
 echo "$mark"
 exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m -cp "$libraries/tmp/classes" Report /tmp/classes
 """,
-    activated=_without(r"^\s*@Disabled(\(.*\))?\s*$\n"),
-    names=_matches(r"^\s*@Test\b[^;{}]*?\bvoid\s+(?P<name>\w+)\s*\("),
+    activated=_without(r"^[ \t]*@Disabled(\(.*\))?[ \t]*\n"),
+    names=_matches(r"^[ \t]*@Test\b[^;{}]{0,300}?\bvoid\s{1,9}(?P<name>\w{1,200})\s{0,9}\("),
     rows=_reported(r"^test (?P<result>passed|failed|skipped): (?P<name>\w+)$", "passed"),
     with_canaries=_java_canaries,
     packages=lambda texts: _LIBRARY.findall(texts.get("build.gradle", "")),
@@ -194,9 +200,14 @@ def _cpp_canaries(text: str, word: str) -> str:
 
 
 def _cpp_rows(text: str) -> Rows:
-    pattern = r'<TestCase name="(?P<name>[^"]*)"[^>]*>(?P<body>.*?)<OverallResult success="(?P<result>\w+)"'
-    found = re.finditer(pattern, text, re.DOTALL)
-    return [(unescape(match["name"]), match["result"] == "true") for match in found]
+    rows, name = [], ""
+    for line in text.splitlines():
+        if begun := re.match(r'\s*<TestCase name="([^"]*)"', line):
+            name = unescape(begun[1])
+        elif ended := re.match(r'\s*<OverallResult success="(\w+)"', line):
+            rows.append((name, ended[1] == "true"))
+            name = ""
+    return rows
 
 
 CPP = Language(
@@ -219,7 +230,9 @@ exit $status
     with_canaries=_cpp_canaries,
 )
 
-_TITLE = re.compile(r"""(?:^|[\s;])(?:test|it)\(\s*(?P<quote>['"`])(?P<name>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""")
+_TITLE = re.compile(
+    r"""(?:^|[\s;])(?:test|it)\(\s*(?P<quote>['"`])(?P<name>(?:\\.|(?!(?P=quote)).){0,500})(?P=quote)"""
+)
 _SWITCHED_OFF = re.compile(r"(?:^|(?<=[\s;]))x(?=(?:test|it)\()")
 
 

@@ -195,9 +195,13 @@ def _solution(exercise: Exercise) -> list[str]:
 
 def _suite(exercise: Exercise) -> Suite:
     hidden = _hidden(exercise)
+    try:
+        names = [name for path, text in hidden.items() for name in _python_tests(path, text)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise EvaluatorError(f"{exercise.name}: its tests cannot be read: {error}") from error
     return Suite(
         files={path.encode(): File(text.encode()) for path, text in hidden.items()},
-        expected=_some(exercise, [name for path, text in hidden.items() for name in _python_tests(path, text)]),
+        expected=_some(exercise, names),
         cpu_s=_CPU_S,
     )
 

@@ -15,6 +15,7 @@ from hgm.errors import ConfigError, EvaluatorError
 
 DATASETS = {
     "verified": "SWE-bench/SWE-bench_Verified",
+    "verified-mini": "MariusHobbhahn/swe-bench-verified-mini",
     "lite": "SWE-bench/SWE-bench_Lite",
     "full": "SWE-bench/SWE-bench",
     "multilingual": "SWE-bench/SWE-bench_Multilingual",

@@ -163,7 +163,6 @@ class _Solved(NamedTuple):
 
 def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int, *, least: float) -> _Solved:
     """The agent's part."""
-    lab.progress(job.id, "solving")
     assignment = Assignment(
         kind="solve",
         statement=task.statement,
@@ -172,7 +171,10 @@ def _solve(job: EvaluateJob, task: Task, lab: Lab, slot: int, *, least: float) -
         test_command=task.test_command,
         deadline_s=min(task.deadline_s, lab.limits.solve_deadline_s),
     )
+    if task.environment is not None:
+        lab.progress(job.id, "preparing its image")
     provider = provider_for(task, lab.provider)
+    lab.progress(job.id, "solving")
     lease = lab.lease(job.id, "solver", seed=job.seed, least=least)
     with closing(lease), lab.scratch.job(job.id) as folder:
         place = lab.place(job.id, slot, folder)

@@ -34,6 +34,8 @@ class Plan:
     agent: str
     """As the user called it; for `gold` and `predictions` what stands in its place."""
     files: Files
+    selected_on: str = ""
+    """The benchmark of the search that it comes from."""
     split: str
     tasks: Sequence[tuple[Split, str]]
     repeats: int = 1
@@ -86,6 +88,7 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     remember_sandboxes(created, provider)
     created["evaluation"] = {
         "agent": plan.agent,
+        "selected_on": plan.selected_on,
         "split": plan.split,
         "tasks": [[split.value, task] for split, task in plan.tasks],
         "repeats": plan.repeats,

@@ -44,6 +44,7 @@ from hgm.run import read
 from hgm.session import benchmark_of, check_unchanged
 from hgm.state import RunState
 from hgm.submissions import Source
+from trees.checkouts import is_address
 
 _NAMED = 10
 
@@ -89,6 +90,7 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
     config = config.model_copy(update={"benchmark": lasting_benchmark(config.benchmark)})
     plan = Plan(
         agent=asked.agent,
+        selected_on=_selected_on(asked),
         files=files,
         split=split,
         tasks=tasks,
@@ -100,6 +102,15 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
     name = asked.run or default_run(f"eval-{config.benchmark.rpartition('/')[2]}", asked.runs_dir)
     path = new_run(name, asked.runs_dir)
     conduct(path, total, lambda show: start(plan, config, benchmark, path, display=show), wanted=wanted, quiet=quiet)
+
+
+def _selected_on(asked: Asked) -> str:
+    """The benchmark of the search that an agent comes from; empty where it comes from none."""
+    run, colon, _ = asked.agent.rpartition(":")
+    if asked.source != "agent" or not colon or is_address(asked.agent):
+        return ""
+    state = read(find_run(run, asked.runs_dir))
+    return "" if "evaluation" in state.created else state.config.benchmark
 
 
 def conduct(path: Path, total: int, go: Callable[[Display], Ending], *, wanted: Wanted, quiet: bool) -> None:
@@ -169,6 +180,11 @@ def report_lines(path: Path, state: RunState, benchmark: Benchmark, ending: Endi
     yield f"  time       {duration(state.elapsed_s)}; {spent_s:,.0f} s of evaluations, several at a time"
     for line in unsettled_lines(path, state):
         yield f"  [yellow]{safe(line)}[/yellow]"
+    if plan.get("selected_on") == state.config.benchmark and plan["split"] != "sealed":
+        yield (
+            "[yellow]This agent was selected by a search on this benchmark: "
+            "what it does on its search and select tasks must not be called unseen.[/yellow]"
+        )
     for note in getattr(benchmark, "notes", ()):
         yield f"[yellow]{safe(note, 1000)}[/yellow]"
     if plan["split"] in ("sealed", "all"):

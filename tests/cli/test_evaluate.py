@@ -40,6 +40,15 @@ def test_it_is_kept_and_shown(hgm: Command, tmp_path: Path) -> None:
     assert read(tmp_path / "runs" / "eval-builtin-1").jobs == 2, "nothing is measured twice"
 
 
+def test_an_agent_that_was_selected_on_the_benchmark_is_said_to_be(hgm: Command, tmp_path: Path) -> None:
+    small = ("-o", "confirmation.select_tasks=1", "-o", "confirmation.sealed_tasks=0", *BUBBLEWRAP)
+    assert hgm("search", "--budget", "6", "--run", "s", "--quiet", *small).code == 0
+    said = hgm("evaluate", "s:best", "--limit", "1", *BUBBLEWRAP)
+    assert "selected by a search on this benchmark" in said.out
+    assert "must not be called unseen" in said.out
+    assert "selected by" not in hgm("evaluate", "seed", "--limit", "1", *BUBBLEWRAP).out
+
+
 def test_killed_it_goes_on_with_the_same_jobs(hgm: Command, tmp_path: Path) -> None:
     words = ("evaluate", "seed", "--limit", "6", "--run", "e", "--workers", "1", *BUBBLEWRAP)
     with subprocess.Popen(

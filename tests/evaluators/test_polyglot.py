@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -379,6 +380,36 @@ def test_unusable_records_say_where(tmp_path) -> None:
         PolyglotBenchmark(data)
     with pytest.raises(ConfigError, match="holds no exercise"):
         PolyglotBenchmark(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"../x": ""}, "part"),
+        ({".git/config": ""}, "takes for .git"),
+        ({"a": "", "a/b": ""}, "a is a file and a folder"),
+        ({"a": "x" * 300_001}, "longer than 300,000"),
+    ],
+)
+def test_files_that_no_folder_can_hold_are_refused(tmp_path, files, said) -> None:
+    data = tmp_path / "x.jsonl"
+    data.write_text(json.dumps({"id": "go__add", "language": "go", "files": files}) + "\n")
+    with pytest.raises(EvaluatorError, match=rf"line 1: files .*{said}"):
+        PolyglotBenchmark(data)
+
+
+def test_tests_that_python_cannot_read_leave_an_exercise_out(tmp_path) -> None:
+    deep = {**PYTHON, "add_test.py": "(" * 10_000}
+    benchmark = PolyglotBenchmark(written(tmp_path, {"python": deep, "go": GO}))
+    assert "its tests cannot be read" in benchmark.refused["python/add"]
+
+
+def test_what_is_printed_is_read_in_linear_time() -> None:
+    flood = '<TestCase name="a" x>\n' * 300_000
+    for language in LANGUAGES.values():
+        began = time.process_time()
+        language.rows(flood + "test a ... ok\n" * 100_000 + '{"numFailedTestSuites":' * 100_000)
+        assert time.process_time() - began < 5
 
 
 def test_a_clone_holds_the_same_tasks_as_the_file(tmp_path) -> None:
