@@ -146,7 +146,7 @@ exec cargo test --offline --no-fail-fast $targets -- --test-threads=1
 """,
     activated=_without(r"^[ \t]*#\[ignore.*?\][ \t]*\n"),
     names=_rust_names,
-    rows=_reported(r"^test (?P<name>\w+)(?: - should panic)? \.\.\. (?P<result>ok|FAILED|ignored)$", "ok"),
+    rows=_reported(r"^test (?:\w+::)*(?P<name>\w+)(?: - should panic)? \.\.\. (?P<result>ok|FAILED|ignored)$", "ok"),
     with_canaries=_rust_canaries,
     packages=_crates,
     available=frozenset({"anyhow", "time"}),

@@ -69,10 +69,14 @@ fn two() {
     assert_eq!(add(1, 2), 3);
 }
 
-#[test]
-#[ignore]
-fn nothing() {
-    assert_eq!(add(0, 5), 5);
+mod more {
+    use add::*;
+
+    #[test]
+    #[ignore]
+    fn nothing() {
+        assert_eq!(add(0, 5), 5);
+    }
 }
 """,
     ".meta/example.rs": "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n",
