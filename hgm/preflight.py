@@ -6,6 +6,7 @@ from evaluators.base import Benchmark, Split
 from hgm.contract import Manifest
 from hgm.errors import ConfigError
 from hgm.images import Need, disk_words, environments, needs
+from sandboxes import shelf
 from sandboxes.base import SandboxProvider
 from sandboxes.docker import Docker
 from sandboxes.engine import Engine, connect
@@ -80,6 +81,7 @@ def _images(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvide
             f"hgm benchmark images {benchmark.name} --pull{_emulated(provider.engine)}, with the same --data; "
             "or fewer tasks with --ids or --sample"
         )
+    shelf.used(provider.engine, [need.image for need in found])
     return found
 
 

@@ -5,7 +5,7 @@ an image again tells the engine that it was used, so the oldest name is that of 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hgm.errors import SandboxError
@@ -33,13 +33,26 @@ class Pulled:
 
 
 def mark(engine: Engine, name: str) -> None:
-    """Say that an image was pulled here, or used again.
+    """Say that an image was pulled here.
 
     Raises:
         SandboxError: the engine's trouble; there is no such image.
     """
     with engine_trouble(f"marking {name}"):
         engine.api.tag(name, PULLED, _digest(name))
+
+
+def used(engine: Engine, names: Iterable[str]) -> None:
+    """Say of those images that were pulled here that they are used.
+
+    Raises:
+        SandboxError: the engine's trouble.
+    """
+    with engine_trouble("looking for images"):
+        marks = {tag for listed in engine.api.images(PULLED) for tag in listed["RepoTags"] or ()}
+    for name in names:
+        if f"{PULLED}:{_digest(name)}" in marks:
+            mark(engine, name)
 
 
 def pulled(engine: Engine) -> list[Pulled]:

@@ -213,7 +213,7 @@ def test_only_what_was_pulled_here_is_evicted_the_oldest_first(registry, publish
         for name in (first, second):
             pull(engine, name, **ears)
             shelf.mark(engine, name)
-        shelf.mark(engine, first)  # used again, so the second is the oldest now
+        shelf.used(engine, [theirs.image, first])  # so the second is the oldest now
         mine = {item.name: item for item in shelf.pulled(engine) if item.name in (first, second)}
         others = sum(item.size for item in shelf.pulled(engine)) - sum(item.size for item in mine.values())
         assert [item.name for item in shelf.pulled(engine) if item.name in mine] == [second, first]
@@ -223,6 +223,7 @@ def test_only_what_was_pulled_here_is_evicted_the_oldest_first(registry, publish
         assert gone == [second]
         assert (is_built(engine, first), is_built(engine, second)) == (True, False)
         assert is_built(engine, theirs.image)
+        assert theirs.image not in [item.name for item in shelf.pulled(engine)]
     finally:
         shelf.remove_name(engine, theirs.image)
 
