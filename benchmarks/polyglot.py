@@ -16,6 +16,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.timed import MANIFEST, evaluations
 from evaluators.base import Split, Task
@@ -28,6 +29,8 @@ from sandboxes.choose import choose
 from trees.records import Outcome
 
 BAR_S = 1.0
+REFERENCES = {"python": 26, "javascript": 14, "go": 29, "java": 8, "rust": 10, "cpp": 9}
+"""So many pass at least, of the 106 exercises that this was made with."""
 AGENT = b"""\
 import pathlib, shutil, sys
 if "--self-test" in sys.argv:
@@ -53,7 +56,7 @@ def main() -> None:
     agent = {b"agent.toml": File(MANIFEST), b"main.py": File(AGENT), **references}
     found = evaluations(benchmark, python, agent, args.repeats)
     overhead = median(item for task in found.values() for item in task["overhead_s"])
-    result = {
+    result: dict[str, Any] = {
         "repeats": args.repeats,
         "load": os.getloadavg()[0],
         "overhead_s": round(overhead, 3),
@@ -64,7 +67,8 @@ def main() -> None:
     print(json.dumps(result, indent=1))
     if args.save:
         args.save.write_text(json.dumps(result, indent=1) + "\n")
-    sys.exit(overhead > BAR_S)
+    passed = result["references_passed"]
+    sys.exit(overhead > BAR_S or any(passed.get(language, 0) < least for language, least in REFERENCES.items()))
 
 
 def graded(benchmark: PolyglotBenchmark) -> dict[str, object]:

@@ -69,7 +69,7 @@ def canaries_of(files: Files, expected: Iterable[str]) -> Files:
     found = {}
     for path, file in files.items():
         folder, slash, name = path.rpartition(b"/")
-        if name.startswith(b"test_") and name.endswith(b".py"):
+        if name.endswith(b".py") and (name.startswith(b"test_") or name.endswith(b"_test.py")):
             tree, kept = _canary(file.data, f"{path.decode()}::", wanted)
             if kept:
                 found[folder + slash + _PREFIX + name.removeprefix(b"test_")] = File(ast.unparse(tree).encode())

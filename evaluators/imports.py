@@ -83,15 +83,26 @@ def tasks(file: Path, form: str) -> dict[str, Files]:
 def _humaneval(line: bytes) -> tuple[str, Files]:
     row = HumanEvalRow.model_validate_json(line)
     name = _name(row.task_id)
-    checked = f"\n\ndef test_all():\n    check({row.entry_point})\n"
-    hidden = f"from {_stem()} import {row.entry_point}\n\n{row.test.strip()}\n{checked}"
-    ast.parse(hidden)
+    hidden = f"from {_stem()} import {row.entry_point}\n\n{_as_test(row)}\n"
     statement = (
         f"Complete `{row.entry_point}` in `{_MODULE}`, as the text in it says. Tests that you do not see decide.\n"
     )
     stub = f"{row.prompt.rstrip()}\n    raise NotImplementedError\n"
     solved = row.prompt + row.canonical_solution
     return name, _files(name, statement, stub, solved, hidden, ["test_all"])
+
+
+def _as_test(row: HumanEvalRow) -> str:
+    """The file's `check(candidate)` as a test function, in which assertions can be told from each other."""
+    tree = ast.parse(row.test)
+    for place, node in enumerate(tree.body):
+        if isinstance(node, ast.FunctionDef) and node.name == "check" and len(node.args.args) == 1:
+            candidate = ast.parse(f"{node.args.args[0].arg} = {row.entry_point}").body
+            body = [*candidate, *node.body]
+            tree.body[place] = ast.parse("def test_all(): pass").body[0]
+            tree.body[place].body = body  # type: ignore[attr-defined]
+            return ast.unparse(ast.fix_missing_locations(tree))
+    raise ValueError("test: there is no check(candidate)")
 
 
 def _mbpp(line: bytes) -> tuple[str, Files]:

@@ -8,11 +8,12 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache, cached_property
-from importlib.resources import files
+from importlib.resources import files as package_files
 from pathlib import Path, PurePosixPath
 
 from evaluators.base import Environment, Grading, Split, Suite, Task
 from evaluators.base import Exercise as ExerciseGrading
+from evaluators.canaries import canaries_of
 from evaluators.exercises import Exercise, exercises
 from evaluators.languages import LANGUAGES, PYTHON
 from evaluators.splits import split_of
@@ -28,7 +29,7 @@ _KEPT_BACK = (".docs/", ".meta/", ".approaches/", ".articles/")
 _PYTHON_TESTS = ("_test.py", "test_utils.py")
 _REWRITING = ("ledger", "markdown")
 """Names of exercises whose stub works already and is to be made more readable: their tests measure nothing."""
-_CODE = ("polyglot.py", "exercises.py", "languages.py", "grade_exercise.py", "grade_suite.py")
+_CODE = ("polyglot.py", "exercises.py", "languages.py", "grade_exercise.py", "grade_suite.py", "canaries.py")
 
 
 class PolyglotBenchmark:
@@ -103,7 +104,7 @@ class PolyglotBenchmark:
 @cache
 def recipe(language: str) -> Recipe:
     """What the image of a language is built from: the lab's own image, and the language's tools."""
-    folder = files("evaluators").joinpath("images", language)
+    folder = package_files("evaluators").joinpath("images", language)
     context = {path.name.encode(): File(path.read_bytes()) for path in folder.iterdir() if path.is_file()}
     return Recipe(repository=f"hgm-{language}", context=context, arguments={"BASE_IMAGE": image_name()})
 
@@ -199,9 +200,11 @@ def _suite(exercise: Exercise) -> Suite:
         names = [name for path, text in hidden.items() for name in _python_tests(path, text)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise EvaluatorError(f"{exercise.name}: its tests cannot be read: {error}") from error
+    files = {path.encode(): File(text.encode()) for path, text in hidden.items()}
     return Suite(
-        files={path.encode(): File(text.encode()) for path, text in hidden.items()},
+        files=files,
         expected=_some(exercise, names),
+        canary=canaries_of(files, names),
         cpu_s=_CPU_S,
     )
 

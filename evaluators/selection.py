@@ -46,7 +46,8 @@ class Selected:
         """See `selected`."""
         self.name = benchmark.name
         self.notes: tuple[str, ...] = tuple(getattr(benchmark, "notes", ()))
-        self.refused: Mapping[str, str] = getattr(benchmark, "refused", {})
+        refused: Mapping[str, str] = getattr(benchmark, "refused", {})
+        self.refused = {name: why for name, why in refused.items() if not selection.ids or name in selection.ids}
         self.has_images: bool = getattr(benchmark, "has_images", True)
         self.shows_tests: bool = getattr(benchmark, "shows_tests", False)
         self._benchmark, self._selection = benchmark, selection

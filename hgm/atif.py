@@ -37,6 +37,15 @@ def exportable(state: RunState) -> list[Evaluation]:
     return [item for item in state.evaluations if item.split is not Split.SEALED]
 
 
+def has_trajectory(path: Path, item: Evaluation) -> bool:
+    """Whether anybody worked on it: what was graded without an agent has none."""
+    return _trajectory(path, item).is_file()
+
+
+def _trajectory(path: Path, item: Evaluation) -> Path:
+    return Folder(path).trajectories / f"{item.job}.jsonl.zst"
+
+
 def document(state: RunState, item: Evaluation, path: Path) -> dict[str, Any]:
     """One evaluation of the run at `path`, as JSON values.
 
@@ -54,7 +63,7 @@ def document(state: RunState, item: Evaluation, path: Path) -> dict[str, Any]:
         "session_id": f"{path.name}:{item.node}",
         "trajectory_id": f"{path.name}:{item.job}",
         "agent": agent,
-        "steps": _steps(conversation(latest_lease(Folder(path).trajectories / f"{item.job}.jsonl.zst"))),
+        "steps": _steps(conversation(latest_lease(_trajectory(path, item)))),
         "final_metrics": _metrics(item.usage),
         "extra": {"task": item.task, "split": item.split.value, "node": item.node, "repeat": item.repeat, **result},
     }

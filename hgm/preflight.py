@@ -78,8 +78,8 @@ def _images(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvide
         raise ConfigError(
             f"{len(absent)} of the {len(found)} images that these tasks of {benchmark.name} need are not on the engine "
             f"({disk_words(found, provider.engine)}): {_names(absent)}: "
-            f"hgm benchmark images {benchmark.name} --pull{_emulated(provider.engine)}, with the same --data; "
-            "or fewer tasks with --ids or --sample"
+            f"hgm benchmark images {benchmark.name} --pull{_emulated(provider.engine)}, with the same --data and "
+            "choice of tasks; or fewer tasks with --ids or --sample"
         )
     shelf.used(provider.engine, [need.image for need in found])
     return found

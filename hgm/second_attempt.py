@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evaluators import grade_exercise
 from evaluators.base import Exercise, Task, Verdict
-from evaluators.grading import room_for
+from evaluators.grading import grade_once, room_for
 from hgm.text import printable
 from sandboxes.base import Files, SandboxProvider
 
@@ -24,7 +24,7 @@ def second_attempt(
     Raises:
         SandboxError: the sandbox's own trouble.
     """
-    printed = verdict.log
+    printed = verdict.log or grade_once(task, files, provider, run=run, job=job, slot=slot).log
     if isinstance(task.grading, Exercise):
         room = room_for(task, provider, run=run, job=job, slot=slot)
         printed = grade_exercise.output(task.grading, task.workspace, files, room)

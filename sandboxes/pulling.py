@@ -19,6 +19,10 @@ _PASSING = re.compile(
 _NO_PLATFORM = re.compile(r"no matching manifest|does not match the specified platform", re.IGNORECASE)
 
 
+class RegistryTrouble(SandboxError):
+    """The registry limits or fails whatever is asked of it."""
+
+
 def pull(
     engine: Engine,
     name: str,
@@ -33,7 +37,8 @@ def pull(
     `progress` hears what goes on, a few words at a time; `wait` gets seconds and the reason, and sleeps.
 
     Raises:
-        SandboxError: it cannot be had; says what to do.
+        RegistryTrouble: nothing can be had from there now; says what to do.
+        SandboxError: this image cannot be had; says what to do.
     """
     limited, failed = iter(LIMITED_S), iter(FAILED_S)
     source = f"{registry.rstrip('/')}/{name}" if registry else name
@@ -46,7 +51,8 @@ def pull(
             passes = is_limited or _PASSING.search(str(error))
             seconds = next(limited if is_limited else failed, None) if passes else None
             if seconds is None:
-                raise SandboxError(_advice(source, str(error), engine.machine, is_limited=is_limited)) from error
+                kind = RegistryTrouble if passes else SandboxError
+                raise kind(_advice(source, str(error), engine.machine, is_limited=is_limited)) from error
             why = "the registry limits pulls (docker login allows more)" if is_limited else "the registry fails"
             wait(seconds, why)
     if registry:

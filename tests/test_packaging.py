@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
-DATA = ("hgm/agents/seed", "evaluators/tasks", "evaluators/inside", "sandboxes/inside")
+DATA = (
+    *("hgm/agents/seed", "hgm/harbor", "evaluators/tasks", "evaluators/templates", "evaluators/inside"),
+    "sandboxes/inside",
+)
 """Folders whose every file is installed, and which are no packages."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "*.egg-info")
 

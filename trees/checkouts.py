@@ -66,6 +66,10 @@ def address(text: str) -> Address:
     scheme = urlsplit(repository).scheme
     if scheme not in SCHEMES:
         raise ConfigError(f"{text}: a repository is named by {', '.join(f'{known}://' for known in SCHEMES)} only")
+    if "@" in urlsplit(repository).netloc and (
+        scheme == "https" or ":" in urlsplit(repository).netloc.rpartition("@")[0]
+    ):
+        raise ConfigError("a git URL holds no password or token here: they belong into git's own settings")
     if any(character.isspace() or not character.isprintable() for character in text):
         raise ConfigError(f"{text!a}: no URL")
     if ref and (not _REF.fullmatch(ref) or ".." in ref):

@@ -21,6 +21,8 @@ def images(
     quarantine: Quarantine = None,
     sample: Sample = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --sample, as in the run.")] = 0,
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="search, select, sealed, dev or all.")] = "all",
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N tasks.")] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="Show them. This is what happens without another flag.")
     ] = False,
@@ -56,17 +58,19 @@ def images(
     from evaluators.selection import selected
     from hgm.cli import shelves
     from hgm.cli.options import chosen
+    from hgm.evaluation import chosen_tasks
     from sandboxes.engine import connect
 
     if list_ + pull + prune > 1:
         raise ConfigError("choose one of --list, --pull and --prune")
     wanted = chosen(ids, repo, language, difficulty, quarantine, sample, seed)
     benchmark, engine = selected(open_benchmark(name, data), wanted), connect()
+    tasks = [task for _, task in chosen_tasks(benchmark, split, limit)]
     if pull:
         most = None if disk_gb is None else round(disk_gb * 1e9)
         source = shelves.Source(registry=registry, platform=platform, most=most, allow_build=allow_build)
-        shelves.pull_all(benchmark, engine, source, sleep=time.sleep)
+        shelves.pull_all(benchmark, tasks, engine, source, sleep=time.sleep)
     elif prune:
-        shelves.prune(benchmark, engine)
+        shelves.prune(benchmark, tasks, engine)
     else:
-        shelves.show(benchmark, engine)
+        shelves.show(benchmark, tasks, engine)

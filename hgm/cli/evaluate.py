@@ -31,7 +31,9 @@ from hgm.cli.options import (
 def evaluate(
     agent: Annotated[
         list[str] | None,
-        typer.Argument(metavar="AGENT", help="A folder, a bundled agent, RUN:best or RUN:<node>.", show_default=False),
+        typer.Argument(
+            metavar="AGENT", help="A folder, a bundled agent, RUN:best, RUN:<node> or a git URL.", show_default=False
+        ),
     ] = None,
     benchmark: BenchmarkName = "builtin",
     data: Data = None,

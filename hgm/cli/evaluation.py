@@ -44,7 +44,7 @@ from hgm.run import read
 from hgm.session import benchmark_of, check_unchanged
 from hgm.state import RunState
 from hgm.submissions import Source
-from trees.checkouts import is_address
+from trees.checkouts import checkout, is_address
 
 _NAMED = 10
 
@@ -89,7 +89,7 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
         config = config.model_copy(update={"budget": Budget(evaluations=total)})
     config = config.model_copy(update={"benchmark": lasting_benchmark(config.benchmark)})
     plan = Plan(
-        agent=asked.agent,
+        agent=str(checkout(asked.agent).address) if is_address(asked.agent) else asked.agent,
         selected_on=_selected_on(asked),
         files=files,
         split=split,

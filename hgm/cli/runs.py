@@ -66,8 +66,8 @@ def export_(
     import json
 
     from hgm.agents_by_name import find_run
-    from hgm.atif import document, exportable
-    from hgm.cli.terminal import out, plural, safe
+    from hgm.atif import document, exportable, has_trajectory
+    from hgm.cli.terminal import out, safe
     from hgm.errors import ConfigError, boundary
     from hgm.run import read
 
@@ -76,12 +76,13 @@ def export_(
     path = find_run(run, runs_dir)
     state = read(path)
     chosen = exportable(state)
+    documents = {item.job: document(state, item, path) for item in chosen if has_trajectory(path, item)}
     with boundary(ConfigError, f"-o {output}: cannot be written: name a new folder"):
         output.mkdir(parents=True)
-        for item in chosen:
-            (output / f"{item.job}.json").write_text(json.dumps(document(state, item, path), indent=1) + "\n")
+        for job, told in documents.items():
+            (output / f"{job}.json").write_text(json.dumps(told, indent=1) + "\n")
     sealed = len(state.evaluations) - len(chosen)
     left = f"; {sealed} of sealed tasks are left out" if sealed else ""
-    out().print(
-        f"{plural(len(chosen), 'trajectory' if len(chosen) == 1 else 'trajectorie')} written to {safe(output)}{left}"
-    )
+    left += f"; {len(chosen) - len(documents)} have none" if len(chosen) > len(documents) else ""
+    noun = "trajectory" if len(documents) == 1 else "trajectories"
+    out().print(f"{len(documents)} {noun} written to {safe(output)}{left}")

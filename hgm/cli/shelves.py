@@ -1,20 +1,20 @@
 """The images of a benchmark on a terminal: shown, pulled, built and removed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import typer
 from rich.table import Table
 
-from evaluators.base import Benchmark, Split
+from evaluators.base import Benchmark
 from hgm.cli.terminal import is_live, out, plural, safe
 from hgm.errors import ConfigError, SandboxError
 from hgm.images import Need, disk_words, free_bytes, needs
 from hgm.preflight import build_all
 from sandboxes import shelf
 from sandboxes.engine import Engine, engine_trouble
-from sandboxes.pulling import pull
+from sandboxes.pulling import RegistryTrouble, pull
 from sandboxes.sealing import FROM_LABEL
 from sandboxes.sealing import REPOSITORY as SEALED
 
@@ -33,9 +33,9 @@ class Source:
     allow_build: bool
 
 
-def show(benchmark: Benchmark, engine: Engine) -> None:
+def show(benchmark: Benchmark, tasks: Sequence[str], engine: Engine) -> None:
     """Print what is needed, and what is there."""
-    found = _needs(benchmark, engine)
+    found = _needs(benchmark, tasks, engine)
     ours = {item.name for item in shelf.pulled(engine)}
     with engine_trouble("looking for sealed images"):
         sealed = {(image["Labels"] or {}).get(FROM_LABEL) for image in engine.api.images(SEALED)}
@@ -50,21 +50,23 @@ def show(benchmark: Benchmark, engine: Engine) -> None:
         f"{plural(len(found), 'image')}, {missing} missing" + (f": {disk_words(found, engine)}" if missing else "")
     )
     if missing:
-        out().print(f"[dim]hgm benchmark images {safe(benchmark.name)} --pull gets them[/dim]")
+        out().print("[dim]the same command with --pull gets them[/dim]")
 
 
 def _missing(need: Need) -> str:
     return "to be built" if need.environment.recipe else "missing"
 
 
-def pull_all(benchmark: Benchmark, engine: Engine, source: Source, *, sleep: Callable[[float], None]) -> None:
+def pull_all(
+    benchmark: Benchmark, tasks: Sequence[str], engine: Engine, source: Source, *, sleep: Callable[[float], None]
+) -> None:
     """Pull and build what is missing; what fails is told at the end, and ends the command with 3.
 
     Raises:
         ConfigError: tasks bring Dockerfiles, and nobody has allowed to build them.
-        SandboxError: no place is left.
+        SandboxError: no place is left, or the registry gives nothing at all.
     """
-    found = _needs(benchmark, engine)
+    found = _needs(benchmark, tasks, engine)
     missing = [need for need in found if not need.is_there]
     builds = [need for need in missing if need.environment.recipe]
     if any(not need.environment.is_ours for need in builds) and not source.allow_build:
@@ -80,8 +82,11 @@ def pull_all(benchmark: Benchmark, engine: Engine, source: Source, *, sleep: Cal
     failed = []
     for number, image in enumerate(pulls, 1):
         where = f"[{number}/{len(pulls)}] {image}"
+        _must_have_room(engine)
         try:
             _pull(engine, image, source, where, sleep)
+        except RegistryTrouble:
+            raise
         except SandboxError as error:
             failed.append(image)
             out().print(f"{safe(where)}: [red]{safe(error)}[/red]")
@@ -95,8 +100,6 @@ def pull_all(benchmark: Benchmark, engine: Engine, source: Source, *, sleep: Cal
 
 
 def _pull(engine: Engine, image: str, source: Source, where: str, sleep: Callable[[float], None]) -> None:
-    _must_have_room(engine)
-
     def wait(seconds: float, why: str) -> None:
         out().print(f"{safe(where)}: {safe(why)}: again in {seconds:.0f} s")
         sleep(seconds)
@@ -120,9 +123,10 @@ def _must_have_room(engine: Engine) -> None:
         )
 
 
-def prune(benchmark: Benchmark, engine: Engine) -> None:
+def prune(benchmark: Benchmark, tasks: Sequence[str], engine: Engine) -> None:
     """Remove what was pulled, sealed or built here for a benchmark."""
-    found = [need for need in _needs(benchmark, engine) if need.is_there]
+    needed = _needs(benchmark, tasks, engine)
+    found = [need for need in needed if need.is_there]
     ours = {item.name: item for item in shelf.pulled(engine)}
     free = free_bytes(engine)
     gone = sealed = 0
@@ -135,15 +139,26 @@ def prune(benchmark: Benchmark, engine: Engine) -> None:
             shelf.remove_name(engine, need.image)
             gone += 1
     stays = len(found) - gone
+    gone += _prune_older(needed, engine)
     freed = "" if free is None else f", {max(0, (free_bytes(engine) or 0) - free) / 1e9:.1f} GB freed"
     out().print(f"removed {plural(gone, 'image')} and {sealed} sealed{freed}")
     if stays:
         out().print(f"[dim]{plural(stays, 'image')} stay: they were not pulled by hgm (docker rmi removes them)[/dim]")
 
 
-def _needs(benchmark: Benchmark, engine: Engine) -> list[Need]:
-    tasks: Iterable[str] = [task for split in Split for task in benchmark.tasks(split)]
+def _prune_older(needed: Sequence[Need], engine: Engine) -> int:
+    """Remove what the lab's own recipes were before, under the same repositories; how many there were."""
+    recipes = [need.environment.recipe for need in needed if need.environment.is_ours]
+    repositories = {recipe.repository for recipe in recipes if recipe}
+    with engine_trouble("looking for images"):
+        older = [tag for name in repositories for image in engine.api.images(name) for tag in image["RepoTags"] or ()]
+    for tag in older:
+        shelf.remove_name(engine, tag)
+    return len(older)
+
+
+def _needs(benchmark: Benchmark, tasks: Sequence[str], engine: Engine) -> list[Need]:
     found = needs(benchmark, tasks, engine)
     if not found:
-        raise ConfigError(f"the tasks of {benchmark.name} need no images of their own")
+        raise ConfigError(f"these tasks of {benchmark.name} need no images of their own")
     return found

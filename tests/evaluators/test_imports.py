@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from evaluators.grading import grade_once
 from evaluators.harbor import HarborBenchmark
 from evaluators.imports import tasks
 from evaluators.registry import validate
 from hgm.cli.app import app
 from hgm.errors import EvaluatorError, UsageError
 from sandboxes import shelf
-from sandboxes.base import SandboxProvider
+from sandboxes.base import File, SandboxProvider
 from sandboxes.choose import choose
 from sandboxes.engine import connect
 from sandboxes.images import image_name
@@ -64,6 +65,9 @@ def test_an_imported_task_is_sound(form, row, name, tmp_path, provider) -> None:
     seen = task.statement + "".join(file.data.decode() for file in task.workspace.values())
     assert hidden not in seen
     assert "return" not in seen
+    cheat = "class Any(list):\n    __eq__ = lambda self, other: True\n\n\ndef twice(*values):\n    return Any()\n\n\nvowels = twice\n"
+    found = grade_once(task, {b"solution.py": File(cheat.encode())}, provider, run="imports", job="g", slot=0)
+    assert found.cause == "tampering"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a run lacks is said before anything is spent, with what it takes and what is free."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -55,7 +56,7 @@ class Images:
 def docker() -> Docker:
     found = choose("docker")
     assert isinstance(found, Docker)
-    return found
+    return copy(found)  # whoever chooses Docker shares it
 
 
 def missing(count: int) -> Images:
@@ -73,7 +74,7 @@ def test_what_is_missing_is_named_with_what_it_takes(docker: Docker) -> None:
     )
     assert "GB are free" in said
     assert "nowhere.invalid/x:4 and 2 more" in said
-    assert "hgm benchmark images pictures --pull, with the same --data" in said
+    assert "hgm benchmark images pictures --pull, with the same --data and choice of tasks" in said
 
 
 def test_on_another_machine_it_says_that_they_are_emulated(docker: Docker) -> None:

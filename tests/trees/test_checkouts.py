@@ -59,6 +59,9 @@ def test_an_address_has_a_repository_a_ref_and_a_folder() -> None:
     "text",
     [
         "http://example.org/x",
+        "https://user:token@example.org/x",
+        "https://token@example.org/x",
+        "ssh://git:token@example.org/x",
         "git://example.org/x",
         "ext::sh -c id://x",
         "https://example.org/x@--upload-pack=id",
@@ -68,8 +71,9 @@ def test_an_address_has_a_repository_a_ref_and_a_folder() -> None:
     ],
 )
 def test_what_is_no_address_is_refused(text) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         checkout(text)
+    assert "token@" not in str(caught.value)
 
 
 def test_the_files_of_a_ref_and_its_folder(origin) -> None:
