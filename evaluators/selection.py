@@ -73,7 +73,7 @@ def _kept(benchmark: Benchmark, selection: Selection) -> frozenset[str]:
     needs_records = selection.ids or selection.groups or selection.without
     tasks = {task_id: benchmark.task(task_id) for task_id in ids} if needs_records else {}
     if selection.ids:
-        ids = _named(tasks, selection.ids, benchmark.name)
+        ids = _named(tasks, selection.ids, benchmark)
     for group, values in selection.groups.items():
         _check_values(tasks, group, values, benchmark.name)
         ids = [task_id for task_id in ids if tasks[task_id].groups.get(group) in values]
@@ -88,15 +88,18 @@ def _kept(benchmark: Benchmark, selection: Selection) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _named(tasks: Mapping[str, Task], names: Sequence[str], benchmark: str) -> list[str]:
+def _named(tasks: Mapping[str, Task], names: Sequence[str], benchmark: Benchmark) -> list[str]:
+    refused: Mapping[str, str] = getattr(benchmark, "refused", {})
     known = {task.name: task_id for task_id, task in tasks.items() if task.name} | {
         task_id: task_id for task_id in tasks
     }
     if unknown := [name for name in names if name not in known]:
+        if unknown[0] in refused:
+            raise ConfigError(f"{benchmark.name} leaves {unknown[0]} out: {refused[unknown[0]]}")
         near = get_close_matches(unknown[0], known, n=3)
-        hint = f": did you mean {', '.join(near)}?" if near else f" (see `hgm benchmark show {benchmark}`)"
+        hint = f": did you mean {', '.join(near)}?" if near else f" (see `hgm benchmark show {benchmark.name}`)"
         more = f" and {len(unknown) - 1} others" if len(unknown) > 1 else ""
-        raise ConfigError(f"{benchmark} has no task {unknown[0]}{more}{hint}")
+        raise ConfigError(f"{benchmark.name} has no task {unknown[0]}{more}{hint}")
     return list(dict.fromkeys(known[name] for name in names))
 
 

@@ -31,6 +31,15 @@ SECRET = re.compile(r"(_KEY|_TOKEN|_SECRET)$|^(OPENAI|ANTHROPIC|HGM)_(?!(BATTERY
 SANDBOX = re.compile(r"\b(bubblewrap|docker)\b")
 REQUIRED = tuple(part.strip() for part in os.environ.get("HGM_REQUIRE", "").split(",") if part.strip())
 _PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec/podman"
+LONG = (
+    *(
+        "tests/evaluators/test_swebench.py",
+        "tests/battery/",
+        "tests/sandboxes/test_bubblewrap",
+        "tests/sandboxes/test_docker",
+    ),
+    *("tests/evaluators/test_polyglot.py", "tests/examples/", "tests/cli/", "tests/gateway/test_survival.py"),
+)
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -128,6 +137,11 @@ def share(test: str) -> str:
     where, _, parameters = test.partition("[")
     sandbox = SANDBOX.search(parameters) if where.startswith("tests/battery/") else None
     return f"{where.rpartition('::')[0]} {sandbox[0] if sandbox else ''}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest parts first, so that no worker is alone with one at the end; else the order stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -67,12 +67,14 @@ def show(
     """
     from evaluators.base import Split
     from evaluators.registry import open_benchmark
+    from evaluators.selection import Selection, selected
     from hgm.cli.tasks import benchmark_lines, task_lines
     from hgm.cli.terminal import out
 
     opened = open_benchmark(name, data)
-    if task is not None and not any(task in opened.tasks(split) for split in Split):
-        raise ConfigError(f"no task {task!r} in {name}: see `hgm benchmark show {name}` for some")
+    if task is not None:
+        chosen = selected(opened, Selection(ids=(task,)))
+        (task,) = (found for split in Split for found in chosen.tasks(split))
     for line in benchmark_lines(opened) if task is None else task_lines(opened, task):
         out().print(line)
 

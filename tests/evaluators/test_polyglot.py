@@ -15,6 +15,7 @@ from evaluators.grading import grade_once, grade_reference
 from evaluators.languages import LANGUAGES
 from evaluators.polyglot import PolyglotBenchmark, recipe
 from evaluators.registry import validate
+from evaluators.selection import Selection, selected
 from hgm.errors import ConfigError, EvaluatorError
 from hgm.second_attempt import second_attempt
 from sandboxes.base import File, SandboxProvider
@@ -375,6 +376,8 @@ def test_what_cannot_be_a_task_is_left_out_by_name(tmp_path) -> None:
         "rust/add": "it needs what its image has not: rayon",
     }
     assert sum(len(benchmark.tasks(split)) for split in Split) == 1
+    with pytest.raises(ConfigError, match="polyglot leaves go/add out: its files hold no test"):
+        selected(benchmark, Selection(ids=("go/add",)))
 
 
 def test_unusable_records_say_where(tmp_path) -> None:
@@ -440,8 +443,6 @@ def test_a_clone_holds_the_same_tasks_as_the_file(tmp_path) -> None:
 
 @pytest.mark.needs("docker")
 def test_real_exercises_validate(shared_data, docker) -> None:
-    from evaluators.selection import Selection, selected
-
     names = ("go/poker", "javascript/wordy", "rust/acronym", "java/change", "cpp/diamond", "python/affine-cipher")
     benchmark = selected(PolyglotBenchmark(shared_data("polyglot.jsonl")), Selection(ids=names))
     checks = list(validate(benchmark, docker, run="polyglot", repeats=1, workers=2))
