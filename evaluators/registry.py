@@ -33,9 +33,16 @@ def open_benchmark(name: str, data: Path | None = None, **options: int) -> Bench
     """The benchmark of that name, or the folder of tasks in Harbor's format at that path or URL (`trees.checkouts`).
 
     Raises:
-        ConfigError: there is no such benchmark, or it needs data that was not given; says what exists.
-        EvaluatorError: its records are unusable.
+        ConfigError: there is no such benchmark, or it needs data that was not given, says what exists; or its records
+            are unusable, says which.
     """
+    try:
+        return _opened(name, data, **options)
+    except EvaluatorError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _opened(name: str, data: Path | None, **options: int) -> Benchmark:
     if is_address(name):
         found = checkout(name)
         return HarborBenchmark(found.folder, name=found.address.name)

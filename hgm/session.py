@@ -141,8 +141,7 @@ def benchmark_of(config: SearchConfig) -> Benchmark:
     """The benchmark that a configuration names, with the tasks that it chooses.
 
     Raises:
-        ConfigError: there is no such benchmark or task, or the benchmark's data cannot be had.
-        EvaluatorError: its records are unusable.
+        ConfigError: there is no such benchmark or task, or the benchmark's data cannot be had or is unusable.
     """
     return selected(open_benchmark(config.benchmark, config.data), selection_of(config))
 

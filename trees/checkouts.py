@@ -27,6 +27,7 @@ _DEADLINE_S = 900.0
 _AT_ONCE = 100
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHORT = re.compile(r"(?P<login>[A-Za-z0-9._-]+@[A-Za-z0-9.-]+):(?!//)(?P<path>.*/.*)")
 _ALLOWED = [word for scheme in SCHEMES for word in ("-c", f"protocol.{scheme}.allow=always")]
 
 
@@ -49,8 +50,8 @@ class Address(NamedTuple):
 
 
 def is_address(text: str) -> bool:
-    """Whether it names a repository rather than a path."""
-    return "://" in text
+    """Whether it names a repository rather than a path; git's short form of ssh too, which `address` refuses."""
+    return "://" in text or _SHORT.match(text) is not None
 
 
 def address(text: str) -> Address:
@@ -59,6 +60,8 @@ def address(text: str) -> Address:
     Raises:
         ConfigError: another scheme, or a part that cannot be one.
     """
+    if "://" not in text and (short := _SHORT.match(text)):
+        raise ConfigError(f"{text}: write ssh://{short['login']}/{short['path'].lstrip('/')}")
     where, _, folder = text.partition("#")
     place, slash, name = where.rpartition("/")
     name, _, ref = name.partition("@")

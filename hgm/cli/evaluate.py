@@ -79,7 +79,7 @@ def evaluate(
         Path | None, typer.Option("--report-dir", metavar="DIR", help="Write a report as SWE-bench's harness does.")
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds and --sample.")] = 0,
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,

@@ -34,7 +34,8 @@ _FLAGS = {
 RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where runs are.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name under --runs-dir, or a path with a slash.")]
 BenchmarkName = Annotated[
-    str, typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")
+    str,
+    typer.Option("--benchmark", metavar="NAME|PATH", help="A bundled benchmark, a folder of tasks, or its git URL."),
 ]
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="PATH", help="The benchmark's records, where it needs a file of them.")

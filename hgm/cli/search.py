@@ -38,7 +38,9 @@ def search(
         str | None, typer.Option("--run", metavar="NAME", help="The new run's name.  [default: <benchmark>-<n>]")
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions and --sample.")
+    ] = None,
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,

@@ -74,3 +74,10 @@ def test_validation_names_what_is_wrong(provider, source, problem):
 def test_validation_stops_at_the_limit(provider):
     rows = list(validate(BuiltinBenchmark(), provider, 3, run="validate"))
     assert [row.problem for row in rows] == ["", "", ""]
+
+
+def test_records_that_are_unusable_are_the_users_to_mend(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"id": 7}\n')
+    for name in ("quixbugs", "polyglot", "swebench"):
+        with pytest.raises(ConfigError, match=r"rows\.jsonl, (line|record) 1: "):
+            open_benchmark(name, tmp_path / "rows.jsonl")

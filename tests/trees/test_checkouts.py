@@ -53,6 +53,13 @@ def test_an_address_has_a_repository_a_ref_and_a_folder() -> None:
     assert address("https://example.org/a/b.git").name == "b"
     assert is_address("http://example.org/x")
     assert not is_address("./folder")
+    assert not is_address("team@home:best")
+
+
+def test_git_s_short_form_of_ssh_is_refused_with_the_long_one() -> None:
+    assert is_address("git@git.example.org:a/b.git")
+    with pytest.raises(ConfigError, match=r"write ssh://git@git\.example\.org/a/b\.git@v1$"):
+        address("git@git.example.org:a/b.git@v1")
 
 
 @pytest.mark.parametrize(
