@@ -71,6 +71,8 @@ class Script:
     reward: float = 1.0
     """At least this much is a pass."""
     deadline_s: float = 60.0
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the script gets."""
 
 
 @dataclass(frozen=True, kw_only=True)

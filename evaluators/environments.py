@@ -7,7 +7,7 @@ from hgm.errors import SandboxError
 from sandboxes.base import Image, Limits, SandboxProvider
 from sandboxes.docker import Docker
 from sandboxes.images import identity, is_built
-from sandboxes.sealing import sealed
+from sandboxes.sealing import Kept, sealed
 
 
 def provider_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
@@ -16,16 +16,18 @@ def provider_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
     Raises:
         SandboxError: the image is not there, or no sandbox starts from it.
     """
-    return _within(task, provider, is_sealed=True)
+    return _within(task, provider, keeps="commit")
 
 
 def grader_for(task: Task, provider: SandboxProvider) -> SandboxProvider:
-    """Where a task is graded: as `provider_for`, in its image as it was published or built.
+    """Where a task is graded: as `provider_for`, but a repository's history up to its HEAD stays.
+
+    What comes later goes here too: the code that is graded could look for its own solution there.
 
     Raises:
         SandboxError: the image is not there, or no sandbox starts from it.
     """
-    return _within(task, provider, is_sealed=False)
+    return _within(task, provider, keeps="history")
 
 
 def limits_for(task: Task, limits: Limits) -> Limits:
@@ -41,7 +43,7 @@ def limits_for(task: Task, limits: Limits) -> Limits:
     )
 
 
-def _within(task: Task, provider: SandboxProvider, *, is_sealed: bool) -> SandboxProvider:
+def _within(task: Task, provider: SandboxProvider, *, keeps: Kept) -> SandboxProvider:
     needs = task.environment
     if needs is None:
         return provider
@@ -50,6 +52,6 @@ def _within(task: Task, provider: SandboxProvider, *, is_sealed: bool) -> Sandbo
     if not is_built(provider.engine, needs.image):
         raise SandboxError(f"the engine has no image {needs.image} (see `hgm doctor`)")
     image = identity(provider.engine, needs.image)
-    if is_sealed and needs.is_sealed:
-        image = sealed(provider.engine, image, folder=needs.folder)
+    if needs.is_sealed:
+        image = sealed(provider.engine, image, folder=needs.folder, keeps=keeps)
     return provider.within(Image(id=image, folder=needs.folder, env=needs.env))

@@ -103,21 +103,26 @@ def _from_lines(data: Path) -> Iterator[Exercise]:
         lines = data.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
         if line.strip():
-            try:
-                yield Exercise.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"]))
-                raise EvaluatorError(f"{data}, line {number}: {where} {first['msg']}") from error
+            yield _checked(line, f"{data}, line {number}")
+
+
+def _checked(told: bytes | Mapping[str, object], where: str) -> Exercise:
+    try:
+        return Exercise.model_validate_json(told) if isinstance(told, bytes) else Exercise.model_validate(told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise EvaluatorError(f"{where}: {'.'.join(map(str, first['loc']))} {first['msg']}") from error
 
 
 def _from_clone(data: Path) -> Iterator[Exercise]:
     for practice in sorted(data.glob(f"*/{_PRACTICE}")):
+        if not practice.resolve().is_relative_to(data.resolve()):
+            raise EvaluatorError(f"{practice} leads out of {data}")
         language = practice.relative_to(data).parts[0]
         for folder in sorted(path for path in practice.iterdir() if path.is_dir() and not path.is_symlink()):
             files = {path.decode(errors="replace"): file.data for path, file in read_tree(folder).items()}
             texts = {path: data.decode() for path, data in files.items() if _is_text(data)}
-            yield Exercise(language=language, id=f"{language}__{folder.name}", files=texts)
+            yield _checked({"language": language, "id": f"{language}__{folder.name}", "files": texts}, str(folder))
 
 
 def _is_text(data: bytes) -> bool:

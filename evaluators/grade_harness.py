@@ -1,11 +1,11 @@
 """Grading class *suite*, SWE-bench's way: its script in the instance's published image, its parser, its verdict.
 
-The patch is applied as the harness does it, by the same commands in the same order. There is no network, and no
-capability.
+The patch is applied as the harness does it, by the same commands in the same order. There is no network, no capability,
+and nothing in the repository that is later than its HEAD.
 
 Stops: what `evaluators.canaries` calls a canary, in Python's test files: after a pass the script runs once more with a
-test that must fail added to each file of the test patch; a log in which it passed, or is missing although the untouched
-repository reports it, is `tampering`. The harness's own verdict is kept beside that, unchanged.
+test that must fail added to each file of the test patch; a log in which it passed, or is missing although the
+benchmark's own solution reports it, is `tampering`. The harness's own verdict is kept beside that, unchanged.
 Does not stop: code written against this very grader, and in other languages than Python nothing that the harness does
 not stop by itself.
 """
@@ -20,6 +20,7 @@ from evaluators import swebench_harness
 from evaluators.base import Harness, Json, Verdict
 from evaluators.grade_script import staged
 from evaluators.room import GradingRoom
+from hgm.errors import SandboxError
 from sandboxes.base import End, Exit, File, Mount
 from trees.records import Outcome
 
@@ -52,7 +53,9 @@ _CANARY_NAME = "test_hgm_canary"
 _HEREDOC = re.compile(r"<<'(EOF_\w+)'$")
 _CHANGED = re.compile(r"^\+\+\+ b/(\S+\.py)$", re.MULTILINE)
 _reporting: dict[str, bool] = {}
-"""Instance -> whether its untouched repository reports a canary at all."""
+"""Instance -> whether a canary is reported at all, with the benchmark's own solution."""
+_readable: set[str] = set()
+"""Instances of whose own solution the harness has read a log."""
 
 
 class _Run(NamedTuple):
@@ -74,7 +77,7 @@ def grade(grading: Harness, patch: bytes, room: GradingRoom) -> Verdict:
     """Passed if the harness calls the instance resolved and no canary was passed.
 
     Raises:
-        SandboxError: the sandbox's own trouble.
+        SandboxError: the sandbox's own trouble, or the instance cannot be graded here at all.
         EvaluatorError: the record is unusable, or the harness fails on the log.
     """
     row = grading.row
@@ -83,6 +86,8 @@ def grade(grading: Harness, patch: bytes, room: GradingRoom) -> Verdict:
         return Verdict(outcome=Outcome.FAILED, cause=cause, log=first.log, official=False)
     found = swebench_harness.report(row, patch.decode(errors="replace"), first.log)
     said = partial(Verdict, tests=found.tests, log=first.log, official=found.resolved)
+    if not found.is_readable:
+        _must_be_readable(grading, room)
     if not found.resolved:
         return said(outcome=Outcome.FAILED, cause="tests")
     cause, note = _canary(grading, patch, room)
@@ -96,13 +101,46 @@ def _canary(grading: Harness, patch: bytes, room: GradingRoom) -> tuple[str, str
     told = with_canary(swebench_harness.script(grading.row), str(grading.row.get("test_patch", "")))
     if told is None:
         return "", NO_CANARY
-    found = _canaries(grading.row, _run(grading, patch, told, room))
-    if found:
+    again = _run(grading, patch, told, room)
+    if cause := again.trouble():
+        return cause, ""
+    if found := _canaries(grading.row, again):
         return ("" if found <= swebench_harness.FAILED else "tampering"), ""
-    name = str(grading.row["instance_id"])
+    name = _name(grading)
     if name not in _reporting:
-        _reporting[name] = bool(_canaries(grading.row, _run(grading, b"", told, room)))
+        _reporting[name] = bool(_canaries(grading.row, _solution(grading, told, room)))
     return ("tampering", "") if _reporting[name] else ("", "no canary: the instance's tests do not report it")
+
+
+def _must_be_readable(grading: Harness, room: GradingRoom) -> None:
+    """Return if a log without results is the patch's doing.
+
+    Raises:
+        SandboxError: the benchmark's own solution leaves none either.
+    """
+    name = _name(grading)
+    if name in _readable:
+        return
+    log = _solution(grading, swebench_harness.script(grading.row), room).log
+    if not swebench_harness.report(grading.row, grading.gold.decode(errors="replace"), log).is_readable:
+        raise SandboxError(f"{name} cannot be graded here now: the harness finds no results in its own solution's log")
+    _readable.add(name)
+
+
+def _solution(grading: Harness, script: str, room: GradingRoom) -> _Run:
+    """The benchmark's own solution under a script.
+
+    Raises:
+        SandboxError: that cannot be run either.
+    """
+    run = _run(grading, grading.gold, script, room)
+    if cause := run.trouble():
+        raise SandboxError(f"{_name(grading)} cannot be graded here now: its own solution ends with {cause}")
+    return run
+
+
+def _name(grading: Harness) -> str:
+    return str(grading.row["instance_id"])
 
 
 def _canaries(row: Mapping[str, Json], run: _Run) -> set[str]:

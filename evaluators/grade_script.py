@@ -8,7 +8,7 @@ withstands code written against it.
 import json
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from evaluators.patches import overlay
 from evaluators.room import GradingRoom
 from hgm.errors import WorkspaceRejected
 from sandboxes.base import WORKSPACE, End, File, Files, Mount
+from sandboxes.image_workspace import REPORTS
 from trees.records import Outcome
 
-LOGS = b".hgm-logs"
+LOGS = REPORTS
 """Where /logs leads: the workspace is the only folder that comes back. The agent's own files there are dropped."""
 
 
@@ -43,7 +44,7 @@ def grade(grading: Script, base: Files, files: Files, room: GradingRoom, *, fold
         try:
             seen = room.see(
                 workspace,
-                ["/bin/sh", "-c", _START, "sh", folder],
+                [*_variables(grading.env), "/bin/sh", "-c", _START, "sh", folder],
                 deadline_s=grading.deadline_s,
                 stdin=gone,
                 mounts=mounts,
@@ -57,6 +58,10 @@ def grade(grading: Script, base: Files, files: Files, room: GradingRoom, *, fold
     if seen.exit.end is End.EXITED and reward is not None and reward >= grading.reward:
         return Verdict(outcome=Outcome.PASSED, tests={"reward": True}, log=seen.exit.output)
     return Verdict(outcome=Outcome.FAILED, cause=cause, tests={"reward": False}, log=seen.exit.output)
+
+
+def _variables(env: Mapping[str, str]) -> list[str]:
+    return ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
 
 
 def read_reward(files: Files) -> float | None:

@@ -68,7 +68,7 @@ class HarborBenchmark:
         task_id = "t-" + hashlib.sha256(name.encode()).hexdigest()[:10]
         if task_id in self._places or name in self.refused:
             raise EvaluatorError(f"{path}: another task has the name {name!r} too")
-        if reason := refusal(record.environment, _looked_at(path)):
+        if reason := refusal(record.environment, _looked_at(path), verifier_env=record.verifier.env):
             self.refused[name] = reason
             return
         split = listed.get(name) or record.metadata.hgm.split or split_of("harbor", name)

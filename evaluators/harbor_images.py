@@ -6,6 +6,7 @@ below its working directory; services that the image would start are not.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -59,8 +60,8 @@ class EnvironmentTable(BaseModel):
         return {**values, "memory_mb": int(float(found[1]) * _SIZES[found[2]])}
 
 
-def refusal(table: EnvironmentTable, files: Files) -> str:
-    """Why a task cannot be done here, from its [environment] and its files; empty if it can.
+def refusal(table: EnvironmentTable, files: Files, *, verifier_env: Mapping[str, str]) -> str:
+    """Why a task cannot be done here, from its [environment], [verifier.env] and files; empty if it can.
 
     Only `environment/` names and the text of `tests/test.sh` are looked at.
     """
@@ -71,7 +72,8 @@ def refusal(table: EnvironmentTable, files: Files) -> str:
         "it needs MCP servers": bool(table.mcp_servers),
         "it waits for a service that its image starts (healthcheck)": table.healthcheck is not None,
         "it needs a network": table.allow_internet is True or table.network_mode in ("public", "allowlist"),
-        "its environment takes variables of the host": any("${" in value for value in table.env.values()),
+        "its environment takes variables of the host": _asks_host(table.env),
+        "its verifier takes variables of the host": _asks_host(verifier_env),
     }
     for reason, holds in reasons.items():
         if holds:
@@ -81,6 +83,10 @@ def refusal(table: EnvironmentTable, files: Files) -> str:
         if not line.startswith("#") and not any(here in line for here in _HERE) and (found := _DOWNLOADS.search(line)):
             return f"its tests download something ({found[1].strip()[:40]!r} in tests/test.sh): grading has no network"
     return ""
+
+
+def _asks_host(env: Mapping[str, str]) -> bool:
+    return any("${" in value for value in env.values())
 
 
 def _has_compose(files: Files) -> bool:

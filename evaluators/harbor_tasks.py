@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,6 +17,7 @@ from evaluators.harbor_images import EnvironmentTable, environment
 from hgm.errors import EvaluatorError
 from sandboxes.base import File, Files
 
+VariableName = Annotated[str, Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")]
 _NAME = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?\z"
 
 
@@ -37,12 +38,13 @@ class TaskTable(_Part):
 
 
 class AgentTable(_Part):
-    timeout_sec: float = Field(default=600.0, gt=0)
+    timeout_sec: float = Field(default=600.0, gt=0, allow_inf_nan=False)
 
 
 class VerifierTable(_Part):
-    timeout_sec: float = Field(default=600.0, gt=0)
+    timeout_sec: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     environment: None = None
+    env: dict[VariableName, str] = Field(default_factory=dict)
 
 
 class ComparedTable(_Strict):
@@ -202,13 +204,14 @@ def _grading(record: TaskFile, files: Files, path: Path) -> Grading:
         hidden = {name: file for name, file in tests.items() if name != b"test.sh"}
         canary = canaries_of(hidden, lab.suite.expected)
         return Suite(files=hidden, expected=lab.suite.expected, canary=canary, cpu_s=lab.suite.cpu_s)
-    return Script(files=tests, reward=lab.script.reward, deadline_s=record.verifier.timeout_sec)
+    verifier = record.verifier
+    return Script(files=tests, reward=lab.script.reward, deadline_s=verifier.timeout_sec, env=verifier.env)
 
 
 def _cases(files: Files, name: str, path: Path) -> Iterator[Case]:
     if name.encode() not in files:
         raise EvaluatorError(f"{path}: {name} is missing")
-    lines = _text(files[name.encode()], f"{path}/{name}").splitlines()
+    lines = _text(files[name.encode()], f"{path}/{name}").split("\n")
     if not any(line.strip() for line in lines):
         raise EvaluatorError(f"{path}: {name} holds no case")
     for number, line in enumerate(lines, 1):

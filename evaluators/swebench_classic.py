@@ -85,7 +85,8 @@ def _made(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 
 def _asked(rows: bytes) -> bytes:
     command = [sys.executable, "-c", _PROGRAM, str(_harness())]
-    done = subprocess.run(command, input=rows, capture_output=True, timeout=_PATIENCE_S, check=False)
+    with boundary(EvaluatorError, "swebench 4.1.0 makes no scripts of the records"):
+        done = subprocess.run(command, input=rows, capture_output=True, timeout=_PATIENCE_S, check=False)
     if done.returncode:
         raise EvaluatorError(f"swebench 4.1.0 makes no scripts of the records: {done.stderr[-500:]!r}")
     return done.stdout
@@ -109,7 +110,10 @@ def _harness() -> Path:
             "--only-binary=:all:",
         ]
         done = subprocess.run(
-            [*pip, "--target", str(folder), "--requirement", str(wanted)], capture_output=True, check=False
+            [*pip, "--target", str(folder), "--requirement", str(wanted)],
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]

@@ -40,7 +40,7 @@ class Record(BaseModel):
     patch: str
     test_patch: str
     problem_statement: str
-    FAIL_TO_PASS: tuple[str, ...]
+    FAIL_TO_PASS: tuple[str, ...] = Field(min_length=1)
     PASS_TO_PASS: tuple[str, ...]
     environment_setup_commit: str = ""
     difficulty: str = ""
@@ -56,7 +56,10 @@ class Record(BaseModel):
     def _listed(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("difficulty", "environment_setup_commit", "image", "eval_script", mode="before")
+    @field_validator(
+        *("version", "difficulty", "environment_setup_commit", "image", "eval_script", "log_parser", "eval_type"),
+        mode="before",
+    )
     @classmethod
     def _none_is_empty(cls, value: Any) -> Any:
         return "" if value is None else value
@@ -132,7 +135,7 @@ def _lines(text: str, data: Path) -> Iterator[Any]:
         if text.lstrip().startswith("["):
             yield from json.loads(text)
             return
-        for line in text.splitlines():
+        for line in text.split("\n"):  # JSON's strings may hold what else ends a line
             if line.strip():
                 yield json.loads(line)
     except (ValueError, RecursionError) as error:

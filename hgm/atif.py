@@ -1,7 +1,8 @@
 """Trajectories as ATIF-v1.8 documents (Agent Trajectory Interchange Format, Harbor's RFC 0001).
 
 One document per evaluation: what the agent and its model said, as its last request held it, with calls and results in
-the order in which they came. Trajectories hold no key; sealed tasks are not exported, and no hidden result is.
+the order in which they came. Trajectories hold no key; sealed tasks are not exported. What hidden tests print is in
+them only where an agent was shown it: in second attempts.
 """
 
 import json
@@ -111,7 +112,7 @@ def _calls(calls: Sequence[ToolCall], step: int) -> Iterator[dict[str, Any]]:
 
 def _arguments(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=str)
     except (ValueError, RecursionError):
         return {"text": text}
     return value if isinstance(value, dict) else {"value": value}

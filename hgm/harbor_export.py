@@ -22,7 +22,7 @@ _RUN = """\
 # Agents of hgm's work in /workspace.
 if [ "$(pwd -P)" != "$(cd /workspace 2>/dev/null && pwd -P)" ]; then
     rmdir /workspace 2>/dev/null
-    ln -s "$PWD" /workspace || exit
+    ln -sT "$PWD" /workspace || exit
 fi
 cd /workspace || exit
 exec python3 /hgm/bridge.py {command}

@@ -29,6 +29,8 @@ _OWNER = 0
 _FEW = 64
 """So many paths are fetched one by one; more, with the whole folder."""
 _PASSED_OVER = frozenset({b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache"})
+REPORTS = b".hgm-logs"
+"""A folder of the workspace that comes back whatever the image's rules ignore."""
 _RULES = b".gitignore"
 _GIT = {"PATH": os.defpath, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": "/nonexistent"}
 _UNREADABLE = "\ufffd"
@@ -108,6 +110,7 @@ class ImageWorkspace(Reach):
 
     def _ignored(self, added: list[bytes]) -> frozenset[bytes]:
         """Those of the new files that git would ignore by the image's own rules."""
+        added = [path for path in added if not path.startswith(REPORTS + b"/")]
         if not added:
             return frozenset()
         places = {place for path in added for place in parents(path)}

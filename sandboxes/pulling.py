@@ -40,6 +40,10 @@ def pull(
         RegistryTrouble: nothing can be had from there now; says what to do.
         SandboxError: this image cannot be had; says what to do.
     """
+    if registry and "@" in name:
+        raise SandboxError(
+            f"{name} is named by its digest, which no mirror's image takes on: pull it without --registry"
+        )
     limited, failed = iter(LIMITED_S), iter(FAILED_S)
     source = f"{registry.rstrip('/')}/{name}" if registry else name
     while True:

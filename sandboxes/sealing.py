@@ -1,7 +1,7 @@
-"""Images whose workspace has no history but one commit: what an agent may see of a repository that tells its future.
+"""Images whose workspace does not tell its future: for agents with one commit, for graders with the history before it.
 
-Made once per image, from a container of it without a network, by `inside/seal.py`, which says what goes. The layers
-below still hold everything; what runs in a sandbox cannot reach them.
+Made once per image and use, from a container of it without a network, by `inside/seal.py`, which says what goes. The
+layers below still hold everything; what runs in a sandbox cannot reach them.
 """
 
 import fcntl
@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from hgm.errors import SandboxError, boundary
 from sandboxes.engine import JOB_LABEL, MAKER_LABEL, RUN_LABEL, Engine, engine_trouble, is_missing, labels
 from sandboxes.snapshot import MIB
+
+Kept: TypeAlias = Literal["commit", "history"]
 
 REPOSITORY = "hgm-sealed"
 FROM_LABEL = "hgm.sealed.from"
@@ -32,22 +35,19 @@ _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 _SAID_CHARS = 500
 
 
-def sealed_name(image: str, folder: str) -> str:
-    """What the image that `sealed` makes is called."""
-    return f"{REPOSITORY}:{hashlib.sha256(f'{image} {folder} {_PROGRAM}'.encode()).hexdigest()[:16]}"
-
-
-def sealed(engine: Engine, image: str, *, folder: str) -> str:
+def sealed(engine: Engine, image: str, *, folder: str, keeps: Kept = "commit") -> str:
     """The id of an image made from this one, once, in which `folder` is a repository of one commit.
+
+    With `keeps` its history stays, under the names that it has, as far as its HEAD descends from it.
 
     Raises:
         SandboxError: it cannot be made.
     """
-    name = sealed_name(image, folder)
+    name = f"{REPOSITORY}:{hashlib.sha256(f'{image} {folder} {keeps} {_PROGRAM}'.encode()).hexdigest()[:16]}"
     if found := _identity(engine, name):
         return found
     with _only_maker(name):
-        return _identity(engine, name) or _made(engine, image, folder, name)
+        return _identity(engine, name) or _made(engine, image, (folder, keeps), name)
 
 
 def _identity(engine: Engine, name: str) -> str:
@@ -60,8 +60,8 @@ def _identity(engine: Engine, name: str) -> str:
         raise
 
 
-def _made(engine: Engine, image: str, folder: str, name: str) -> str:
-    with engine_trouble(f"sealing {image}"), _container(engine, image, folder) as container:
+def _made(engine: Engine, image: str, words: tuple[str, Kept], name: str) -> str:
+    with engine_trouble(f"sealing {image}"), _container(engine, image, words) as container:
         engine.api.start(container)
         status = int(engine.api.wait(container, timeout=_DEADLINE_S)["StatusCode"])
         if status:
@@ -74,7 +74,7 @@ def _made(engine: Engine, image: str, folder: str, name: str) -> str:
 
 
 @contextmanager
-def _container(engine: Engine, image: str, folder: str) -> Iterator[str]:
+def _container(engine: Engine, image: str, words: tuple[str, Kept]) -> Iterator[str]:
     host = engine.api.create_host_config(
         network_mode="none",
         cap_drop=["ALL"],
@@ -88,7 +88,7 @@ def _container(engine: Engine, image: str, folder: str) -> Iterator[str]:
     made = engine.api.create_container(
         image,
         entrypoint=[""],
-        command=["/bin/sh", "-c", _START, "sh", _PROGRAM, folder],
+        command=["/bin/sh", "-c", _START, "sh", _PROGRAM, *words],
         user="0:0",
         working_dir="/",
         network_disabled=True,

@@ -67,7 +67,7 @@ def pulled(engine: Engine) -> list[Pulled]:
             told = engine.api.inspect_image(listed["Id"])
             names = told["RepoTags"]
             for own in (tag for tag in names if tag.startswith(f"{PULLED}:")):
-                published = [tag for tag in names if f"{PULLED}:{_digest(tag)}" == own]
+                published = [name for name in (*names, *told["RepoDigests"]) if f"{PULLED}:{_digest(name)}" == own]
                 used_at = str((told.get("Metadata") or {}).get("LastTagTime") or told.get("Created") or "")
                 found.append(
                     Pulled(name="".join(published), mark=own, image=told["Id"], size=int(told["Size"]), used_at=used_at)
@@ -122,12 +122,12 @@ def evict(engine: Engine, *, most: int, keep: Collection[str]) -> list[str]:
     Raises:
         SandboxError: the engine's trouble, or what stays is too much by itself.
     """
-    found = pulled(engine)
+    found, kept = pulled(engine), {f"{PULLED}:{_digest(name)}" for name in keep}
     gone = []
     for item in found:
         if sum(other.size for other in found if other.mark not in gone) <= most:
             break
-        if item.name not in keep:
+        if item.mark not in kept:
             remove(engine, item)
             gone.append(item.mark)
     left = sum(item.size for item in found if item.mark not in gone)
@@ -140,4 +140,7 @@ def evict(engine: Engine, *, most: int, keep: Collection[str]) -> list[str]:
 
 
 def _digest(name: str) -> str:
+    """Of the name as engines show it: Docker Hub and the tag `latest` go without saying."""
+    short = name.removeprefix("docker.io/").removeprefix("library/")
+    name = short if ":" in short.rpartition("/")[2] else f"{short}:latest"
     return hashlib.sha256(name.encode()).hexdigest()[:16]

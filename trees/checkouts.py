@@ -63,10 +63,10 @@ def address(text: str) -> Address:
     if "://" not in text and (short := _SHORT.match(text)):
         raise ConfigError(f"{text}: write ssh://{short['login']}/{short['path'].lstrip('/')}")
     where, _, folder = text.partition("#")
-    place, slash, name = where.rpartition("/")
-    name, _, ref = name.partition("@")
-    repository = f"{place}{slash}{name}"
-    scheme = urlsplit(repository).scheme
+    scheme, _, rest = where.partition("://")
+    host, slash, path = rest.partition("/")
+    path, _, ref = path.partition("@")
+    repository = f"{scheme}://{host}{slash}{path}"
     if scheme not in SCHEMES:
         raise ConfigError(f"{text}: a repository is named by {', '.join(f'{known}://' for known in SCHEMES)} only")
     if "@" in urlsplit(repository).netloc and (

@@ -1,11 +1,13 @@
-"""Leaves of a repository's history one commit, and of every other git store in this file system nothing.
+"""Leaves of a repository one commit, or its history up to HEAD, and of all other git stores in the file system nothing.
 
-    python3 -I -S -c THIS FOLDER
+    python3 -I -S -c THIS FOLDER commit|history
 
-Runs once per image, as root in a container of it without a network. The commit holds the tracked files as they lie in
-FOLDER, so what was ignored or untracked stays so; its identity and date are fixed. Nothing of the old repository's
-configuration, hooks or filters is used. Files that are tracked in FOLDER are kept whatever they look like: a test's own
-repository is part of the benchmark. Standard library only, Python 3.6 or later; needs git.
+Runs once per image, as root in a container of it without a network. With `commit`, for agents, one commit is left of
+the tracked files as they lie in FOLDER, so what was ignored or untracked stays so; its identity and date are fixed, and
+nothing of the old repository's configuration is used. With `history`, for graders, commits keep their names, as tests'
+scripts ask for them, and whatever HEAD does not descend from goes. No hook or filter runs. Files that are tracked in
+FOLDER are kept whatever they look like: a test's own repository is part of the benchmark. Standard library only, Python
+3.6 or later; needs git.
 """
 
 import os
@@ -20,6 +22,7 @@ NEW = {
     "HOME": "/nonexistent",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_AUTHOR_NAME": "hgm",
     "GIT_AUTHOR_EMAIL": "hgm@localhost",
     "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z",
@@ -32,9 +35,26 @@ FAN = re.compile(rb"[0-9a-f]{2}")
 PACKED = re.compile(rb"pack|bundle|\.idx$")
 MARKS = (b"PACK", b"\xfftOc", b"# v2 git bundle", b"# v3 git bundle")
 WORKSPACE = "/workspace"
+ALTERNATES = "objects/info/alternates"
+HISTORY = {"HEAD", "config", "description", "hooks", "index", "info", "objects", "packed-refs", "refs", "shallow"}
 
 
-def main(folder):
+def main(folder, kept):
+    if kept == "history":
+        tracked, copies = forget_later(folder)
+    else:
+        tracked, copies = renew(folder)
+    for copy in copies:
+        remove(copy)
+    clean(folder, tracked)
+    if kept == "commit":
+        own(folder)
+        if not os.path.lexists(WORKSPACE):
+            os.symlink(folder, WORKSPACE)
+
+
+def renew(folder):
+    """Put a repository of one commit in place of FOLDER's; the tracked paths, and other working trees."""
     place = tempfile.mkdtemp(prefix="hgm-seal-", dir="/")  # on the same disk as FOLDER, so that it can be moved there
     try:
         repository = os.path.join(place, "new.git")
@@ -42,14 +62,52 @@ def main(folder):
         copies = find_copies(folder, head, env)
         remove(os.path.join(folder, ".git"))
         os.rename(repository, os.path.join(folder, ".git"))
+        return tracked, copies
     finally:
         remove(place)
-    for copy in copies:
-        remove(copy)
-    clean(folder, tracked)
-    own(folder)
-    if not os.path.lexists(WORKSPACE):
-        os.symlink(folder, WORKSPACE)
+
+
+def forget_later(folder):
+    """Take out of FOLDER's repository what HEAD does not descend from; the tracked paths, and other working trees."""
+    env = dict(NEW, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*")
+    own = os.path.join(folder, ".git")
+    head = ask(env, "-C", folder, "rev-parse", "--verify", "HEAD", check=False) if os.path.isdir(own) else b""
+    if not head:
+        return set(), []
+    copies = find_copies(folder, head, env)
+    inside = dict(env, GIT_DIR=own, GIT_WORK_TREE=folder)
+    tracked = set(ask(inside, "ls-files", "-z", raw=True).split(b"\0")) - {b""}
+    for name in set(os.listdir(own)) - HISTORY:
+        remove(os.path.join(own, name))
+    branch = ask(inside, "symbolic-ref", "--quiet", "HEAD", check=False)
+    tags = set(ask(inside, "for-each-ref", "--merged", "HEAD", "--format=%(refname)", "refs/tags").splitlines())
+    for name in ask(inside, "for-each-ref", "--format=%(refname)").splitlines():
+        if name != branch and name not in tags:
+            ask(inside, "update-ref", "--no-deref", "-d", name.decode())
+    if os.path.exists(os.path.join(own, ALTERNATES)) or not is_all_reachable(inside, tags):
+        keep_reachable(inside, own)
+    if not is_all_reachable(inside, tags):
+        sys.exit("the repository holds on to what is later than its HEAD")
+    return tracked, copies
+
+
+def is_all_reachable(env, tags):
+    names = sorted(name.decode() for name in tags)
+    there = ask(env, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").splitlines()
+    reached = ask(env, "rev-list", "--objects", "--indexed-objects", "HEAD", *names).splitlines()
+    return set(there) <= {line.split(b" ", 1)[0] for line in reached}
+
+
+def keep_reachable(env, own):
+    """Pack what can be reached, wherever it lies now, and drop all else."""
+    packs = os.path.join(own, "objects", "pack")
+    for name in os.listdir(packs):
+        if name.endswith((".keep", ".promisor")):
+            remove(os.path.join(packs, name))
+    ask(env, "repack", "-a", "-d", "-q")
+    for name in (ALTERNATES, "objects/info/commit-graph", "objects/info/commit-graphs"):
+        remove(os.path.join(own, name))
+    ask(env, "prune", "--expire=now")
 
 
 def rewrite(folder, place, repository):

@@ -95,6 +95,14 @@ def test_what_an_agent_removed_and_added_counts(benchmark, docker, removed, new,
 
 
 @pytest.mark.needs("docker")
+def test_the_verifiers_variables_reach_its_script(tmp_path, docker) -> None:
+    script = '#!/bin/bash\n[ "$WANTED" = "a b" ] && echo 1 > /logs/verifier/reward.txt\n'
+    table = TOML + '[verifier.env]\nWANTED = "a b"\n'
+    task = only_task(write(tmp_path / "own", {**IMAGE_TASK, "task.toml": table, "tests/test.sh": script}))
+    assert grade_once(task, {}, docker, run="harbor", job="g", slot=0).outcome is Outcome.PASSED
+
+
+@pytest.mark.needs("docker")
 def test_a_solution_that_does_not_work_is_seen(tmp_path, docker) -> None:
     task = only_task(write(tmp_path / "own", {**IMAGE_TASK, "solution/solve.sh": "touch new.txt\n"}))
     assert grade_reference(task, docker, run="harbor", job="g", slot=0).cause == "tests"
@@ -126,6 +134,7 @@ def test_nothing_is_built_unless_allowed(benchmark, tmp_path) -> None:
         ({"task.toml": TOML + "[environment]\nallow_internet = true\n"}, "it needs a network"),
         ({"task.toml": TOML + '[environment]\nnetwork_mode = "public"\n'}, "it needs a network"),
         ({"task.toml": TOML + '[environment.env]\nKEY = "${KEY}"\n'}, "its environment takes variables of the host"),
+        ({"task.toml": TOML + '[verifier.env]\nKEY = "${KEY}"\n'}, "its verifier takes variables of the host"),
         ({"environment/docker-compose.yaml": "x"}, "it needs other services (environment/docker-compose.yaml)"),
         (
             {"tests/test.sh": "#!/bin/bash\napt-get update\npytest\n"},

@@ -29,7 +29,10 @@ GO = {
     "add.go": "package add\n\nfunc Add(a, b int) int { return 0 }\n",
     "add_test.go": """package add
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestAdd(t *testing.T) {
 	if Add(1, 2) != 3 {
@@ -38,9 +41,14 @@ func TestAdd(t *testing.T) {
 }
 
 func TestNothing(t *testing.T) {
-	if Add(0, 5) != 5 {
+	if (Add(0, 5) != 5) != false {
 		t.Fatal("nothing")
 	}
+}
+
+func ExampleAdd() {
+	fmt.Println("unended")
+	// Output: unended
 }
 """,
     "bonus_test.go": '//go:build bonus\n\npackage add\n\nimport "testing"\n\nfunc TestBonus(t *testing.T) {}\n',
@@ -248,6 +256,13 @@ FORGERIES = [
         "tests",
         {"add.go": 'package add\nimport "os"\nfunc Add(a, b int) int { return 0 }\nfunc init() { os.Exit(0) }\n'},
     ),
+    (
+        "go",
+        "tampering",
+        {
+            "add.go": "package add\nconst false = 1 == 1\nfunc Add(a, b int) int {\nif a == 1 { return 3 }\nreturn 0\n}\n"
+        },
+    ),
     ("javascript", "tests", {"add.js": "export const add = () => 0;\nprocess.exit(0);\n"}),
     ("javascript", "tests", {"add.spec.js": "test('adds two', () => {});\n"}),
     (
@@ -387,6 +402,20 @@ def test_unusable_records_say_where(tmp_path) -> None:
     )
     with pytest.raises(EvaluatorError, match=r"line 2: id "):
         PolyglotBenchmark(data)
+    (tmp_path / "odd").mkdir()
+    odd = {**RUST, "Cargo.toml": "dependencies = 1\n"}
+    assert PolyglotBenchmark(written(tmp_path / "odd", {"rust": odd, "python": PYTHON})).refused == {
+        "rust/add": "it needs what its image has not: a Cargo.toml that cargo can read"
+    }
+    clone = tmp_path / "clone"
+    (clone / "go" / "exercises" / "practice" / "Foo_Bar").mkdir(parents=True)
+    with pytest.raises(EvaluatorError, match=r"Foo_Bar: id "):
+        PolyglotBenchmark(clone)
+    (clone / "java").mkdir()
+    (clone / "java" / "exercises").symlink_to(tmp_path)
+    (tmp_path / "practice").mkdir()
+    with pytest.raises(EvaluatorError, match=r"leads out of"):
+        PolyglotBenchmark(clone)
     data.write_text('{"id": "cobol__add", "language": "cobol", "files": {}}\n')
     with pytest.raises(EvaluatorError, match="nothing here can test cobol"):
         PolyglotBenchmark(data)

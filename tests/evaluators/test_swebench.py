@@ -6,23 +6,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evaluators import grade_harness, swebench_data
-from evaluators.base import Split, Task
+from evaluators.base import Harness, Split, Task
 from evaluators.environments import provider_for
-from evaluators.grading import grade_patch
+from evaluators.grading import grade_patch, room_for
 from evaluators.registry import open_benchmark, validate
 from evaluators.selection import Selection, selected
 from evaluators.swebench import SwebenchBenchmark
 from evaluators.swebench_classic import converted
 from hgm.contract import read_manifest
-from hgm.errors import ConfigError, EvaluatorError
+from hgm.errors import ConfigError, EvaluatorError, SandboxError
 from hgm.evaluate import evaluate
 from hgm.lab import Lab
 from hgm.leaks import first_leak, secrets
-from sandboxes.base import File, Limits, SandboxSpec
+from sandboxes.base import File, Limits, SandboxProvider, SandboxSpec
 from sandboxes.choose import choose
 from tests.conftest import DATA
 from tests.hgm.small_lab import evaluation, small_lab
@@ -66,12 +67,20 @@ class TestRecords:
             ([ROW | {"instance_id": "../x"}], "record 1: instance_id"),
             ([ROW | {"base_commit": "--upload-pack=x"}], "record 1: base_commit"),
             ([ROW | {"FAIL_TO_PASS": "no json"}], "record 1: FAIL_TO_PASS"),
+            ([ROW | {"FAIL_TO_PASS": []}], "record 1: FAIL_TO_PASS"),
             (["text"], "record 1"),
         ],
     )
     def test_an_unusable_record_says_which(self, rows: list[object], complaint: str, tmp_path: Path) -> None:
         with pytest.raises(EvaluatorError, match=complaint):
             swebench_data.records("", written(tmp_path, *rows))
+
+    def test_what_else_ends_a_line_may_be_in_a_record(self, tmp_path: Path) -> None:
+        file = tmp_path / "rows.jsonl"
+        row = ROW | {"problem_statement": "a\u2028b\x85c", "log_parser": None, "eval_type": None, "version": None}
+        file.write_text(json.dumps(row, ensure_ascii=False) + "\r\n")
+        (record,) = swebench_data.records("", file)
+        assert (record.problem_statement, record.is_classic, record.version) == ("a\u2028b\x85c", True, "")
 
     def test_a_dataset_chooses_from_a_file(self, tmp_path: Path) -> None:
         rows = [ROW | {"instance_id": f"a__b-{n}", "datasets": d} for n, d in enumerate((["lite"], ["verified"]))]
@@ -168,6 +177,32 @@ class TestInstances:
         verdict = grade_patch(tasks[NAMES[1]], b"\n", choose("docker"), run="swe", job="empty", slot=0)
         assert (verdict.outcome, verdict.cause, verdict.official) == (Outcome.FAILED, "unchanged", False)
 
+    def test_a_log_without_results_is_judged_by_the_solutions(self, tasks: dict[str, Task]) -> None:
+        task = tasks[NAMES[1]]
+        assert isinstance(task.grading, Harness)
+        row = task.grading.row
+        full = Harness(row={**row, "eval_script": "echo No space left on device"}, gold=task.grading.gold)
+        with pytest.raises(SandboxError, match="finds no results in its own solution's log"):
+            grade_patch(replace(task, grading=full), WRONG, choose("docker"), run="swe", job="full", slot=0)
+        script = f"cd /testbed; [ -e hgm.txt ] && exit\n{row['eval_script']}"
+        mute = Harness(row={**row, "eval_script": script}, gold=task.grading.gold)
+        verdict = grade_patch(replace(task, grading=mute), WRONG, choose("docker"), run="swe", job="mute", slot=0)
+        assert (verdict.outcome, verdict.cause) == (Outcome.FAILED, "tests")
+
+    def test_a_canary_that_takes_too_long_is_no_tampering(
+        self, tasks: dict[str, Task], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = tasks[NAMES[1]]
+        assert isinstance(task.grading, Harness)
+        monkeypatch.setattr(grade_harness, "_SETUP_S", 0.0)
+        before, mark, after = str(task.grading.row["eval_script"]).partition(": '>>>>> Start Test Output'")
+        script = f"{before}grep -rqs hgm_canary tests && sleep 300\n{mark}{after}"
+        assert mark
+        slow = Harness(row={**task.grading.row, "eval_script": script}, gold=task.grading.gold, deadline_s=15.0)
+        room = room_for(task, choose("docker"), run="swe", job="slow", slot=0)
+        verdict = grade_harness.grade(slow, task.grading.gold, room)
+        assert (verdict.outcome, verdict.cause, verdict.official) == (Outcome.FAILED, "deadline", True)
+
     def test_a_patch_that_makes_every_test_pass_is_tampering(self, tasks: dict[str, Task]) -> None:
         task = tasks[NAMES[1]]
         hook = (
@@ -184,17 +219,22 @@ class TestInstances:
 
     def test_nothing_hidden_is_in_the_agents_sandbox(self, tasks: dict[str, Task]) -> None:
         for task in tasks.values():
-            provider = provider_for(task, choose("docker"))
             hidden = blocks(str(task.grading.row["test_patch"]))
-            spec = SandboxSpec(run="swe", job="look", limits=Limits(memory_mb=2048, deadline_s=300.0))
-            with provider.open(spec) as box:
-                ended = box.run([provider.python, "-c", LOOK], stdin=json.dumps(hidden).encode())
-            told = json.loads(ended.output)
+            told = looked(provider_for(task, choose("docker")), hidden)
             assert hidden
             assert told["commits"] == 1
             assert told["files"] > 500
             assert told["objects"] > 100
             assert told["found"] == [], task.name
+
+
+def looked(provider: SandboxProvider, hidden: list[str]) -> dict[str, Any]:
+    """What LOOK finds in a sandbox."""
+    spec = SandboxSpec(run="swe", job="look", limits=Limits(memory_mb=2048, deadline_s=300.0))
+    with provider.open(spec) as box:
+        ended = box.run([provider.python, "-c", LOOK], stdin=json.dumps(hidden).encode())
+    found: dict[str, Any] = json.loads(ended.output)
+    return found
 
 
 def added_lines(patch: str) -> str:

@@ -100,6 +100,12 @@ def test_what_the_images_rules_ignore_is_left_out_where_it_is_new(provider: Dock
     assert set(ran(provider, script)[1]) == {b"kept.log", b"src/z"}
 
 
+def test_reports_come_back_whatever_the_images_rules_ignore(provider: Docker) -> None:
+    assert set(ran(provider, "mkdir -p .hgm-logs/build; echo 1 > .hgm-logs/build/x.log")[1]) == {
+        b".hgm-logs/build/x.log"
+    }
+
+
 def test_rules_of_the_commands_own_hide_nothing(provider: Docker) -> None:
     _, files, before = ran(provider, "echo '*' > .gitignore; echo x > a.txt; echo x > new.txt")
     assert set(files) == {b".gitignore", b"a.txt", b"new.txt"}

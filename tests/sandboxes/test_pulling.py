@@ -253,6 +253,31 @@ def test_a_second_name_of_somebody_elses_keeps_the_image(registry, published, en
         shelf.remove_name(engine, "hgm-test-mine:1")
 
 
+def test_short_names_and_digests_name_what_was_pulled(registry, published, engine) -> None:
+    _, _, ears = heard()
+    name = f"{registry}/{published[0]}"
+    pull(engine, name, **ears)
+    (digest,) = engine.api.inspect_image(name)["RepoDigests"]
+    engine.api.tag(name, "hgm-test-short", "latest")
+    shelf.remove_name(engine, name)
+    pull(engine, digest, **ears)
+    for own in ("docker.io/library/hgm-test-short", digest):
+        shelf.mark(engine, own)
+    try:
+        found = {item.name for item in shelf.pulled(engine)}
+        assert {"hgm-test-short:latest", digest} <= found
+        with pytest.raises(SandboxError, match="are needed take"):
+            shelf.evict(engine, most=0, keep={*found, "hgm-test-short"} - {"hgm-test-short:latest"})
+        assert is_built(engine, "hgm-test-short")
+        with pytest.raises(SandboxError, match="without --registry"):
+            pull(engine, digest, registry="mirror.example.org", **ears)
+    finally:
+        for item in shelf.pulled(engine):
+            if item.name in ("hgm-test-short:latest", digest):
+                shelf.remove(engine, item)
+    assert not is_built(engine, digest)
+
+
 def test_images_of_a_benchmark_are_pulled_listed_and_pruned(proxy, published, tmp_path: Path) -> None:
     row = {
         "repo": "a/b", "base_commit": "0" * 40, "patch": "", "test_patch": "", "problem_statement": "x",

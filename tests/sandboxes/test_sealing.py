@@ -22,7 +22,8 @@ mkdir -p /opt /testbed && cd /testbed
 git init -q -b main . && echo base > code.py && echo 'junk/' > .gitignore && mkdir fixtures
 git init -q --bare fixtures/own.git && rm -rf fixtures/own.git/hooks fixtures/own.git/description
 touch fixtures/own.git/objects/info/.keep fixtures/own.git/objects/pack/.keep fixtures/own.git/refs/.keep
-git add -Af . && git commit -q -m base
+echo first > code.py && git add -Af . && git commit -q -m first && git tag -a v1 -m one
+echo base > code.py && git commit -qam base
 base=$(git rev-parse HEAD)
 gold() { echo "gold-in-$1" > code.py; git add code.py; git commit -q -m "gold-message-$1"; }
 git checkout -q -b later && gold later && git tag -a v2 -m gold-in-tag
@@ -136,6 +137,27 @@ def test_files_stay_as_they_were(clean: str) -> None:
     assert told[:4] == ["base", "built", "loose", "fixtures/own.git/HEAD"]
     assert all("No such file" in line for line in told[4:7])
     assert set(told[7:-1]) == {"HEAD", "config", "index", "objects", "refs"}
+
+
+@pytest.fixture(scope="module")
+def graded(image: str) -> str:
+    return sealed(choose("docker").engine, image, folder=FOLDER, keeps="history")  # type: ignore[attr-defined]
+
+
+def test_graders_find_nothing_later_either(graded: str) -> None:
+    assert inside(graded, "python", "-c", LOOK, *GOLD).split() == []
+
+
+def test_graders_find_the_history_before_under_its_names(image: str, graded: str) -> None:
+    script = (
+        "git config core.fsmonitor false; git log --format='%H %s'; git describe --tags; git status --short; "
+        "git fsck --full; git stash list; cat code.py"
+    )
+    before = inside(image, "/bin/sh", "-c", "git rev-list main; git rev-list v1").split()
+    told = inside(graded, "/bin/sh", "-c", f"{script}; git diff HEAD~1 --stat | tail -1").splitlines()
+    assert told[:2] == [f"{before[0]} base", f"{before[1]} first"]
+    assert told[2].startswith("v1-1-g")
+    assert told[3:] == ["?? untracked.txt", "base", " 1 file changed, 1 insertion(+), 1 deletion(-)"]
 
 
 def test_is_made_once(image: str, clean: str) -> None:

@@ -49,6 +49,7 @@ def files(folder: Path) -> dict[str, str]:
 def test_an_address_has_a_repository_a_ref_and_a_folder() -> None:
     assert address("https://git.example.org/a/b.git@v1.0#x/y") == ("https://git.example.org/a/b.git", "v1.0", "x/y")
     assert address("ssh://git@example.org:22/a/b") == ("ssh://git@example.org:22/a/b", "", "")
+    assert address("ssh://git@h/r.git@feature/x") == ("ssh://git@h/r.git", "feature/x", "")
     assert str(address("file:///a/b@main#x")) == "file:///a/b@main#x"
     assert address("https://example.org/a/b.git").name == "b"
     assert is_address("http://example.org/x")
