@@ -411,8 +411,8 @@ def test_unusable_records_say_where(tmp_path) -> None:
     (clone / "go" / "exercises" / "practice" / "Foo_Bar").mkdir(parents=True)
     with pytest.raises(EvaluatorError, match=r"Foo_Bar: id "):
         PolyglotBenchmark(clone)
-    (clone / "java").mkdir()
-    (clone / "java" / "exercises").symlink_to(tmp_path)
+    (clone / "cpp").mkdir()
+    (clone / "cpp" / "exercises").symlink_to(tmp_path)
     (tmp_path / "practice").mkdir()
     with pytest.raises(EvaluatorError, match=r"leads out of"):
         PolyglotBenchmark(clone)
