@@ -1,0 +1,33 @@
+import { useSignalEffect } from "@preact/signals";
+import { Announcer } from "./Announcer";
+import { Help } from "./Help";
+import { RunPane } from "./RunPane";
+import { TopBar } from "./TopBar";
+import type { State } from "./state";
+import { theme } from "./theme";
+
+/** The whole page. */
+export function App({ state }: { state: State }) {
+  useSignalEffect(() => {
+    if (theme.value) queueMicrotask(() => (state.colours.value = state.colours.peek() + 1));
+  });
+  const shown = state.shown.value;
+  return (
+    <div class="app" data-testid="app">
+      <TopBar state={state} />
+      <main class={shown.length > 1 ? "panes two" : "panes"}>
+        {shown.map((run, place) => (
+          <RunPane key={run.name} state={state} run={run} place={place} />
+        ))}
+        {shown.length === 0 && <Empty state={state} />}
+      </main>
+      {state.isHelpOpen.value && <Help state={state} />}
+      <Announcer state={state} />
+    </div>
+  );
+}
+
+function Empty({ state }: { state: State }) {
+  if (state.problem.value !== "") return <p class="empty" role="alert">This page cannot be shown: {state.problem.value}</p>;
+  return <p class="empty">Reading…</p>;
+}

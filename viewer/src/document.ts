@@ -1,0 +1,160 @@
+/**
+ * What the viewer is given: the document of `hgm tree export --format json` (hgm.tree, version 2) and, one at a time, what is
+ * too large for it. Every string in it was written by an agent, a model or a benchmark: it is shown as text, and never as markup.
+ */
+
+export interface Document {
+  schema: "hgm.tree";
+  version: 2;
+  run: string;
+  benchmark: string;
+  backbone: string;
+  policy: string;
+  seed: number;
+  /** Unit ("evaluations", "usd", "tokens", "seconds") -> limit. */
+  budget: Record<string, number>;
+  /** Measured on search tasks, over the whole tree. */
+  evaluations: number;
+  /** The node that the run hands over. */
+  best: number;
+  /** By id, which is the position; a parent comes before its children. */
+  nodes: Node[];
+  /** Names of search and select tasks; sealed tasks are not in a document. */
+  tasks: string[];
+  measurements: Measurements;
+  /** Of all nodes, in the order in which they ended. */
+  expansions: Expansion[];
+  /** What runs at the moment of writing; empty for a run that nobody works on. */
+  running: Running[];
+  results: Results;
+}
+
+export interface Node {
+  id: number;
+  parent: number | null;
+  status: "evaluated" | "unevaluated";
+  commit: string;
+  tree: string;
+  /** The expansion that made it; null for the root. */
+  job: string | null;
+  /** What diagnosis asked of the self-modification. */
+  brief: string;
+  /** What that expansion was shown. */
+  mode: string | null;
+  notes: string[];
+  /** Whether it passes the tasks whose failure it was made from. */
+  expectation: { tasks: number; child: Score; parent: Score } | null;
+  /** Own counts on search tasks, and those of the clade. */
+  successes: number;
+  failures: number;
+  unmeasured: number;
+  clade_successes: number;
+  clade_failures: number;
+  /** Clade metaproductivity, 0 to 1; null where nothing of the clade was measured. */
+  cmp: number | null;
+  /** Wilson's 95 % interval of the node's own pass rate. */
+  interval: [number, number];
+  /** 1 % quantile of Beta(1 + successes, 1 + failures). */
+  best_belief: number;
+  depth: number;
+  children: number[];
+  rejected: { job: string; reason: string; commit: string | null }[];
+  pending: { evaluations: number; expansions: number };
+  /** Of its expansion and of all its evaluations. */
+  cost: Cost;
+}
+
+export interface Score {
+  passed: number;
+  measured: number;
+}
+
+export interface Cost {
+  /** null: nobody knows the price. */
+  usd: number | null;
+  tokens: number;
+  seconds: number;
+}
+
+/** One entry per finished evaluation of a search or select task, in the order in which they finished. */
+export interface Measurements {
+  /** Number of the job: 12 is the job e00012. */
+  job: number[];
+  node: number[];
+  /** Position in `tasks`. */
+  task: number[];
+  /** 0: search, 1: select. */
+  split: number[];
+  repeat: number[];
+  /** 0: passed, 1: failed, 2: unmeasured. */
+  outcome: number[];
+  /** Position in `causes`; why it failed or is unmeasured, "" for a pass. */
+  cause: number[];
+  causes: string[];
+  tokens: number[];
+  /** null: nobody knows the price. */
+  usd: (number | null)[];
+  seconds: number[];
+  /** Seconds from the beginning of the run to its end, by the clock. */
+  at: number[];
+}
+
+export interface Expansion {
+  job: string;
+  /** The parent. */
+  node: number;
+  kind: "child" | "rejected" | "unmeasured";
+  /** The child, where there is one. */
+  child: number | null;
+  reason: string;
+  cost: Cost;
+  at: number;
+}
+
+export interface Running {
+  job: string;
+  kind: "evaluate" | "expand";
+  node: number;
+  /** Position in `tasks`; null for an expansion and for a sealed task. */
+  task: number | null;
+  /** Seconds since it was started. */
+  seconds: number;
+  /** What it is at, as far as its own records tell: "asks its model", "waits for a rate limit", "works", ... */
+  doing: string;
+  calls: number;
+  tokens: number;
+}
+
+export interface Results {
+  /** "searching", "confirming", "opening the sealed tasks", "finished", "evaluating". */
+  stage: string;
+  placebo: boolean;
+  winner: number | null;
+  seed_agent: Record<"search" | "select" | "sealed", Score>;
+  best: Record<"search" | "select" | "sealed", Score>;
+  /** The winner beside the seed agent on the same sealed tasks: mean pass rates and their difference with its 95 % interval. */
+  sealed: { tasks: number; repeats: number; seed: number; winner: number; gain: { mean: number; low: number; high: number } } | null;
+  sealed_openings: number;
+  rejections: Record<string, number>;
+}
+
+/** What an agent and its model said to each other in one job. */
+export interface Trajectory {
+  job: string;
+  turns: Turn[];
+  /** Turns that were left out in the middle, because there is more than a page should hold. */
+  omitted: number;
+}
+
+export interface Turn {
+  role: "system" | "developer" | "user" | "assistant" | "tool" | "other";
+  text: string;
+  calls: { name: string; arguments: string }[];
+}
+
+/** One decision of a run, as its log shows it. */
+export interface Logged {
+  seq: number;
+  at: number;
+  text: string;
+}
