@@ -139,6 +139,8 @@ class RunState:
         self.last_at = created.at
         self._task_number = {task: number for number, task in enumerate(self.search_tasks)}
         self._unmeasured: Counter[tuple[int, str, int]] = Counter()
+        self._failures: dict[str, int] = {}
+        """Job -> its place among the evaluations."""
 
     @classmethod
     def replay(cls, events: Iterable[Event]) -> "RunState":
@@ -195,9 +197,8 @@ class RunState:
 
     def expected(self, evidence: Iterable[str]) -> tuple[str, ...]:
         """The failed search tasks among these evaluations, in their order."""
-        shown = set(evidence)
-        failed = (item.task for item in self.evaluations if item.job in shown and item.outcome is Outcome.FAILED)
-        return tuple(dict.fromkeys(failed))
+        failed = sorted(self._failures[job] for job in evidence if job in self._failures)
+        return tuple(dict.fromkeys(self.evaluations[number].task for number in failed))
 
     def on_split(self, node: int, split: Split) -> list[Evaluation]:
         """Measured evaluations of a node on one split, in the order in which they finished."""
@@ -275,7 +276,10 @@ class RunState:
         unmeasured = outcome is Outcome.UNMEASURED
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if unmeasured else 0
         key = (job.node, job.task, job.repeat)
-        self._unmeasured[key] += unmeasured
+        if unmeasured:
+            self._unmeasured[key] += 1
+        elif outcome is Outcome.FAILED:
+            self._failures[job.id] = len(self.evaluations)
         if job.split is Split.SEARCH and self.planned is None:
             give_up = self._unmeasured[key] >= GIVE_UP
             self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)

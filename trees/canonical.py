@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from pydantic_core import from_json
+
 
 def dump_object(value: Mapping[str, Any]) -> str:
     """The text of an object; equal objects have equal texts. Tuples become lists.
@@ -25,7 +27,10 @@ def load_object(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is not JSON, or no object.
     """
-    value = json.loads(text, parse_constant=_refuse)
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError:  # of a lone surrogate, too, which is a journal's own
+        value = json.loads(text, parse_constant=_refuse)
     if not isinstance(value, dict):
         raise ValueError(f"a JSON object was expected, not {text[:40]!r}")
     return value

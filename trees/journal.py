@@ -165,6 +165,35 @@ class Journal:
                 yield self._upgraded(self._event(row))
                 after += 1
 
+    def last(self) -> int:
+        """The number of the newest event; 0 if there is none. Every event is of this code's version.
+
+        Raises:
+            JournalError: one is not: only `events` can read such a journal.
+        """
+        ((last, oldest, newest),) = self._rows("SELECT coalesce(max(seq), 0), min(version), max(version) FROM events")
+        if last and (oldest, newest) != (VERSION, VERSION):
+            raise JournalError(f"{self.path} has events of version {oldest} to {newest}, {self._who_wrote(newest)}")
+        return int(last)
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What a query over `events` (seq, version, kind, payload as JSON text, at) finds.
+
+        For who needs a few values of very many events, and has made sure by `last` that it knows their version.
+
+        Raises:
+            JournalError: the disk's own trouble, or a damaged file.
+        """
+        return self._rows(query, parameters)
+
+    def chosen(self, query: str, parameters: Sequence[object] = ()) -> list[Event]:
+        """The events that a query for (seq, version, kind, payload, at) finds; see `rows`.
+
+        Raises:
+            JournalError: one is damaged.
+        """
+        return [self._upgraded(self._event(row)) for row in self._rows(query, parameters)]
+
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         with self._lock:

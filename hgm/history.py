@@ -1,0 +1,338 @@
+"""A run's evaluations as columns, and its state beside them: for documents about runs of a million evaluations.
+
+Reading the journal event by event, as `RunState.replay` does, takes ten times as long: here SQLite picks out the few
+values that a document shows, and only events that are no search evaluations are replayed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.base import Split
+from hgm.errors import JournalError, RunError
+from hgm.gateway.records import Usage
+from hgm.jobs import ExpandJob
+from hgm.run import Folder
+from hgm.state import RunState
+from trees.journal import Event, Journal
+from trees.records import NO_PARENT, Outcome, TreeView
+from trees.statistics import best_belief
+
+OUTCOMES = (Outcome.PASSED, Outcome.FAILED, Outcome.UNMEASURED)
+"""By their codes in columns."""
+SPLITS = tuple(Split)
+"""By their codes."""
+PASSED, FAILED, UNMEASURED = range(3)
+_SEARCH = SPLITS.index(Split.SEARCH)
+_BATCH = 100_000
+_THREADS = 2
+
+_Columns: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """Values of all events of a kind that are about evaluations, as columns."""
+
+    kind: str
+    mark: str
+    """What holds of the events of evaluations alone."""
+    columns: Mapping[str, tuple[str, type]]
+    """Name -> an expression, and the type of its values; texts are objects, one for each different text."""
+
+    def read(self, journal: Journal, last: int) -> _Columns:
+        """Of events 1 to `last`, in their order."""
+        expressions = ", ".join(expression for expression, _ in self.columns.values())
+        query = (
+            f"SELECT {expressions} FROM events WHERE seq > ? AND seq <= ? AND kind = '{self.kind}' AND {self.mark} "
+            "ORDER BY seq"
+        )
+        texts: dict[Any, Any] = {}
+        pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in self.columns}
+        for first in range(0, last, _BATCH):
+            rows = journal.rows(query, (first, min(first + _BATCH, last)))
+            for (name, (_, kind)), values in zip(self.columns.items(), zip(*rows, strict=True), strict=False):
+                same = [texts.setdefault(value, value) for value in values] if kind is object else values
+                pieces[name].append(np.array(same, kind))
+        return {name: np.concatenate([np.array([], kind), *pieces[name]]) for name, (_, kind) in self.columns.items()}
+
+
+def _value(path: str) -> str:
+    return f"json_extract(payload, '$.{path}')"
+
+
+_BUCKETS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+_STARTED = _Table(
+    kind="started",
+    mark=f"{_value('type')} = 'evaluate'",
+    columns={
+        "seq": ("seq", np.int64),
+        "at": ("at", np.float64),
+        "job": (f"CAST(substr({_value('id')}, 2) AS INTEGER)", np.int64),
+        "node": (_value("node"), np.int64),
+        "repeat": (_value("repeat"), np.int64),
+        "split": (_value("split"), object),
+        "task": (_value("task"), object),
+    },
+)
+_FINISHED = _Table(
+    kind="finished",
+    mark=f"{_value('outcome')} IS NOT NULL",
+    columns={
+        "seq": ("seq", np.int64),
+        "at": ("at", np.float64),
+        "job": (f"CAST(substr({_value('job')}, 2) AS INTEGER)", np.int64),
+        "seconds": (_value("wall_s"), np.float64),
+        "usd": (_value("usage.usd"), np.float64),
+        "unpriced": (_value("usage.unpriced_calls"), np.int64),
+        "tokens": (" + ".join(_value(f"usage.{bucket}") for bucket in _BUCKETS), np.int64),
+        "outcome": (_value("outcome"), object),
+        "cause": (_value("cause"), object),
+    },
+)
+_CHOSEN = """
+SELECT seq, version, kind, payload, at FROM events WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A job that has not ended."""
+
+    job: str
+    node: int
+    split: Split | None
+    task: str | None
+    """Of an evaluation; None for an expansion."""
+    since: float
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluations:
+    """Finished evaluations, in the order in which they finished: one entry per evaluation in each column."""
+
+    seq: NDArray[np.int64]
+    job: NDArray[np.int64]
+    """The number in its name: 12 of e00012."""
+    node: NDArray[np.int64]
+    task: NDArray[np.int64]
+    """Position in `tasks`."""
+    split: NDArray[np.int64]
+    """Position in `SPLITS`."""
+    repeat: NDArray[np.int64]
+    outcome: NDArray[np.int64]
+    """Position in `OUTCOMES`."""
+    cause: NDArray[np.int64]
+    """Position in `causes`."""
+    tokens: NDArray[np.int64]
+    usd: NDArray[np.float64]
+    """NaN where nobody knows the price of all calls."""
+    seconds: NDArray[np.float64]
+    at: NDArray[np.float64]
+    """Unix seconds."""
+    tasks: tuple[str, ...]
+    causes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.job)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Evaluations":
+        """Some of them, in the same order."""
+        columns: dict[str, Any] = {
+            name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        return replace(self, **columns)
+
+
+class History:
+    """A run at one moment, for looking at it."""
+
+    def __init__(
+        self, state: RunState, evaluations: Evaluations, running: Mapping[str, Running], events: Sequence[Event]
+    ) -> None:
+        self.state = state
+        """Without its search evaluations: they are in `evaluations`, and counted in `view`."""
+        self.evaluations = evaluations
+        """Of all splits."""
+        self.running = running
+        """By their names."""
+        self.began = events[0].at
+        """Unix seconds."""
+        self.ended = {str(event.payload["job"]): event.at for event in events if event.kind == "finished"}
+        """Expansion -> when it ended, in Unix seconds."""
+
+    @cached_property
+    def view(self) -> TreeView:
+        """The tree with all its counts."""
+        bare, found = self.state.tree.view(), self.evaluations
+        own = [
+            np.bincount(found.node[self._searched & (found.outcome == outcome)], minlength=len(bare)).astype(np.int32)
+            for outcome in (PASSED, FAILED)
+        ]
+        clade = [_summed(counts, bare.parent) for counts in own]
+        return replace(bare, successes=own[0], failures=own[1], clade_successes=clade[0], clade_failures=clade[1])
+
+    @cached_property
+    def best(self) -> int:
+        """As `hgm.agents_by_name.best_node`."""
+        if self.state.winner is not None:
+            return self.state.winner
+        return best_belief(self.view, minimum=self.state.config.minimum_evaluations)
+
+    @cached_property
+    def results(self) -> NDArray[np.int8]:
+        """(nodes, search tasks): `PASSED`, `FAILED`, or -1 for what is not measured."""
+        found = self.evaluations.only(self._searched & (self.evaluations.outcome != UNMEASURED))
+        table = np.full((len(self.state.nodes), len(self.evaluations.tasks)), -1, np.int8)
+        table[found.node, found.task] = found.outcome
+        return table
+
+    def task(self, name: str) -> int:
+        """The position of a task among those that were tried; -1 for any other."""
+        return self._tasks.get(name, -1)
+
+    @cached_property
+    def _tasks(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.evaluations.tasks)}
+
+    @cached_property
+    def _searched(self) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.evaluations.split == _SEARCH
+        return found
+
+
+def history(path: Path) -> History:
+    """The history of the run at `path`, live or not, as of one moment.
+
+    Raises:
+        RunError: there is no run.
+        JournalError: its journal is damaged, or holds events of another version than this code writes.
+    """
+    if not Folder(path).journal.is_file():
+        raise RunError(f"{path}: no such run (see `hgm runs list`)")
+    with Journal.open(Folder(path).journal, readonly=True) as journal:
+        last = journal.last()
+        created = next(journal.events(), None)
+        if created is None:
+            raise JournalError(f"{Folder(path).journal} is empty")
+        with ThreadPoolExecutor(_THREADS) as pool:
+            jobs, ended = pool.map(lambda table: table.read(journal, last), (_STARTED, _FINISHED))
+        evaluations = _joined(jobs, ended)
+        is_planned = created.payload.get("evaluation") is not None
+        is_skipped = np.full(len(evaluations), not is_planned) & (evaluations.split == _SEARCH)
+        is_skipped_job = np.full(len(jobs["job"]), not is_planned) & (_splits(jobs) == _SEARCH)
+        skipped = np.concatenate([evaluations.seq[is_skipped], jobs["seq"][is_skipped_job]])
+        others = np.setdiff1d(np.arange(1, last + 1), skipped)
+        events = journal.chosen(_CHOSEN, (json.dumps(others.tolist()),))
+    state = _Skimmed(events[0], evaluations)
+    for event in events[1:]:
+        state.apply(event)
+    _settle(state, events, jobs, evaluations, evaluations.only(is_skipped))
+    return History(state, evaluations, _running(state, events, jobs, evaluations), events)
+
+
+class _Skimmed(RunState):
+    """A state that has not seen the search evaluations."""
+
+    def __init__(self, created: Event, evaluations: Evaluations) -> None:
+        super().__init__(created)
+        is_failure = (evaluations.outcome == FAILED) & (evaluations.split == _SEARCH)
+        self._failed = evaluations.only(is_failure)
+
+    def expected(self, evidence: Iterable[str]) -> tuple[str, ...]:
+        places = np.flatnonzero(np.isin(self._failed.job, [int(job[1:]) for job in evidence]))
+        return tuple(dict.fromkeys(self._failed.tasks[task] for task in self._failed.task[places].tolist()))
+
+
+def _joined(jobs: _Columns, ended: _Columns) -> Evaluations:
+    _, first = np.unique(ended["job"], return_index=True)  # the first report of a job stands
+    found = {name: column[np.sort(first)] for name, column in ended.items()}
+    by_number = np.argsort(jobs["job"])
+    place = by_number[np.searchsorted(jobs["job"], found["job"], sorter=by_number)]
+    causes, names = _coded(found["cause"])
+    tasks, task_names = _coded(jobs["task"])
+    outcomes, outcome_names = _coded(found["outcome"])
+    meaning = np.array([OUTCOMES.index(Outcome(name)) for name in outcome_names], np.int64)
+    return Evaluations(
+        seq=found["seq"],
+        job=found["job"],
+        node=jobs["node"][place],
+        task=tasks[place],
+        split=_splits(jobs)[place],
+        repeat=jobs["repeat"][place],
+        outcome=meaning[outcomes] if len(meaning) else outcomes,
+        cause=causes,
+        tokens=found["tokens"],
+        usd=np.where(found["unpriced"] > 0, np.nan, found["usd"]),
+        seconds=found["seconds"],
+        at=found["at"],
+        tasks=task_names,
+        causes=names,
+    )
+
+
+def _splits(jobs: _Columns) -> NDArray[np.int64]:
+    codes, names = _coded(jobs["split"])
+    meaning = np.array([SPLITS.index(Split(name)) for name in names], np.int64)
+    return meaning[codes] if len(meaning) else codes
+
+
+def _coded(texts: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Each text's number, and the texts by their numbers."""
+    codes: dict[str, int] = {}
+    found = np.fromiter((codes.setdefault(text, len(codes)) for text in texts), np.int64, len(texts))
+    return found, tuple(codes)
+
+
+def _summed(counts: NDArray[np.int32], parents: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Per node, over its clade; a parent comes before its children."""
+    found: list[int] = counts.tolist()
+    for node, parent in zip(range(len(found) - 1, -1, -1), parents[::-1].tolist(), strict=True):
+        if parent != NO_PARENT:
+            found[parent] += found[node]
+    return np.array(found, np.int32)
+
+
+def _settle(state: RunState, events: Sequence[Event], jobs: _Columns, ended: Evaluations, skipped: Evaluations) -> None:
+    """Count what the state has not seen among what it has used."""
+    used = Usage(
+        input_tokens=int(skipped.tokens.sum()),
+        usd=float(np.nansum(skipped.usd)),
+        unpriced_calls=int(np.isnan(skipped.usd).sum()),
+    )
+    state.usage = state.usage + used
+    state.evaluation_usage = state.evaluation_usage + used
+    state.evaluation_s += float(skipped.seconds.sum())
+    state.longest_s = max(state.longest_s, float(skipped.seconds.max(initial=0.0)))
+    seqs, first = np.unique(
+        np.concatenate([[event.seq for event in events], jobs["seq"], ended.seq]), return_index=True
+    )
+    at = np.concatenate([[event.at for event in events], jobs["at"], ended.at])[first]
+    opened = {event.seq: float(event.payload["cut_off_s"]) for event in events if event.kind == "opened"}
+    is_gone = ~np.isin(seqs[1:], list(opened))
+    state.elapsed_s = float(np.maximum(0.0, np.diff(at))[is_gone].sum()) + sum(opened.values())
+    state.last_at = float(at[-1])
+
+
+def _running(state: RunState, events: Sequence[Event], jobs: _Columns, ended: Evaluations) -> dict[str, Running]:
+    """Those evaluations that have not ended, and what else the state knows to run."""
+    left = np.flatnonzero(~np.isin(jobs["job"], ended.job))
+    found = {}
+    for place in left.tolist():
+        name = f"e{jobs['job'][place]:05d}"
+        split, task = Split(jobs["split"][place]), str(jobs["task"][place])
+        node, since = int(jobs["node"][place]), float(jobs["at"][place])
+        found[name] = Running(job=name, node=node, split=split, task=task, since=since)
+    since_when = {event.payload["id"]: event.at for event in events if event.kind == "started"}
+    for job in state.running.values():
+        if isinstance(job, ExpandJob):
+            found[job.id] = Running(job=job.id, node=job.node, split=None, task=None, since=since_when[job.id])
+    return found
