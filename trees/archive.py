@@ -7,7 +7,7 @@ event to the journal, then name it (`name`): a controller that dies in between l
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ class Entry(NamedTuple):
 
     commit: str
     tree: str
+
+
+_AT_ONCE = 200
 
 
 class Archive:
@@ -204,6 +207,11 @@ class Archive:
     def diff(self, a: str, b: str) -> bytes:
         """The patch from one agent to another. An agent wrote it: escape it before a terminal sees it."""
         return self._repository.diff(a, b)
+
+    def changes(self, commits: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Each of these agents with its patch against its parent, many at a time; see `diff`."""
+        for first in range(0, len(commits), _AT_ONCE):
+            yield from self._repository.diffs(commits[first : first + _AT_ONCE]).items()
 
     # On disk
 

@@ -134,6 +134,20 @@ class BareRepository:
         """The patch from one tree or commit to another, as `git apply` takes it; names as bytes, quoted by git."""
         return run_git(self.path, *_DIFF, self.tree_of(a), self.tree_of(b))
 
+    def diffs(self, commits: Sequence[str]) -> dict[str, bytes]:
+        """Commit -> its patch against its first parent, as `diff`; empty where there is no parent or no difference."""
+        found = {checked_sha(commit).encode(): bytearray() for commit in commits}
+        told = run_git(self.path, *_DIFF, "--stdin", stdin=b"".join(commit + b"\n" for commit in found))
+        patch = bytearray()
+        for line in told.splitlines(keepends=True):
+            # Only a name is such a line: those of a patch begin otherwise, or are of another length.
+            begun = found.get(line.rstrip(b"\n"))
+            if begun is None:
+                patch += line
+            else:
+                patch = begun
+        return {commit.decode(): bytes(patch) for commit, patch in found.items()}
+
     def _store_folder(self, folder: _Folder) -> str:
         leaves = {name: self._as_leaf(child) for name, child in folder.items()}
         # git sorts a folder as if its name ended with a slash

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hgm.cli import benchmark, doctor, estimate, evaluate, fork, gc, image, resume, runs, search, tree
+from hgm.cli import benchmark, doctor, estimate, evaluate, fork, gc, image, resume, runs, search, serve, tree
 from hgm.errors import HGMError
 from hgm.text import printable
 
@@ -22,7 +22,7 @@ EPILOG = """\b
 Begin here:
   hgm doctor                                what works on this machine
   hgm search --budget 40                    grow a tree of agents, offline and without a key
-  hgm tree show builtin-1                   look at it
+  hgm serve builtin-1                       look at it in a browser, also while it grows
   hgm tree best builtin-1 --export mine     take the best agent home
 
 AGENT is a folder, a bundled agent (seed), RUN:best or RUN:<node>. RUN is a name under --runs-dir, or a path if it
@@ -63,6 +63,7 @@ app.command(short_help="Say what a budget buys, before anything is spent.")(esti
 app.command(short_help="Go on with a run that was stopped or killed.")(resume.resume)
 app.command(short_help="Go another way from some point of a run.")(fork.fork)
 app.command(short_help="Run an agent on tasks: pass rate and interval.")(evaluate.evaluate)
+app.command(short_help="Show the trees of runs in a browser, live.")(serve.serve)
 app.add_typer(tree.app, name="tree")
 app.add_typer(runs.app, name="runs")
 app.add_typer(benchmark.app, name="benchmark")

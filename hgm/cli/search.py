@@ -1,5 +1,6 @@
 """`hgm search`: grow a tree of agents."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,6 +96,7 @@ def search(
         Path | None,
         typer.Option("--replay", metavar="DIR", help="Run a recording, or a run's directory, without any model."),
     ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Show the tree in a browser while it grows.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Grow a tree of agents: each node a complete agent, each edge one self-modification.
@@ -112,6 +114,7 @@ def search(
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 25usd --benchmark swebench:verified --sample 60 --backbone openai/gpt-5-mini
       hgm search --budget 40 --placebo              what selection alone "gains"
+      hgm search --budget 200 --serve               watch it in a browser
       hgm search --budget 40 --record told
       hgm search --replay told
       hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
@@ -136,7 +139,7 @@ def search(
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
         "confirmation": {"sealed_tasks": sealed_tasks},
     }
-    _search(settings(set_), flags, config, run, runs_dir, record, replay, dry_run=dry_run, quiet=quiet)
+    _search(settings(set_), flags, config, run, runs_dir, record, replay, dry_run=dry_run, serve=serve, quiet=quiet)
 
 
 def _search(
@@ -149,10 +152,12 @@ def _search(
     replay: Path | None,
     *,
     dry_run: bool,
+    serve: bool,
     quiet: bool,
 ) -> None:
     from hgm.cli.conduct import conduct
     from hgm.cli.preview import buys, preview
+    from hgm.cli.serving import shown_at
     from hgm.cli.terminal import out
     from hgm.config import merge, resolve
     from hgm.controller import prepare, start
@@ -178,4 +183,7 @@ def _search(
         for line in buys(prepared):
             out().print(line)
         return
-    conduct(prepared.path, lambda display: start(prepared, display=display), quiet=quiet)
+    with shown_at(prepared.path) if serve else nullcontext() as url:
+        if url:
+            out().print(f"the tree as it grows: [bold]{url}[/bold]")
+        conduct(prepared.path, lambda display: start(prepared, display=display), quiet=quiet)

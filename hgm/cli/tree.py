@@ -138,33 +138,47 @@ def export_(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Instead of the screen.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="json", help="The document's format.")] = "json",
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="html, json, graphml, dot, svg or csv.  [default: by the file's name, else json]",
+            show_default=False,
+        ),
+    ] = "",
+    beside: Annotated[
+        list[str] | None, typer.Option("--with", metavar="RUN", help="Of html: another run beside it; repeatable.")
+    ] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """The whole tree for other programs, as JSON with a versioned schema.
+    """The whole tree: as one page for a browser, or for other programs.
+
+    The page opens by double click, asks nobody for anything, and holds diffs, results and trajectories; `hgm serve`
+    shows the same of a run that goes on. JSON has a versioned schema, and is what all other formats are made of.
 
     \b
-    Example:
-      hgm tree export builtin-1 --format json -o tree.json
+    Examples:
+      hgm tree export builtin-1 -o tree.html
+      hgm tree export builtin-1 --with builtin-2 -o both.html
+      hgm tree export builtin-1 --format csv
     """
     from hgm.agents_by_name import find_run
+    from hgm.cli.exporting import chosen_format, text_in, write
     from hgm.cli.options import writable
-    from hgm.document import tree_document
     from hgm.errors import ConfigError
-    from trees.export.json import text_of
 
-    if format_ != "json":
-        raise ConfigError(f"--format {format_}: there is json")
+    kind = chosen_format(format_, output)
+    if beside and kind != "html":
+        raise ConfigError("--with puts another run's tree beside this one in a page: --format html")
     if output:
         writable(output, "-o")
-    text = text_of(tree_document(find_run(run, runs_dir)))
+    pieces = text_in(kind, [find_run(name, runs_dir) for name in (run, *(beside or ()))])
     if output:
-        try:
-            output.write_text(text)
-        except OSError as error:
-            raise ConfigError(f"-o {output}: cannot be written ({error.strerror}): name another file") from error
+        write(pieces, output)
     else:
-        print(text, end="")
+        for piece in pieces:
+            print(piece, end="")
 
 
 def _drawn(state: "RunState", limit: int) -> "Tree":

@@ -11,10 +11,20 @@ from math import isnan
 from typing import Any
 
 from trees.records import NO_PARENT, TreeView
-from trees.statistics import cmp_estimate, lower_bound
+from trees.statistics import cmp_estimate, lower_bound, wilson
 
 SCHEMA = "hgm.tree"
-VERSION = 1
+VERSION = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What something took."""
+
+    usd: float | None = 0.0
+    """None: nobody knows the price of all of it."""
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +53,42 @@ class NodeFacts:
     mode: str | None = None
     """What that expansion was shown."""
     notes: tuple[str, ...] = ()
+    cost: Cost = Cost()
+    """Of the expansion that made it, and of all its evaluations of search and select tasks."""
     expectation: Mapping[str, Any] | None = None
     """Whether it improved what it was to improve; JSON values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpansionFacts:
+    """An expansion that has ended."""
+
+    job: str
+    node: int
+    kind: str
+    """child, rejected or unmeasured."""
+    child: int | None
+    reason: str
+    cost: Cost
+    at: float
+    """Seconds since the run began."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningFacts:
+    """A job that has not ended."""
+
+    job: str
+    kind: str
+    """evaluate or expand."""
+    node: int
+    task: int | None
+    """Position among the tasks; None for an expansion, and for a task that is not told."""
+    seconds: float
+    """Since it was started."""
+    doing: str
+    calls: int
+    tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +106,12 @@ class RunFacts:
     """The node that the run hands over."""
     results: Mapping[str, Any]
     """What was measured about the winner and the seed agent, by name; JSON values."""
+    tasks: Sequence[str] = ()
+    """Names of the search and select tasks that were tried."""
+    measurements: Mapping[str, Sequence[Any]]
+    """Column by column, one entry for each evaluation that has ended; see the schema."""
+    expansions: Sequence[ExpansionFacts] = ()
+    running: Sequence[RunningFacts] = ()
 
 
 def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quantile: float = 0.01) -> dict[str, Any]:
@@ -99,6 +149,7 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
                 "notes": list(known.notes),
                 "expectation": None if known.expectation is None else dict(known.expectation),
                 "unmeasured": known.unmeasured,
+                "interval": list(wilson(int(view.successes[node]), int(view.successes[node] + view.failures[node]))),
                 "best_belief": float(beliefs[node]),
                 "depth": depths[node],
                 "children": children[node],
@@ -107,9 +158,14 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
                     "evaluations": int(view.pending_evaluations[node]),
                     "expansions": known.pending_expansions,
                 },
+                "cost": asdict(known.cost),
             }
             for node, known in enumerate(nodes)
         ],
+        "tasks": list(facts.tasks),
+        "measurements": {name: list(column) for name, column in facts.measurements.items()},
+        "expansions": [asdict(expansion) for expansion in facts.expansions],
+        "running": [asdict(running) for running in facts.running],
         "results": dict(facts.results),
     }
 
@@ -117,10 +173,19 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
 def text_of(document: Mapping[str, Any]) -> str:
     """The document as ASCII text: nothing in it can reach a terminal as a control character.
 
+    Its columns, which may be long, take a line each.
+
     Raises:
         ValueError: it holds a NaN or an infinity.
     """
-    return dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    columns = (f'    "{name}": {dumps(column, allow_nan=False)}' for name, column in document["measurements"].items())
+    around = dumps({**document, "measurements": None}, indent=2, allow_nan=False)
+    before, _, after = around.partition(_COLUMNS)
+    return f'{before}\n  "measurements": {{\n' + ",\n".join(columns) + f"\n  }}{after}\n"
+
+
+_COLUMNS = '\n  "measurements": null'
+"""No text of the document holds it: a line break inside one is escaped."""
 
 
 def _counts(view: TreeView, node: int) -> dict[str, Any]:

@@ -6,11 +6,34 @@ import jsonschema
 import pytest
 from scipy.stats import beta
 
-from trees.export.json import NodeFacts, Refusal, RunFacts, export, text_of
+from trees.export.json import (
+    Cost,
+    ExpansionFacts,
+    NodeFacts,
+    Refusal,
+    RunFacts,
+    RunningFacts,
+    export,
+    text_of,
+)
 from trees.records import Expansion, Outcome
 from trees.tree import Tree
 
 PUBLISHED = json.loads(files("trees.export").joinpath("schema.json").read_text("utf-8"))
+COLUMNS = {
+    "job": [3, 4],
+    "node": [0, 1],
+    "task": [0, 1],
+    "split": [0, 1],
+    "repeat": [0, 0],
+    "outcome": [0, 1],
+    "cause": [0, 1],
+    "causes": ["", "crashed"],
+    "tokens": [10, 20],
+    "usd": [0.25, None],
+    "seconds": [1.0, 2.5],
+    "at": [1.0, 4.0],
+}
 FACTS = RunFacts(
     run="first",
     benchmark="builtin",
@@ -20,6 +43,16 @@ FACTS = RunFacts(
     budget={"evaluations": 40},
     best=1,
     results={"sealed": {"winner": {"passed": 7, "tasks": 10}, "seed": {"passed": 5, "tasks": 10}}},
+    tasks=("one", "two"),
+    measurements=COLUMNS,
+    expansions=(
+        ExpansionFacts(job="x1", node=0, kind="child", child=1, reason="", cost=Cost(usd=None, tokens=9), at=1.5),
+    ),
+    running=(
+        RunningFacts(
+            job="e7", kind="evaluate", node=1, task=1, seconds=0.5, doing="asks its model", calls=2, tokens=30
+        ),
+    ),
 )
 
 
@@ -59,7 +92,7 @@ def test_says_what_the_tree_says(tree):
     document = export(tree.view(), nodes, FACTS)
     assert document | {"nodes": []} == {
         "schema": "hgm.tree",
-        "version": 1,
+        "version": 2,
         "run": "first",
         "benchmark": "builtin",
         "backbone": "builtin/rules",
@@ -69,6 +102,31 @@ def test_says_what_the_tree_says(tree):
         "evaluations": 6,
         "best": 1,
         "nodes": [],
+        "tasks": ["one", "two"],
+        "measurements": COLUMNS,
+        "expansions": [
+            {
+                "job": "x1",
+                "node": 0,
+                "kind": "child",
+                "child": 1,
+                "reason": "",
+                "cost": {"usd": None, "tokens": 9, "seconds": 0.0},
+                "at": 1.5,
+            }
+        ],
+        "running": [
+            {
+                "job": "e7",
+                "kind": "evaluate",
+                "node": 1,
+                "task": 1,
+                "seconds": 0.5,
+                "doing": "asks its model",
+                "calls": 2,
+                "tokens": 30,
+            }
+        ],
         "results": FACTS.results,
     }
     assert document["nodes"][1] == {
@@ -89,6 +147,8 @@ def test_says_what_the_tree_says(tree):
         "clade_failures": 1,
         "cmp": pytest.approx(2 / 3),
         "best_belief": pytest.approx(beta.ppf(0.01, 3, 1)),
+        "interval": [pytest.approx(0.342, abs=1e-3), 1.0],
+        "cost": {"usd": 0.0, "tokens": 0, "seconds": 0.0},
         "depth": 1,
         "children": [3],
         "rejected": [
@@ -120,12 +180,19 @@ def test_follows_the_published_schema(tree):
 def test_every_key_that_is_written_is_described_and_required(tree):
     document = export(tree.view(), facts_of(tree), FACTS)
     assert set(document) == set(PUBLISHED["properties"]) == set(PUBLISHED["required"])
-    node = PUBLISHED["$defs"]["node"]
-    assert set(document["nodes"][0]) == set(node["properties"]) == set(node["required"])
+    for name, written in (
+        ("node", document["nodes"][0]),
+        ("measurements", document["measurements"]),
+        ("expansion", document["expansions"][0]),
+        ("running", document["running"][0]),
+        ("cost", document["nodes"][0]["cost"]),
+    ):
+        described = PUBLISHED["$defs"][name]
+        assert set(written) == set(described["properties"]) == set(described["required"]), name
 
 
 @pytest.mark.parametrize(
-    ("key", "wrong"), [("version", 2), ("seed", 1.5), ("nodes", []), ("best", -1), ("budget", 40), ("schema", "x")]
+    ("key", "wrong"), [("version", 1), ("seed", 1.5), ("nodes", []), ("best", -1), ("budget", 40), ("schema", "x")]
 )
 def test_the_schema_refuses_other_documents(tree, key, wrong):
     document = export(tree.view(), facts_of(tree), FACTS) | {key: wrong}
@@ -147,6 +214,7 @@ def test_text_is_ascii_and_strict(tree):
     assert text.isascii()
     assert all(character == "\n" or character.isprintable() for character in text)
     assert json.loads(text)["run"] == odd.run
+    assert [line for line in text.splitlines() if "0.25" in line] == ['    "usd": [0.25, null],']
     with pytest.raises(ValueError, match="JSON compliant"):
         text_of(export(tree.view(), facts_of(tree), replace(FACTS, results={"x": float("nan")})))
 

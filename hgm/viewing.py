@@ -1,0 +1,167 @@
+"""What the viewer shows beside a document: diffs, trajectories and the log of a run. Sealed tasks are not shown."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluators.base import Split
+from hgm.conversation import Turn
+from hgm.diagnose import conversation
+from hgm.document import TOLD, document_of
+from hgm.doing import records
+from hgm.errors import GatewayError
+from hgm.history import FAILED, History, history
+from hgm.run import Folder
+from hgm.state import RunState
+from hgm.summary import lineage
+from hgm.trajectories import latest_lease
+from trees.archive import Archive
+from trees.export.html import Talk, packed, page
+from trees.export.json import text_of
+from trees.journal import Event, Journal
+
+MOST_BYTES = 20_000_000
+"""Of packed trajectories in a page."""
+MOST_DIFFS = 50_000_000
+"""Characters of diffs in a page."""
+JOB = re.compile(r"[ex][0-9]{1,12}")
+"""The name of a job."""
+_TURNS = 2_000
+_LOGGED = 500
+
+
+def viewer_page(paths: Sequence[Path]) -> Iterator[str]:
+    """The page of these runs, in pieces; of trajectories as many as fit: first those of the best agents' lines.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    told = {path: history(path) for path in paths}
+    names = dict(zip(paths, unique([path.name for path in paths]), strict=True))
+    return page(
+        [text_of({**document_of(told[path], path), "run": names[path]}) for path in paths],
+        title=f"hgm: {', '.join(names.values())}",
+        diffs={names[path]: dict(_diffs(told[path].state, path)) for path in paths},
+        logs={names[path]: log(path) for path in paths},
+        talks=_talks(told, names),
+    )
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Names of runs, told apart by a number where two are the same."""
+    return [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
+
+
+def diff(path: Path, state: RunState, node: int) -> str | None:
+    """A node's patch against its parent; None for the root and for what is no node."""
+    if not 0 < node < len(state.nodes):
+        return None
+    parent = state.nodes[node].parent or 0
+    archive = Archive.open(Folder(path).archive)
+    return archive.diff(state.nodes[parent].commit, state.nodes[node].commit).decode(errors="backslashreplace")
+
+
+def trajectory(path: Path, job: str) -> dict[str, Any] | None:
+    """What was said in a job; None where nothing was written down.
+
+    Raises:
+        GatewayError: it is damaged.
+    """
+    file = records(path, job)
+    if file is None:
+        return None
+    turns = conversation(latest_lease(file))
+    first = _TURNS // 4
+    shown = turns if len(turns) <= _TURNS else [*turns[:first], *turns[first - _TURNS :]]
+    return {"job": job, "turns": [_turn(turn) for turn in shown], "omitted": len(turns) - len(shown)}
+
+
+def is_told(told: History, job: str) -> bool:
+    """Whether a job of the run may be shown: an expansion, or an evaluation of no sealed task."""
+    if job.startswith("x"):
+        return True
+    found = told.evaluations
+    place = np.flatnonzero(found.job == int(job[1:]))
+    if len(place):
+        return bool(found.split[place[0]] in TOLD)
+    return job in told.running and told.running[job].split in (Split.SEARCH, Split.SELECT)
+
+
+def log(path: Path, most: int = _LOGGED) -> list[dict[str, Any]]:
+    """The youngest entries of a run's log, oldest first."""
+    with Journal.open(Folder(path).journal, readonly=True) as journal:
+        last = journal.last()
+        events = list(journal.events(max(0, last - most)))
+    return [{"seq": event.seq, "at": event.at, "text": said} for event in events if (said := _said(event))]
+
+
+def _said(event: Event) -> str:
+    told = event.payload
+    match event.kind:
+        case "started" if told["type"] == "expand":
+            return f"{told['id']}: agent {told['node']} makes a child ({told['mode']})"
+        case "started":
+            task = "a sealed task" if told["split"] == Split.SEALED else told["task"]
+            return f"{told['id']}: agent {told['node']} on {task}"
+        case "finished" if "outcome" in told:
+            return f"{told['job']}: {told['outcome']}" + (f" ({told['cause']})" if told["cause"] else "")
+        case "finished":
+            return f"{told['job']}: {told['kind']}" + (f" ({told['reason']})" if told["reason"] else "")
+        case "confirming":
+            return f"the search is over; candidates: {', '.join(map(str, told['candidates']))}"
+        case "winner":
+            return f"the winner is agent {told['node']}"
+        case "stopped":
+            return f"stopped: {told['reason']}"
+        case _:
+            return event.kind
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    calls = [{"name": call.name, "arguments": call.arguments} for call in turn.calls]
+    return {"role": turn.role, "text": turn.text, "calls": calls}
+
+
+def _diffs(state: RunState, path: Path) -> Iterator[tuple[int, str]]:
+    numbers = {node.commit: node.id for node in state.nodes}
+    size = 0
+    for commit, patch in Archive.open(Folder(path).archive).changes([node.commit for node in state.nodes[1:]]):
+        text = patch.decode(errors="backslashreplace")
+        size += len(text)
+        if size > MOST_DIFFS:
+            return
+        yield numbers[commit], text
+
+
+def _talks(told: dict[Path, History], names: dict[Path, str]) -> Iterator[Talk]:
+    size = 0
+    for path, history_ in told.items():
+        for job in _worth_showing(history_):
+            with suppress(GatewayError):
+                found = trajectory(path, job)
+                if found is None:
+                    continue
+                talk = Talk(names[path], job, packed(json.dumps(found)))
+                size += len(talk.packed) * 3 // 4
+                if size > MOST_BYTES:
+                    return
+                yield talk
+
+
+def _worth_showing(told: History) -> Iterator[str]:
+    """Jobs of the best agent's line, then the last failure of every other agent, the youngest first."""
+    line = lineage(told.state, told.best)
+    found = told.evaluations
+    shown = np.isin(found.split, TOLD)
+    for node in reversed(line):
+        if (made := told.state.nodes[node].job) is not None:
+            yield made
+        yield from (f"e{job:05d}" for job in found.job[shown & (found.node == node)].tolist())
+    failed = found.only(shown & (found.outcome == FAILED) & ~np.isin(found.node, line))
+    _, last = np.unique(failed.node[::-1], return_index=True)
+    yield from (f"e{job:05d}" for job in failed.job[::-1][last][::-1].tolist())
