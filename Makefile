@@ -1,6 +1,6 @@
 # Everything here sets up what it needs in .venv first (scripts/setup), and does nothing where nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help search test battery check format setup clean
+.PHONY: help search test battery check format viewer setup clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ format:  ## Format the code and mend what the linter can
 	@scripts/setup check
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+viewer:  ## Build the tree viewer anew from viewer/; needs npm
+	@cd viewer && npm ci --silent && npm run --silent check && npm test --silent && npm run --silent build
 
 setup:  ## Set up .venv for running, testing and checking
 	@scripts/setup test

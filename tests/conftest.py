@@ -90,6 +90,22 @@ def _without_registry() -> str:
     return "" if shutil.which("docker-registry") else "there is no registry (apt-get install docker-registry)"
 
 
+@cache
+def chromium() -> str:
+    """The path of a browser; empty where there is none."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+def _without_chromium() -> str:
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed for chromium (pip install playwright)"
+    return "" if chromium() else "chromium is not installed (apt-get install chromium)"
+
+
+def _without_npm() -> str:
+    return "" if shutil.which("npm") and shutil.which("node") else "npm is not installed (apt-get install npm)"
+
+
 def _without_root() -> str:
     return "" if os.geteuid() == 0 else "root is needed for this"
 
@@ -104,6 +120,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "podman": _without_podman,
     "swebench": _without_swebench,
     "registry": _without_registry,
+    "chromium": _without_chromium,
+    "npm": _without_npm,
     "root": _without_root,
     "no-root": _with_root,
 }

@@ -111,7 +111,7 @@ def test_make_targets_exist():
 
 def test_programs_named_in_pages_exist():
     scripts = {word for line in commands("python") for word in line.words if word.endswith(".py")}
-    assert "scripts/draw_tree.py" in scripts
+    assert "scripts/screenshots.py" in scripts
     assert not [script for script in scripts if not (ROOT / script).is_file()]
 
 

@@ -50,13 +50,18 @@ def text_in(kind: str, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def write(pieces: Iterable[str], file: Path) -> None:
-    """Write a file, whole or not at all.
+    """Write a file, whole or not at all; to what is no file, such as a pipe, piece by piece.
 
     Raises:
         ConfigError: it cannot be written.
     """
     try:
-        with tempfile.NamedTemporaryFile("w", dir=file.absolute().parent, encoding="utf-8", delete=False) as draft:
+        if file.exists() and not file.is_file():
+            with file.open("w", encoding="utf-8") as stream:
+                stream.writelines(pieces)
+            return
+        file = file.resolve()
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as draft:
             try:
                 draft.writelines(pieces)
                 draft.close()

@@ -50,5 +50,5 @@ def serve(
         app = application(paths, hosts=names)
         if not wait:
             out().print(f"[bold]{url}[/bold]  shows {safe(', '.join(path.name for path in paths))}; Ctrl-C ends this")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listener])

@@ -86,3 +86,23 @@ def test_the_export_of_a_run_that_has_only_begun(hgm: Command, tmp_path: Path) -
     document = json.loads(hgm("tree", "export", "new").out)
     assert [node["status"] for node in document["nodes"]] == ["unevaluated"]
     assert document["results"]["winner"] is None
+
+
+def test_the_format_is_that_of_the_files_name(hgm: Command, finished: Path, tmp_path: Path) -> None:
+    for kind in ("html", "json", "graphml", "dot", "svg", "csv"):
+        said = hgm("tree", "export", "done", "-o", str(tmp_path / f"tree.{kind}"))
+        assert said.code == 0, said.err
+        assert hgm("tree", "export", "done", "--format", kind).out == (tmp_path / f"tree.{kind}").read_text()
+    assert {file.name.partition(".")[0] for file in tmp_path.glob("*.*")} == {"tree"}
+    said = hgm("tree", "export", "done", "-o", str(tmp_path / "tree.png"))
+    assert (said.code, "there are html, json" in said.err) == (2, True)
+    said = hgm("tree", "export", "done", "--with", "done", "--format", "svg")
+    assert (said.code, "--format html" in said.err) == (2, True)
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(hgm: Command, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "there.json")
+    (tmp_path / "there.json").write_text("old")
+    assert hgm("tree", "export", "done", "-o", str(tmp_path / "link.json")).code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "there.json").read_text().startswith("{")

@@ -1,8 +1,9 @@
 """Runs whose jobs are a pure function of the job: real journal, archive, plan and loop, without sandboxes or models."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hgm.config import SearchConfig
 from hgm.executors.local import LocalExecutor
@@ -18,6 +19,9 @@ SEED_AGENT = {
     b"agent.toml": File(b'protocol = 1\nname = "seed"\ncommand = ["python3", "main.py"]\n'),
     b"main.py": File(b""),
 }
+
+
+Work: TypeAlias = Callable[[Job, int], Result]
 
 
 def created(budget: int = 30, policy: str = "hgm", **config: Any) -> dict[str, Any]:
@@ -60,10 +64,10 @@ def work(job: Job, slot: int) -> Result:
     return EvaluationResult(job=job.id, outcome=outcome, cause="" if outcome is Outcome.PASSED else "crashed")
 
 
-def go_on(path: Path, *, workers: int = 1, stop_after: int | None = None) -> str:
+def go_on(path: Path, *, workers: int = 1, stop_after: int | None = None, by: Work = work) -> str:
     """Go on with a run, to its end or until so many results were told."""
     told: list[Result] = []
-    executor = LocalExecutor(work, workers)
+    executor = LocalExecutor(by, workers)
     try:
         with opened(path) as run:
             return search(

@@ -1,0 +1,144 @@
+"""`hgm serve` beside a run that goes on, and against who should not get an answer."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hgm.run import read
+from tests.hgm.simulated import go_on
+from tests.viewer import told
+from tests.viewer.conftest import Seen
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Path:
+    return told.run(tmp_path, "growing", budget=60, stop_after=12)
+
+
+@pytest.fixture
+def server(growing: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    command = [sys.executable, "-u", "-m", "hgm", "serve", str(growing), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        found = re.match(r"(http://127\.0\.0\.1:\d+/) ", running.stdout.readline())
+        assert found
+        yield found[1], running
+        running.terminate()
+
+
+def ask(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, answer.read().decode(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+@pytest.mark.needs("chromium")
+def test_a_run_that_goes_on_arrives_without_a_reload(seen: Seen, growing: Path, server) -> None:
+    url, _ = server
+    page = seen.open(url)
+    before = page.evaluate("hgm.visible()")
+    assert before == len(read(growing).nodes)
+    page.evaluate("hgm.select(0); window.same = true")
+    go_on(growing, by=told.hostile)
+    told.say(growing)
+    after = len(read(growing).nodes)
+    assert after > before
+    seen.until(f"hgm.visible() == {after}")
+    assert page.evaluate("window.same")
+    assert seen.by("panel-title").inner_text().startswith("Agent 0")
+    seen.by("results").locator("tbody button").first.click()
+    seen.by("trajectory").get_by_text("I am done.").wait_for()
+    page.keyboard.press("5")
+    seen.by("tab-log").wait_for()
+    assert {re.match(r"http://[^/]+/", request)[0] for request in seen.requests} == {url}  # type: ignore[index]
+    assert seen.is_untouched()
+
+
+@pytest.mark.needs("chromium")
+def test_who_is_killed_harms_nothing_and_the_page_says_so(seen: Seen, growing: Path, server) -> None:
+    url, running = server
+    seen.open(url)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    seen.until("document.querySelector('[data-testid=connection]').innerText == 'not connected'")
+    go_on(growing, by=told.hostile)
+    assert read(growing).winner is not None
+
+
+def test_the_data_can_be_asked_for(growing: Path, server) -> None:
+    url, _ = server
+    status, text, headers = ask(f"{url}api/documents")
+    (document,) = json.loads(text)
+    assert (status, document["run"], headers["x-content-type-options"]) == (200, "growing", "nosniff")
+    assert json.loads(ask(f"{url}api/runs/growing/document")[1])["nodes"] == document["nodes"]
+    assert "diff --git" in ask(f"{url}api/runs/growing/diff/1")[1]
+    job = read(growing).evaluations[0].job
+    assert json.loads(ask(f"{url}api/runs/growing/trajectory/{job}")[1])["turns"][-1]["text"] == "I am done."
+    assert json.loads(ask(f"{url}api/runs/growing/log")[1])[-1]["text"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "api/runs/other/document",
+        "api/runs/growing/diff/0",
+        "api/runs/growing/diff/999",
+        "api/runs/growing/trajectory/e99999",
+        "api/runs/growing/trajectory/..%2f..%2fconfig",
+        "api/runs/growing/trajectory/x*",
+        "api/runs/..%2fgrowing/document",
+        "api/nothing",
+    ],
+)
+def test_what_there_is_not_is_not_found(path: str, server) -> None:
+    assert ask(server[0] + path)[0] == 404
+
+
+def test_sealed_trajectories_are_not_told(growing: Path, server) -> None:
+    go_on(growing, by=told.hostile)
+    told.say(growing)
+    sealed = [item.job for item in read(growing).evaluations if item.split == "sealed"]
+    assert sealed
+    assert {ask(f"{server[0]}api/runs/growing/trajectory/{job}")[0] for job in sealed} == {404}
+
+
+def test_a_page_of_another_site_gets_no_answer(server) -> None:
+    url, _ = server
+    assert ask(f"{url}api/documents", Host="rebound.example.org")[0] == 400
+    status, _, headers = ask(url)
+    assert status == 200
+    assert "access-control-allow-origin" not in headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "script-src 'sha256-" in headers["content-security-policy"]
+
+
+def test_nothing_can_be_changed(server) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(f"{server[0]}api/documents", method=method))
+        assert refused.value.code == 405
+
+
+def test_ctrl_c_ends_it_quietly(server) -> None:
+    url, running = server
+    ask(url)
+    os.kill(running.pid, signal.SIGINT)
+    assert running.wait(timeout=10) in (0, 130)
+
+
+def test_a_run_that_is_not_there_is_the_users_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hgm", "serve", "nothing", "--runs-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no such run" in done.stderr
