@@ -36,7 +36,7 @@ _LOOK_S = 0.5
 _REFRESH_S = 5.0
 """What runs is told anew as often, although no event has come."""
 _REST = 4.0
-"""A document that takes long to make is made anew after so many times that long."""
+"""Nobody is told of news of a document before so many times what making it took has gone by."""
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": policy(connect="'self'") + "; frame-ancestors 'none'",
@@ -56,8 +56,8 @@ class Watched:
         self.name = name
         self._lock = threading.Lock()
         self._made: tuple[object, History, str] | None = None
-        self._took_s = 0.0
-        self._made_at = 0.0
+        self.took_s = 0.0
+        """What the newest document took to make."""
 
     def stamp(self) -> object:
         """Something else whenever there is something new to see."""
@@ -77,13 +77,12 @@ class Watched:
 
     def _newest(self) -> tuple[History, str]:
         with self._lock:
-            stamp, now = self.stamp(), time.monotonic()
-            if self._made is None or (self._made[0] != stamp and now - self._made_at >= _REST * self._took_s):
+            stamp, began = self.stamp(), time.monotonic()
+            if self._made is None or self._made[0] != stamp:
                 told = history(self.path)
                 text = text_of({**document_of(told, self.path), "run": self.name})
                 self._made = stamp, told, text
-                self._made_at = time.monotonic()
-                self._took_s = self._made_at - now
+                self.took_s = time.monotonic() - began
             return self._made[1:]
 
 
@@ -150,12 +149,14 @@ def _trajectory(run: Watched, request: Request) -> Response:
 async def _changes(runs: Mapping[str, Watched]) -> AsyncIterator[str]:
     """Server-sent events: the name of each run of which there is something new to see."""
     seen = {name: run.stamp() for name, run in runs.items()}
+    told_at = dict.fromkeys(runs, 0.0)
     yield ": here\n\n"
     while True:
         await asyncio.sleep(_LOOK_S)
         for name, run in runs.items():
-            if (stamp := run.stamp()) != seen[name]:
-                seen[name] = stamp
+            now = time.monotonic()
+            if now - told_at[name] >= _REST * run.took_s and (stamp := run.stamp()) != seen[name]:
+                seen[name], told_at[name] = stamp, now
                 yield f"event: change\ndata: {json.dumps(name)}\n\n"
         yield ": here\n\n"
 

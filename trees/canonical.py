@@ -36,6 +36,18 @@ def load_object(text: str) -> dict[str, Any]:
     return value
 
 
+def load_list(text: str) -> list[Any]:
+    """The list that SQLite wrote as JSON.
+
+    Raises:
+        ValueError: the text is not JSON, or no list.
+    """
+    value = from_json(text)
+    if not isinstance(value, list):
+        raise ValueError(f"a JSON array was expected, not {text[:40]!r}")
+    return value
+
+
 def _require_string_keys(value: object) -> None:
     # json would turn 1 and None into "1" and "null", and what is read back would be another object.
     todo = [value]

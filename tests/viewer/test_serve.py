@@ -40,7 +40,8 @@ def ask(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
             return answer.status, answer.read().decode(), dict(answer.headers)
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), dict(error.headers)
+        with error:
+            return error.code, error.read().decode(), dict(error.headers)
 
 
 @pytest.mark.needs("chromium")
@@ -54,7 +55,7 @@ def test_a_run_that_goes_on_arrives_without_a_reload(seen: Seen, growing: Path, 
     told.say(growing)
     after = len(read(growing).nodes)
     assert after > before
-    seen.until(f"hgm.visible() == {after}")
+    seen.until(f"!Number.isNaN(hgm.position({after - 1}).x)")
     assert page.evaluate("window.same")
     assert seen.by("panel-title").inner_text().startswith("Agent 0")
     seen.by("results").locator("tbody button").first.click()
@@ -127,7 +128,8 @@ def test_nothing_can_be_changed(server) -> None:
     for method in ("POST", "PUT", "DELETE"):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(urllib.request.Request(f"{server[0]}api/documents", method=method))
-        assert refused.value.code == 405
+        with refused.value as answer:
+            assert answer.code == 405
 
 
 def test_ctrl_c_ends_it_quietly(server) -> None:

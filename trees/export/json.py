@@ -173,19 +173,25 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
 def text_of(document: Mapping[str, Any]) -> str:
     """The document as ASCII text: nothing in it can reach a terminal as a control character.
 
-    Its columns, which may be long, take a line each.
+    Each agent, and each column of measurements, takes a line.
 
     Raises:
         ValueError: it holds a NaN or an infinity.
     """
-    columns = (f'    "{name}": {dumps(column, allow_nan=False)}' for name, column in document["measurements"].items())
-    around = dumps({**document, "measurements": None}, indent=2, allow_nan=False)
-    before, _, after = around.partition(_COLUMNS)
-    return f'{before}\n  "measurements": {{\n' + ",\n".join(columns) + f"\n  }}{after}\n"
+    return "{\n" + ",\n".join(f"  {_text(name)}: {_lines(value)}" for name, value in document.items()) + "\n}\n"
 
 
-_COLUMNS = '\n  "measurements": null'
-"""No text of the document holds it: a line break inside one is escaped."""
+def _lines(value: Any) -> str:
+    """What a list or an object holds, a line each."""
+    if value and isinstance(value, Mapping):
+        return "{\n" + ",\n".join(f"    {_text(name)}: {_text(inner)}" for name, inner in value.items()) + "\n  }"
+    if value and isinstance(value, Sequence) and not isinstance(value, str):
+        return "[\n" + ",\n".join(f"    {_text(item)}" for item in value) + "\n  ]"
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return dumps(value, allow_nan=False)
 
 
 def _counts(view: TreeView, node: int) -> dict[str, Any]:
