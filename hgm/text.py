@@ -1,15 +1,11 @@
 """Text from agents, models and benchmarks on its way to a person, a file or another model: escaped and bounded."""
 
-_KEPT = frozenset("\n\t")
+from trees.escape import visible
 
 
 def printable(text: str, limit: int = 10_000) -> str:
     """No control characters, escape codes or direction marks; the middle is cut where it is longer than `limit`."""
-    safe = "".join(
-        character if character in _KEPT or character.isprintable() else _escape(character)
-        for character in clip(text, limit)
-    )
-    return clip(safe, limit)
+    return clip(visible(clip(text, limit), keep="\n\t"), limit)
 
 
 def one_line(text: str, limit: int = 10_000) -> str:
@@ -29,7 +25,3 @@ def clip(text: str, limit: int) -> str:
 def quote(text: str, limit: int) -> str:
     """Untrusted text as data inside a prompt: every line behind `| `, so that it cannot end its own quotation."""
     return "\n".join("| " + line for line in printable(text, limit).splitlines())
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from hgm.errors import ArchiveError, boundary
+from trees.escape import visible
 from trees.folders import reach_disk
 from trees.gitpython import tree_entries_from_data, tree_to_stream
 from trees.objects import Objects, checked_sha, run_git
@@ -278,7 +279,7 @@ class BareRepository:
 
 def printable(message: str) -> str:
     """Text for a commit message: what a terminal could obey is escaped; line breaks and tabs stay."""
-    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    return visible(message, keep="\n\t")
 
 
 def _place(folder: _Folder, names: Sequence[bytes], leaf: _Leaf) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trees.export.escape import shortened, visible
+from trees.escape import shortened, visible
 from trees.export.svg import ACCENT, colour, heading, label, lineage, share
 from trees.export.table import facts
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from trees.export.escape import shortened
+from trees.escape import shortened
 
 ACCENT = "#d55e00"
 """Vermilion, as Okabe and Ito have it: unlike any colour of the scale."""

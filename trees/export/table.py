@@ -5,7 +5,7 @@ from csv import DictWriter
 from io import StringIO
 from typing import Any
 
-from trees.export.escape import visible
+from trees.escape import visible
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet would compute; the last four are the wide forms of the others."""
@@ -43,7 +43,7 @@ def facts(node: Mapping[str, Any], *, best: int) -> dict[str, Any]:
         "interval_low": _real(low),
         "interval_high": _real(high),
         "best_belief": _real(node["best_belief"]),
-        "evaluations_usd": _real(cost["usd"]),
+        "usd": _real(cost["usd"]),
         "tokens": cost["tokens"],
         "seconds": _real(cost["seconds"]),
         "children": len(node["children"]),

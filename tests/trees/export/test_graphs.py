@@ -86,7 +86,7 @@ def test_numbers_written_as_whole_ones_do_not_split_a_column():
     keys = [key.get("id") for key in ElementTree.fromstring(graphml(changed)) if key.tag.endswith("key")]
     assert len(keys) == len(set(keys))
     graph = read_graphml(graphml(changed))
-    assert (graph.nodes[0]["evaluations_usd"], graph.nodes[1]["seconds"]) == (0.0, 1.0)
+    assert (graph.nodes[0]["usd"], graph.nodes[1]["seconds"]) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("number", [1, 10_000])

@@ -11,7 +11,7 @@ from trees.export.table import table
 
 COLUMNS = [
     *("id", "parent", "depth", "status", "successes", "failures", "unmeasured", "clade_successes", "clade_failures"),
-    *("cmp", "interval_low", "interval_high", "best_belief", "evaluations_usd", "tokens", "seconds", "children"),
+    *("cmp", "interval_low", "interval_high", "best_belief", "usd", "tokens", "seconds", "children"),
     *("rejected", "mode", "commit", "brief", "is_best"),
 ]
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
@@ -70,8 +70,8 @@ def test_a_row_says_what_its_node_says():
 
 def test_what_is_unknown_is_empty():
     rows = read(table(document()))
-    assert (rows[0]["parent"], rows[0]["mode"], rows[0]["brief"], rows[0]["evaluations_usd"]) == ("", "", "", "0.5")
-    assert (rows[2]["cmp"], rows[2]["evaluations_usd"]) == ("", "")
+    assert (rows[0]["parent"], rows[0]["mode"], rows[0]["brief"], rows[0]["usd"]) == ("", "", "", "0.5")
+    assert (rows[2]["cmp"], rows[2]["usd"]) == ("", "")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1dcmd|' /C calc'!A0"])
