@@ -31,6 +31,8 @@ OUTCOMES = (Outcome.PASSED, Outcome.FAILED, Outcome.UNMEASURED)
 SPLITS = tuple(Split)
 """By their codes."""
 PASSED, FAILED, UNMEASURED = range(3)
+_SIGNS = np.array([1, -1, 0], np.int8)
+"""Of `PASSED`, `FAILED`, and at -1 of what is not measured."""
 _SEARCH = SPLITS.index(Split.SEARCH)
 _BATCH = 100_000
 _THREADS = 2
@@ -177,7 +179,18 @@ class History:
             for outcome in (PASSED, FAILED)
         ]
         clade = [_summed(counts, bare.parent) for counts in own]
-        return replace(bare, successes=own[0], failures=own[1], clade_successes=clade[0], clade_failures=clade[1])
+        results = np.zeros_like(bare.results)
+        for number, name in enumerate(self.state.search_tasks):
+            if (task := self.task(name)) >= 0:
+                results[:, number] = _SIGNS[self.results[:, task]]
+        return replace(
+            bare,
+            successes=own[0],
+            failures=own[1],
+            clade_successes=clade[0],
+            clade_failures=clade[1],
+            results=results,
+        )
 
     @cached_property
     def best(self) -> int:

@@ -12,7 +12,6 @@ from hgm import meter
 from hgm.calibration import Noise
 from hgm.state import RunState
 from trees.records import ROOT, Evaluate, Expand, Outcome, Policy, Stop
-from trees.statistics import ranking
 
 UNMEASURED_IN_ROW = 10
 """So many jobs without a measurement, one after the other, stop the run: the host needs a person."""
@@ -86,7 +85,7 @@ def _search(state: RunState, policy: Policy) -> Step | None:
             raise TypeError(f"policy {policy.name} decided {decision!r}")
     if state.running:
         return None
-    best = ranking(view, minimum=state.config.minimum_evaluations).tolist()
+    best = policy.ranking(view, minimum=state.config.minimum_evaluations).tolist()
     top = [node for node in best if node != ROOT][: state.config.confirmation.candidates]
     candidates = [node for node in best if node == ROOT or node in top]
     return Milestone("confirming", {"candidates": candidates, **_select_tasks(state, candidates)})

@@ -37,6 +37,8 @@ from trees.records import ROOT, Evaluate, Expand, Expansion, Policy
 _DRAFT_PREFIX = ".hgm-draft-"
 DRAFT = re.compile(re.escape(_DRAFT_PREFIX) + r".+\.[a-z0-9_]{8}")
 """The name of a run's directory while it is being made; marked, since `hgm gc` deletes what carries it."""
+_DIGITS = 4
+"""Of what a node was drawn at."""
 _SUBJECT = 72
 _BRIEF = 4_000
 """Characters of a commit's first line, and of the whole brief below it."""
@@ -261,7 +263,8 @@ class Run:
     def ask(self, decision: Expand | Evaluate | Confirm) -> Job:
         """A job for a decision, journalled before anything is spent on it."""
         job = self.job(decision)
-        self._append("started", {"type": "expand" if isinstance(job, ExpandJob) else "evaluate", **asdict(job)})
+        kind = "expand" if isinstance(job, ExpandJob) else "evaluate"
+        self._append("started", {"type": kind, **asdict(job), **_drawn(decision)})
         return job
 
     def tell(self, result: Result) -> None:
@@ -381,6 +384,13 @@ class Run:
 
     def _append(self, kind: str, payload: Mapping[str, Any]) -> None:
         self.state.apply(self._journal.append(kind, payload))
+
+
+def _drawn(decision: Expand | Evaluate | Confirm) -> dict[str, Any]:
+    """What led to a decision, for people who read the log."""
+    if isinstance(decision, Confirm) or not decision.drawn:
+        return {}
+    return {"drawn": [[node, round(value, _DIGITS)] for node, value in decision.drawn]}
 
 
 def _plain(result: Result) -> dict[str, Any]:

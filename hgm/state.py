@@ -379,7 +379,7 @@ def _prices(created: Mapping[str, Any], config: SearchConfig) -> dict[str, Price
 
 def job_from(payload: Mapping[str, Any]) -> Job:
     """A job from its "started" event."""
-    fields = dict(payload)
+    fields = {name: value for name, value in payload.items() if name != "drawn"}
     if fields.pop("type") == "expand":
         exhibits = {name: tuple(map(_exhibit, fields.get(name, ()))) for name in ("lineage", "others")}
         modes = {name: Mode(fields[name]) for name in ("mode", "instead_of") if fields.get(name)}

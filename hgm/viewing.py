@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,10 @@ def _said(event: Event) -> str:
     told = event.payload
     match event.kind:
         case "started" if told["type"] == "expand":
-            return f"{told['id']}: agent {told['node']} makes a child ({told['mode']})"
+            return f"{told['id']}: agent {told['node']} makes a child ({told['mode']}){_drawn(told)}"
         case "started":
             task = "a sealed task" if told["split"] == Split.SEALED else told["task"]
-            return f"{told['id']}: agent {told['node']} on {task}"
+            return f"{told['id']}: agent {told['node']} on {task}{_drawn(told)}"
         case "finished" if "outcome" in told:
             return f"{told['job']}: {told['outcome']}" + (f" ({told['cause']})" if told["cause"] else "")
         case "finished":
@@ -120,6 +120,11 @@ def _said(event: Event) -> str:
             return f"stopped: {told['reason']}"
         case _:
             return event.kind
+
+
+def _drawn(told: Mapping[str, Any]) -> str:
+    draws = [f"agent {node} {value:.3f}" for node, value in told.get("drawn", ())]
+    return f"; drawn: {', '.join(draws)}" if draws else ""
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

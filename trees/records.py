@@ -1,6 +1,6 @@
 """The words of a search as frozen values: outcomes, decisions, and the read-only view that a policy decides on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -28,11 +28,16 @@ class Expansion(StrEnum):
     UNMEASURED = "unmeasured"
 
 
+Drawn: TypeAlias = tuple[tuple[int, float], ...]
+"""Some nodes and what each was drawn at, the largest first: for people who ask why a decision fell as it did."""
+
+
 @dataclass(frozen=True)
 class Expand:
     """Make one child of `node`."""
 
     node: int
+    drawn: Drawn = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Evaluate:
 
     node: int
     task: int
+    drawn: Drawn = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class TreeView:
     pending_evaluations: NDArray[np.int32]
     seen: NDArray[np.bool_]
     """(nodes, tasks): measured, being measured, or given up on as unmeasured; never to be chosen again."""
+    results: NDArray[np.int8]
+    """(nodes, tasks): 1 passed, -1 failed, 0 not measured."""
     evaluations: int
     """N of the expansion rule: measured + running evaluations, over the whole tree."""
     pending_expansions: int
@@ -99,3 +107,6 @@ class Policy(Protocol):
 
     def choose(self, view: TreeView, rng: np.random.Generator) -> Decision:
         """The next decision. Never evaluates a seen task; stops when nothing can be started."""
+
+    def ranking(self, view: TreeView, *, minimum: int = 10) -> NDArray[np.intp]:
+        """All nodes, the one to hand over first; none with fewer than `minimum` evaluations before one with as many."""

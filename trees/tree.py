@@ -20,6 +20,7 @@ _COUNTS = (
     "pending_evaluations",
 )
 _COUNTED_AS = {Outcome.PASSED: "successes", Outcome.FAILED: "failures"}
+_RESULTS = {Outcome.PASSED: 1, Outcome.FAILED: -1}
 
 
 class Tree:
@@ -41,6 +42,7 @@ class Tree:
         self._size = 0
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(1, np.int32) for name in _COUNTS}
         self._columns["seen"] = np.zeros((1, tasks), np.bool_)
+        self._columns["results"] = np.zeros((1, tasks), np.int8)
         self._running_evaluations: set[tuple[int, int]] = set()
         self._running_expansions: Counter[int] = Counter()
         self._evaluations = 0
@@ -85,6 +87,7 @@ class Tree:
             self._columns["seen"][node, task] = give_up
             self._evaluations -= 1
         else:
+            self._columns["results"][node, task] = _RESULTS[outcome]
             self._count(node, _COUNTED_AS[outcome])
         self._changed()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import pickle
 import random
 
@@ -95,3 +96,21 @@ class PolicyContract:
         assert pickle.loads(pickle.dumps(policy)) == policy
         with pytest.raises(dataclasses.FrozenInstanceError):
             policy.alpha = 0.5
+
+    def test_tells_what_was_drawn_with_the_chosen_node_first(self, policy: Policy, tree: Tree) -> None:
+        for seed in range(20):
+            decision = policy.choose(tree.view(), np.random.default_rng(seed))
+            if isinstance(decision, Stop) or not decision.drawn:
+                continue
+            nodes, values = zip(*decision.drawn, strict=True)
+            assert nodes[0] == decision.node
+            assert len(set(nodes)) == len(nodes)
+            assert all(map(math.isfinite, values))
+            assert list(values) == sorted(values, reverse=True)
+
+    def test_ranks_every_node_and_those_with_enough_evaluations_first(self, policy: Policy, tree: Tree) -> None:
+        view = tree.view()
+        order = policy.ranking(view, minimum=4).tolist()
+        assert sorted(order) == list(range(len(view)))
+        known = [view.successes[node] + view.failures[node] >= 4 for node in order]
+        assert known == sorted(known, reverse=True)

@@ -36,7 +36,7 @@ def check(told: History, replayed: RunState) -> None:
         )
     ] == [(e.job, e.node, e.task, e.split, e.repeat, e.outcome, e.cause) for e in replayed.evaluations]
     view = replayed.tree.view()
-    for name in ("parent", "successes", "failures", "clade_successes", "clade_failures"):
+    for name in ("parent", "successes", "failures", "clade_successes", "clade_failures", "results"):
         assert getattr(told.view, name).tolist() == getattr(view, name).tolist(), name
     assert told.best == best_node(replayed)
     assert told.state.nodes == replayed.nodes

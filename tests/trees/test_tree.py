@@ -23,6 +23,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.tree = Tree(TASKS, BUDGET)
         self.parents = [NO_PARENT]
         self.results: list[tuple[int, Outcome]] = []
+        self.measured: dict[tuple[int, int], Outcome] = {}
         self.seen: set[tuple[int, int]] = set()
         self.evaluating: list[tuple[int, int]] = []
         self.expanding: list[int] = []
@@ -49,6 +50,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.evaluating.remove(pair)
         if outcome is not Outcome.UNMEASURED:
             self.results.append((pair[0], outcome))
+            self.measured[pair] = outcome
         elif not give_up:
             self.seen.remove(pair)
         self.refused(TellError, lambda: self.tree.finish_evaluation(*pair, outcome))
@@ -104,6 +106,8 @@ class TreeMachine(RuleBasedStateMachine):
         assert view.expansions.tolist() == [self.expanded.count(n) for n in nodes]
         assert view.pending_evaluations.tolist() == [sum(m == n for m, _ in self.evaluating) for n in nodes]
         assert view.seen.tolist() == [[(n, t) in self.seen for t in range(TASKS)] for n in nodes]
+        signs = {Outcome.PASSED: 1, Outcome.FAILED: -1, None: 0}
+        assert view.results.tolist() == [[signs[self.measured.get((n, t))] for t in range(TASKS)] for n in nodes]
         assert view.evaluations == len(self.results) + len(self.evaluating)
         assert view.pending_expansions == len(self.expanding)
         assert view.rejections_in_row == self.rejections_in_row
@@ -180,9 +184,9 @@ def test_columns_cannot_be_written(name: str) -> None:
 
 
 def test_count_columns_are_int32() -> None:
-    view = twenty_nodes().view()
+    view, tables = twenty_nodes().view(), {"seen": np.dtype(bool), "results": np.dtype(np.int8)}
     assert {name: column.dtype for name, column in columns(view).items()} == {
-        name: np.dtype(bool if name == "seen" else np.int32) for name in columns(view)
+        name: tables.get(name, np.dtype(np.int32)) for name in columns(view)
     }
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from trees.policies.hgm import HGM
+from trees.policies.schedule import Pick
 from trees.records import ROOT, TreeView
 
 
@@ -15,6 +16,6 @@ class FlatChildren(HGM):
 
     name: ClassVar[str] = "flat_children"
 
-    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
         """The root."""
-        return ROOT
+        return Pick(ROOT)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trees.policies.schedule import Scheduled
+from trees.policies.schedule import Pick, Scheduled, largest
 from trees.records import TreeView
 from trees.statistics import own_mean
 
@@ -20,14 +20,14 @@ class Greedy(Scheduled):
 
     name: ClassVar[str] = "greedy"
 
-    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
         """The node of the best mean."""
-        return int(np.argmax(_worth(view)))
+        return largest(_worth(view))
 
-    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> int:
+    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
         """A node that nobody has begun to measure, else the node of the best mean."""
         untried = view.successes + view.failures + view.pending_evaluations == 0
-        return int(nodes[np.argmax(np.where(untried, np.inf, _worth(view))[nodes])])
+        return largest(np.where(untried, np.inf, _worth(view))[nodes], nodes)
 
 
 def _worth(view: TreeView) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgm.errors import ConfigError
-from trees.policies.schedule import Scheduled
+from trees.policies.schedule import Pick, Scheduled, largest
 from trees.records import TreeView
 
 _LEAST_REMAINING = 1e-9
@@ -32,19 +32,19 @@ class HGM(Scheduled):
         if not isinstance(self.temperature, bool):
             raise ConfigError(f"policy {self.name}: temperature must be true or false, not {self.temperature!r}")
 
-    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
         """The node of the largest draw on clade counts."""
-        return self._largest_draw(view, rng, view.clade_successes, view.clade_failures)
+        return largest(self._draws(view, rng, view.clade_successes, view.clade_failures))
 
-    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> int:
+    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
         """The node of the largest draw on own counts."""
-        return int(nodes[self._largest_draw(view, rng, view.successes[nodes], view.failures[nodes])])
+        return largest(self._draws(view, rng, view.successes[nodes], view.failures[nodes]), nodes)
 
-    def _largest_draw(
+    def _draws(
         self, view: TreeView, rng: np.random.Generator, successes: NDArray[np.int32], failures: NDArray[np.int32]
-    ) -> int:
+    ) -> NDArray[np.float64]:
         tau = self._tau(view)
-        return int(np.argmax(rng.beta(tau * (1 + successes), tau * (1 + failures))))
+        return rng.beta(tau * (1 + successes), tau * (1 + failures))
 
     def _tau(self, view: TreeView) -> float:
         # A policy may be asked with nothing left: then the draws are the posterior means but for a tie-breaking trace.

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trees.policies.schedule import Scheduled
+from trees.policies.schedule import Pick, Scheduled
 from trees.records import TreeView
 
 
@@ -16,10 +16,10 @@ class Random(Scheduled):
 
     name: ClassVar[str] = "random"
 
-    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
         """Any node."""
-        return int(rng.integers(len(view)))
+        return Pick(int(rng.integers(len(view))))
 
-    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> int:
+    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
         """Any of `nodes`."""
-        return int(nodes[rng.integers(len(nodes))])
+        return Pick(int(nodes[rng.integers(len(nodes))]))

@@ -2,18 +2,39 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from math import isfinite
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hgm.errors import ConfigError
-from trees.records import ROOT, Decision, Evaluate, Expand, Stop, TreeView
+from trees import statistics
+from trees.records import ROOT, Decision, Drawn, Evaluate, Expand, Stop, TreeView
 
 _FIRST_RESULTS = 3
 """As many as an expansion reads as evidence. With more workers than results, the first ones would be made blindly."""
 _ROUNDING = 1e-9
 """243 ** 0.6 is 26.999999999999996 in floating point, and 27 by the rule."""
+_TOLD = 5
+"""So many of the largest draws are told of a decision."""
+
+
+class Pick(NamedTuple):
+    """A node, and what led to it."""
+
+    node: int
+    drawn: Drawn = ()
+
+
+def largest(worth: NDArray[np.float64], nodes: NDArray[np.intp] | None = None) -> Pick:
+    """The one of `nodes` (by default all, by their numbers) that is worth most; ties go to the elder."""
+    told = min(_TOLD, len(worth))
+    high = np.flatnonzero(worth >= np.partition(worth, -told)[-told])
+    top = high[np.argsort(-worth[high], kind="stable")][:told]
+    named = (top if nodes is None else nodes[top]).tolist()
+    drawn = zip(named, worth[top].tolist(), strict=True)
+    return Pick(named[0], tuple((node, value) for node, value in drawn if isfinite(value)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +64,34 @@ class Scheduled(ABC):
             _require(_is_whole(value) and value >= least, self, option, f"a whole number of at least {least}")
 
     @abstractmethod
-    def parent(self, view: TreeView, rng: np.random.Generator) -> int:
+    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
         """The node to expand."""
 
     @abstractmethod
-    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> int:
+    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
         """The one of `nodes`, ascending and not empty, to evaluate."""
 
     def choose(self, view: TreeView, rng: np.random.Generator) -> Decision:
         """The next decision; stops when no task is unseen and expansions keep failing."""
         if self._root_is_due(view):
-            return _evaluation(view, ROOT, rng)
+            return _evaluation(view, Pick(ROOT), rng)
         if self._root_is_awaited(view):
             return Stop("the root's first results are awaited")
         may_expand = view.rejections_in_row < self.max_rejections_in_row
         if may_expand and view.expansions[ROOT] < self.initial_expansions:
             return Expand(ROOT)
         if may_expand and self._expansion_is_due(view):
-            return Expand(self.parent(view, rng))
+            return Expand(*self.parent(view, rng))
         nodes = np.flatnonzero(~view.seen.all(axis=1))
         if len(nodes):
             return _evaluation(view, self.candidate(view, nodes, rng), rng)
         if may_expand:
-            return Expand(self.parent(view, rng))
+            return Expand(*self.parent(view, rng))
         return Stop(f"no node has unseen search tasks, and {view.rejections_in_row} expansions in a row gave no child")
+
+    def ranking(self, view: TreeView, *, minimum: int = 10) -> NDArray[np.intp]:
+        """By the lower bound of each node's own results (`trees.statistics.ranking`)."""
+        return statistics.ranking(view, minimum=minimum)
 
     def _root_is_due(self, view: TreeView) -> bool:
         evaluations = view.successes[ROOT] + view.failures[ROOT] + view.pending_evaluations[ROOT]
@@ -82,9 +107,9 @@ class Scheduled(ABC):
         return bool(view.evaluations**self.alpha >= size * (1 - _ROUNDING))
 
 
-def _evaluation(view: TreeView, node: int, rng: np.random.Generator) -> Evaluate:
-    unseen = view.unseen(node)
-    return Evaluate(node, int(unseen[rng.integers(len(unseen))]))
+def _evaluation(view: TreeView, pick: Pick, rng: np.random.Generator) -> Evaluate:
+    unseen = view.unseen(pick.node)
+    return Evaluate(pick.node, int(unseen[rng.integers(len(unseen))]), pick.drawn)
 
 
 def _is_whole(value: object) -> bool:
