@@ -11,20 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.base import Split
-from hgm.doing import progress
+from hgm import meter
+from hgm.doing import Waiting, progress
 from hgm.gateway.records import Usage
 from hgm.history import FAILED, PASSED, SPLITS, UNMEASURED, Evaluations, History, history
 from hgm.run import Folder, is_locked
 from hgm.state import FailedExpansion
 from hgm.summary import comparison, rejections, score, sealed_openings, spend, stage
 from trees.archive import Archive
-from trees.export.json import Cost, ExpansionFacts, NodeFacts, Refusal, RunFacts, RunningFacts, export
+from trees.export.json import (
+    Cost,
+    ExpansionFacts,
+    NodeFacts,
+    Refusal,
+    RunFacts,
+    RunningFacts,
+    SpentFacts,
+    WaitingFacts,
+    export,
+)
 from trees.records import ROOT, Expansion
 
 _TOLD_SPLITS = (Split.SEARCH, Split.SELECT)
 TOLD = tuple(SPLITS.index(split) for split in _TOLD_SPLITS)
 """Splits whose evaluations are in a document, by their codes there."""
 _KINDS = {True: "expand", False: "evaluate"}
+_RECENT_S = 600.0
+"""The rate at which a run uses its budget is that of so much time, at most,"""
+_LEAST_S = 30.0
+"""and at least: before, nobody knows it."""
+_HOUR_S = 3600.0
 
 
 def tree_document(path: Path) -> dict[str, Any]:
@@ -42,6 +58,7 @@ def document_of(told: History, path: Path) -> dict[str, Any]:
     shown = told.evaluations.only(np.isin(told.evaluations.split, TOLD))
     expansions = list(_expansions(told))
     tasks = _tasks(told, shown)
+    is_live, now = is_locked(Folder(path)), time()
     facts = RunFacts(
         run=path.name,
         benchmark=state.created["benchmark"]["name"],
@@ -54,7 +71,10 @@ def document_of(told: History, path: Path) -> dict[str, Any]:
         tasks=[told.evaluations.tasks[task] for task in tasks],
         measurements=_measurements(shown, tasks, began=told.began),
         expansions=expansions,
-        running=list(_running(told, path, tasks)) if is_locked(Folder(path)) else [],
+        is_live=is_live,
+        workers=state.config.workers,
+        running=list(_running(told, path, tasks, now)) if is_live else [],
+        spent=dict(_burnt(told, now if is_live else None)),
     )
     rejected = Archive.open(Folder(path).archive).rejected()
     return export(told.view, _nodes(told, shown, expansions, rejected), facts)
@@ -63,7 +83,7 @@ def document_of(told: History, path: Path) -> dict[str, Any]:
 def _tasks(told: History, shown: Evaluations) -> list[int]:
     """Those that a document names: sealed ones are not among them."""
     running = [told.task(job.task) for job in told.running.values() if job.task and job.split in _TOLD_SPLITS]
-    return sorted({*np.unique(shown.task).tolist(), *running})
+    return sorted({*np.flatnonzero(np.bincount(shown.task)).tolist(), *running})
 
 
 def _measurements(shown: Evaluations, tasks: Sequence[int], *, began: float) -> dict[str, Sequence[Any]]:
@@ -105,8 +125,7 @@ def _cost(usage: Usage, seconds: float) -> Cost:
     return Cost(usd=None if usage.unpriced_calls else usage.usd, tokens=usage.tokens.total, seconds=seconds)
 
 
-def _running(told: History, path: Path, tasks: Sequence[int]) -> Iterator[RunningFacts]:
-    now = time()
+def _running(told: History, path: Path, tasks: Sequence[int], now: float) -> Iterator[RunningFacts]:
     for job in told.running.values():
         is_told = job.task is not None and job.split in _TOLD_SPLITS
         seen = progress(path, job.job)
@@ -117,9 +136,47 @@ def _running(told: History, path: Path, tasks: Sequence[int]) -> Iterator[Runnin
             task=tasks.index(told.task(job.task or "")) if is_told else None,
             seconds=max(0.0, now - job.since),
             doing=seen.doing,
+            waiting=_waited(seen.waiting, now),
             calls=seen.calls,
             tokens=seen.tokens,
         )
+
+
+def _waited(waiting: Waiting | None, now: float) -> WaitingFacts | None:
+    return None if waiting is None else WaitingFacts(why=waiting.why, seconds=max(0.0, now - waiting.since))
+
+
+def _burnt(told: History, now: float | None) -> Iterator[tuple[str, SpentFacts]]:
+    """Unit -> what is used of it; `now` is the time, and None for a run that nobody works on."""
+    hourly = {} if now is None else rates(told, now)
+    for item in meter.spent(told.state):
+        by_clock = item.unit == "seconds" and now is not None
+        yield (
+            item.unit,
+            SpentFacts(
+                limit=item.limit,
+                used=None if item.unit == "usd" and told.state.is_unpriced else item.used,
+                reserved=max(0.0, (now or 0.0) - told.state.last_at) if by_clock else item.reserved,
+                per_hour=hourly.get(item.unit),
+            ),
+        )
+
+
+def rates(told: History, now: float) -> dict[str, float]:
+    """Unit -> how much of it an hour takes, by what has ended of late; time alone where nothing has."""
+    since = max(told.opened, now - _RECENT_S)
+    found = told.evaluations.only(told.evaluations.at > since)
+    made = [item for item in told.state.expansions if told.ended[item.job] > since]
+    by_clock = {"seconds": _HOUR_S}
+    if now - since < _LEAST_S or not (len(found) or made):
+        return by_clock
+    is_counted = (found.outcome != UNMEASURED) & ((found.split == TOLD[0]) | (told.state.planned is not None))
+    used = {
+        "evaluations": float(is_counted.sum()),
+        "usd": float(np.nansum(found.usd)) + sum(item.usage.usd for item in made),
+        "tokens": float(found.tokens.sum()) + sum(item.usage.tokens.total for item in made),
+    }
+    return by_clock | {unit: amount * _HOUR_S / (now - since) for unit, amount in used.items()}
 
 
 def _nodes(

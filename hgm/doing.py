@@ -3,10 +3,23 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hgm.errors import GatewayError
 from hgm.run import Folder
 from hgm.trajectories import Latest, latest_lease
+
+_LOST, _STARTED, _SETTLED = "attempt lost", "call started", "call settled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What holds a job up."""
+
+    why: str
+    """As the gateway says it, e.g. "openai: HTTP 429, trying again in 30 s"."""
+    since: float
+    """Unix seconds: when the call began that waits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +27,8 @@ class Progress:
     """Of one job, in the lease that it uses now."""
 
     doing: str = "starts"
+    waiting: Waiting | None = None
+    """None: it does not wait, or its records are older than that they would say it."""
     calls: int = 0
     tokens: int = 0
 
@@ -34,18 +49,36 @@ def progress(path: Path, job: str) -> Progress:
 
 
 def _told(latest: dict[str, Latest]) -> Progress:
-    calls, settled = (latest[event].count if event in latest else 0 for event in ("call started", "call settled"))
+    calls, settled = (latest[event].count if event in latest else 0 for event in (_STARTED, _SETTLED))
+    tokens = _tokens(latest)
     if "lease closed" in latest:
-        doing = "is graded"
-    elif calls > settled:
-        doing = "waits for its model again" if "attempt lost" in latest else "asks its model"
-    else:
-        doing = "works"
-    return Progress(doing=doing, calls=calls, tokens=_tokens(latest))
+        return Progress(doing="is graded", calls=calls, tokens=tokens)
+    if calls <= settled:
+        return Progress(doing="works", calls=calls, tokens=tokens)
+    return Progress(doing=_asking(latest), waiting=_waiting(latest), calls=calls, tokens=tokens)
+
+
+def _asking(latest: dict[str, Latest]) -> str:
+    """What a job does one of whose calls has not ended."""
+    if _waiting(latest):
+        is_limited = latest["waits"].record["rate_limited"]
+        return "waits for a rate limit" if is_limited else "waits for its model again"
+    if _LOST in latest and _index(latest, _LOST) == _index(latest, _STARTED):
+        return "asks its model again after a lost attempt"
+    return "asks its model"
+
+
+def _waiting(latest: dict[str, Latest]) -> Waiting | None:
+    told: dict[str, Any] = latest["waits"].record if "waits" in latest else {"why": ""}
+    return Waiting(why=told["why"], since=told["since"]) if told["why"] else None
+
+
+def _index(latest: dict[str, Latest], event: str) -> Any:
+    return latest[event].record.get("index")
 
 
 def _tokens(latest: dict[str, Latest]) -> int:
     """Of the last call; what the whole job took is known when it has ended."""
-    usage = latest["call settled"].record.get("usage") if "call settled" in latest else None
+    usage = latest[_SETTLED].record.get("usage") if _SETTLED in latest else None
     counts = usage.values() if isinstance(usage, dict) else ()
     return sum(count for count in counts if isinstance(count, int))

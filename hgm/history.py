@@ -5,8 +5,9 @@ values that a document shows, and only events that are no search evaluations are
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,19 +51,28 @@ class _Table:
     columns: Mapping[str, tuple[str, type]]
     """Name -> an expression, and the type of its values; texts are objects, one for each different text."""
 
-    def read(self, journal: Journal, last: int) -> _Columns:
-        """Of events 1 to `last`, in their order."""
+    def read(self, journal: Journal, last: int, pool: Executor) -> Callable[[], _Columns]:
+        """Begin to read events 1 to `last`; what is returned waits for them, in their order."""
         # As one array of JSON each: a row at a time would have the threads wait for each other at every row.
         expressions = ", ".join(f"json_group_array({expression})" for expression, _ in self.columns.values())
         query = f"SELECT {expressions} FROM events WHERE seq > ? AND seq <= ? AND kind = '{self.kind}' AND {self.mark}"
-        pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in self.columns}
-        for first in range(0, last, _BATCH):
-            (arrays,) = journal.rows(query, (first, min(first + _BATCH, last)))
-            for (name, (_, kind)), text in zip(self.columns.items(), arrays, strict=True):
-                pieces[name].append(np.array(load_list(text), kind))
-        found = {name: np.concatenate([np.array([], kind), *pieces[name]]) for name, (_, kind) in self.columns.items()}
-        order = np.argsort(found["seq"], kind="stable")  # SQLite promises none
-        return {name: column[order] for name, column in found.items()}
+        ranges = [(first, min(first + _BATCH, last)) for first in range(0, last, _BATCH)]
+        batches = [pool.submit(self._batch, journal, query, range_) for range_ in ranges]
+        return lambda: _in_order([batch.result() for batch in batches])
+
+    def _batch(self, journal: Journal, query: str, range_: tuple[int, int]) -> _Columns:
+        (texts,) = journal.rows(query, range_)
+        columns = zip(self.columns.items(), texts, strict=True)
+        return {name: np.array(load_list(text), kind) for (name, (_, kind)), text in columns}
+
+
+def _in_order(batches: Sequence[_Columns]) -> _Columns:
+    """Joined, and in the order of events, which SQLite does not promise."""
+    found = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    if (np.diff(found["seq"]) > 0).all():
+        return found
+    order = np.argsort(found["seq"], kind="stable")
+    return {name: column[order] for name, column in found.items()}
 
 
 def _value(path: str) -> str:
@@ -160,13 +170,15 @@ class History:
         self, state: RunState, evaluations: Evaluations, running: Mapping[str, Running], events: Sequence[Event]
     ) -> None:
         self.state = state
-        """Without its search evaluations: they are in `evaluations`, and counted in `view`."""
+        """Without the search evaluations that have ended: they are in `evaluations`, and counted in `view`."""
         self.evaluations = evaluations
         """Of all splits."""
         self.running = running
         """By their names."""
         self.began = events[0].at
         """Unix seconds."""
+        self.opened = max(event.at for event in events if event.kind in ("created", "opened"))
+        """When somebody began to work on it last, in Unix seconds."""
         self.ended = {str(event.payload["job"]): event.at for event in events if event.kind == "finished"}
         """Expansion -> when it ended, in Unix seconds."""
 
@@ -185,6 +197,7 @@ class History:
                 results[:, number] = _SIGNS[self.results[:, task]]
         return replace(
             bare,
+            evaluations=bare.evaluations + int(own[0].sum() + own[1].sum()),
             successes=own[0],
             failures=own[1],
             clade_successes=clade[0],
@@ -236,13 +249,16 @@ def history(path: Path) -> History:
         if created is None:
             raise JournalError(f"{Folder(path).journal} is empty")
         with ThreadPoolExecutor(_THREADS) as pool:
-            jobs, ended = pool.map(lambda table: table.read(journal, last), (_STARTED, _FINISHED))
+            jobs, ended = (wait() for wait in [table.read(journal, last, pool) for table in (_STARTED, _FINISHED)])
         evaluations = _joined(jobs, ended)
         is_planned = created.payload.get("evaluation") is not None
         is_skipped = np.full(len(evaluations), not is_planned) & (evaluations.split == _SEARCH)
-        is_skipped_job = np.full(len(jobs["job"]), not is_planned) & (_splits(jobs) == _SEARCH)
-        skipped = np.concatenate([evaluations.seq[is_skipped], jobs["seq"][is_skipped_job]])
-        others = np.setdiff1d(np.arange(1, last + 1), skipped)
+        is_over = np.isin(jobs["job"], ended["job"])
+        is_skipped_job = np.full(len(jobs["job"]), not is_planned) & (_splits(jobs) == _SEARCH) & is_over
+        is_other = np.full(last, True)
+        for seqs in (evaluations.seq[is_skipped], jobs["seq"][is_skipped_job]):
+            is_other[seqs - 1] = False
+        others = np.flatnonzero(is_other) + 1
         events = journal.chosen(_CHOSEN, (json.dumps(others.tolist()),))
     state = _Skimmed(events[0], evaluations)
     for event in events[1:]:
@@ -252,12 +268,17 @@ def history(path: Path) -> History:
 
 
 class _Skimmed(RunState):
-    """A state that has not seen the search evaluations."""
+    """A state that has not seen the search evaluations that have ended."""
 
     def __init__(self, created: Event, evaluations: Evaluations) -> None:
         super().__init__(created)
-        is_failure = (evaluations.outcome == FAILED) & (evaluations.split == _SEARCH)
-        self._failed = evaluations.only(is_failure)
+        is_search = evaluations.split == _SEARCH
+        self._failed = evaluations.only(is_search & (evaluations.outcome == FAILED))
+        self._unseen = 0 if self.planned else int((is_search & (evaluations.outcome != UNMEASURED)).sum())
+
+    @property
+    def evaluations_used(self) -> int:
+        return super().evaluations_used + self._unseen
 
     def expected(self, evidence: Iterable[str]) -> tuple[str, ...]:
         places = np.flatnonzero(np.isin(self._failed.job, [int(job[1:]) for job in evidence]))
@@ -265,10 +286,10 @@ class _Skimmed(RunState):
 
 
 def _joined(jobs: _Columns, ended: _Columns) -> Evaluations:
-    _, first = np.unique(ended["job"], return_index=True)  # the first report of a job stands
-    found = {name: column[np.sort(first)] for name, column in ended.items()}
-    by_number = np.argsort(jobs["job"])
-    place = by_number[np.searchsorted(jobs["job"], found["job"], sorter=by_number)]
+    found = {name: column[_is_first(ended["job"])] for name, column in ended.items()}
+    place_of = np.zeros(jobs["job"].max(initial=-1) + 1, np.int64)
+    place_of[jobs["job"]] = np.arange(len(jobs["job"]))
+    place = place_of[found["job"]]
     causes, names = _coded(found["cause"])
     tasks, task_names = _coded(jobs["task"])
     outcomes, outcome_names = _coded(found["outcome"])
@@ -291,6 +312,15 @@ def _joined(jobs: _Columns, ended: _Columns) -> Evaluations:
     )
 
 
+def _is_first(jobs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each job the first report: it stands."""
+    order = np.arange(len(jobs))
+    first = np.zeros(jobs.max(initial=-1) + 1, np.int64)
+    first[jobs[::-1]] = order[::-1]
+    is_first: NDArray[np.bool_] = first[jobs] == order
+    return is_first
+
+
 def _splits(jobs: _Columns) -> NDArray[np.int64]:
     codes, names = _coded(jobs["split"])
     meaning = np.array([SPLITS.index(Split(name)) for name in names], np.int64)
@@ -299,8 +329,9 @@ def _splits(jobs: _Columns) -> NDArray[np.int64]:
 
 def _coded(texts: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Each text's number, and the texts by their numbers."""
-    codes: dict[str, int] = {}
-    found = np.fromiter((codes.setdefault(text, len(codes)) for text in texts), np.int64, len(texts))
+    codes: defaultdict[str, int] = defaultdict()
+    codes.default_factory = codes.__len__
+    found = np.fromiter(map(codes.__getitem__, texts), np.int64, len(texts))
     return found, tuple(codes)
 
 
@@ -324,10 +355,13 @@ def _settle(state: RunState, events: Sequence[Event], jobs: _Columns, ended: Eva
     state.evaluation_usage = state.evaluation_usage + used
     state.evaluation_s += float(skipped.seconds.sum())
     state.longest_s = max(state.longest_s, float(skipped.seconds.max(initial=0.0)))
-    seqs, first = np.unique(
-        np.concatenate([[event.seq for event in events], jobs["seq"], ended.seq]), return_index=True
-    )
-    at = np.concatenate([[event.at for event in events], jobs["at"], ended.at])[first]
+    last = max(events[-1].seq, jobs["seq"].max(initial=0), ended.seq.max(initial=0))
+    when = np.full(last + 1, np.nan)
+    for seqs_, at_ in ((jobs["seq"], jobs["at"]), (ended.seq, ended.at)):
+        when[seqs_] = at_
+    when[[event.seq for event in events]] = [event.at for event in events]
+    seqs = np.flatnonzero(~np.isnan(when))
+    at = when[seqs]
     opened = {event.seq: float(event.payload["cut_off_s"]) for event in events if event.kind == "opened"}
     is_gone = ~np.isin(seqs[1:], list(opened))
     state.elapsed_s = float(np.maximum(0.0, np.diff(at))[is_gone].sum()) + sum(opened.values())

@@ -51,6 +51,35 @@ class Reading:
         return min(1.0, (self.settled + self.reserved) / max(self.total - self.held_back, 1e-9 * self.total))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """One unit that the budget limits, evaluations included, for whoever looks on."""
+
+    unit: str
+    limit: float
+    used: float
+    """By all that has ended."""
+    reserved: float
+    """By what has not: what those jobs may use at most."""
+
+
+def spent(state: "RunState") -> list[Spent]:
+    """All units that limit this run."""
+    found = [
+        Spent(unit=reading.unit, limit=reading.total, used=reading.settled, reserved=reading.reserved)
+        for reading in readings(state)
+    ]
+    limit = state.budget.evaluations
+    if limit is None:
+        return found
+    return [Spent(unit="evaluations", limit=limit, used=state.evaluations_used, reserved=_begun(state)), *found]
+
+
+def _begun(state: "RunState") -> int:
+    """Evaluations of the search that have not ended."""
+    return len(state.running) if state.planned is not None else int(state.tree.view().pending_evaluations.sum())
+
+
 def readings(state: "RunState") -> list[Reading]:
     """All units but evaluations that limit this run."""
     return [_reading(state, unit, total) for unit, total in _totals(state)]

@@ -21,6 +21,8 @@ class Ledger:
         self.next = 0
         """The next call's number."""
         self.waited_s = 0.0
+        self.is_waiting = False
+        """Whether a call was waiting at the end."""
         self._price = price
         self._used = Usage()
         self._open: dict[int, Mapping[str, Any]] = {}
@@ -43,6 +45,8 @@ class Ledger:
                 self.next = max(self.next, record["index"] + 1)
                 self.waited_s += record["waited_s"]
                 self._used = counted(replace(self._used, calls=self._used.calls + 1), record)
+            case "waits":
+                self.is_waiting = bool(record["why"])
             case "lease closed":
                 self._closed = usage_from_json(record["usage"])
 

@@ -3,9 +3,10 @@
 import asyncio
 import hmac
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from hgm import trajectories
 from hgm.errors import GatewayError, boundary
@@ -70,7 +71,7 @@ class LiveLease:
         self.token = token
         self.settings = settings
         self.closed = False
-        self.waits = Waits()
+        self.waits = Waits(changed=self._write_wait)
         self.running: set[asyncio.Task[Json]] = set()
         self.slots = asyncio.Semaphore(settings.max_parallel_calls)
         self._writer = trajectories.Writer(path, redact=redact)
@@ -110,6 +111,8 @@ class LiveLease:
                 ledger.add(record)
         lease._used, lease._next = ledger.usage(), ledger.next
         lease.waits.before_s = ledger.waited_s
+        if ledger.is_waiting:
+            lease._write_wait()
         return lease
 
     def admits(self, token: str) -> bool:
@@ -262,6 +265,18 @@ class LiveLease:
             sampling=self.spec.sampling,
             seed=call_seed(self.spec.seed, index),
         )
+
+    def _write_wait(self) -> None:
+        """Write what the lease waits for, or that it does no more, for whoever looks on.
+
+        Where that cannot be written, no call's end can be, which says so.
+        """
+        wait = self.waits.lasting
+        told: dict[str, Json] = {"why": "", "rate_limited": False, "since": None}
+        if wait is not None:
+            told = {"why": wait.why, "rate_limited": wait.rate_limited, "since": round(time() - wait.seconds(), 3)}
+        with suppress(GatewayError):
+            self._writer.write({"event": "waits", **told})
 
     def _write(self, event: str, call: Call, **content: Json) -> None:
         self._writer.write({"event": event, "role": call.role, "index": call.index, **content})

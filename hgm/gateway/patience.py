@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import TypeVar
 
@@ -50,13 +51,15 @@ class Patience:
                 except Transient as trouble:
                     pause_s = self._pause(trouble)
                     told = str(trouble).partition(":")[0]
-                self._waiting(f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s")
+                    rate_limited = trouble.rate_limited
+                why = f"{self._pace.name}: {told}, trying again in {pause_s:.0f} s"
+                self._waiting(why, rate_limited=rate_limited)
                 await asyncio.sleep(pause_s)
         finally:
             self._go_on()
 
     async def _try(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        async with self._pace.place(self._waiting):
+        async with self._pace.place(partial(self._waiting, rate_limited=True)):
             self._go_on()
             self.attempts += 1
             self.trying = True
@@ -85,15 +88,17 @@ class Patience:
             raise Broken(f"{self.attempts} attempts failed in {elapsed:.0f} s, the last one so: {trouble}") from trouble
         return pause_s
 
-    def _waiting(self, why: str) -> None:
+    def _waiting(self, why: str, *, rate_limited: bool) -> None:
         """From its start on the call is waiting, also where it has tried in between."""
         if self._wait is None:
             self._wait = self._waits.begin(self._began)
-        self._wait.end, self._wait.why = None, why
+        self._wait.end, self._wait.why, self._wait.rate_limited = None, why, rate_limited
+        self._waits.changed()
 
     def _go_on(self) -> None:
         if self._wait is not None and self._wait.end is None:
             self._wait.end = monotonic()
+            self._waits.changed()
 
 
 def pause(failed: int, retry_after_s: float, settings: Settings, *, jitter: float) -> float:

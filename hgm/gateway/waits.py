@@ -1,5 +1,6 @@
 """How long calls of one lease have waited for rate limits and retries, counted once where they overlap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -12,6 +13,8 @@ class Wait:
     end: float | None = None
     """None: it lasts."""
     why: str = ""
+    rate_limited: bool = False
+    """Whether it is for a rate limit, not for another attempt after any other trouble."""
 
     def seconds(self) -> float:
         """So far."""
@@ -24,6 +27,8 @@ class Waits:
 
     before_s: float = 0.0
     """What earlier gateway processes measured."""
+    changed: Callable[[], None] = lambda: None
+    """Called whenever a call begins to wait, waits for something else or goes on."""
     _waits: list[Wait] = field(default_factory=list)
 
     def begin(self, start: float) -> Wait:
@@ -33,9 +38,14 @@ class Waits:
         return wait
 
     @property
+    def lasting(self) -> Wait | None:
+        """The latest wait that still lasts."""
+        return next((wait for wait in reversed(self._waits) if wait.end is None), None)
+
+    @property
     def why(self) -> str:
         """Why the latest wait that still lasts does; empty when none does."""
-        return next((wait.why for wait in reversed(self._waits) if wait.end is None), "")
+        return "" if self.lasting is None else self.lasting.why
 
     def seconds(self) -> float:
         """Time in which at least one call was waiting, up to now."""

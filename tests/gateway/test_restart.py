@@ -99,6 +99,23 @@ def test_a_call_cut_off_by_the_death_is_asked_again_with_the_same_seed(lab, post
     assert starts[0]["request"] == starts[1]["request"]
 
 
+def test_a_wait_that_a_kill_takes_is_over_in_the_records(lab, post, pool):
+    gateway = lab.gateway(PATIENT)
+    backbone = lab.script("limited", [{"status": 429, "retry_after": 60, "repeat": True}])
+    lease = gateway.lease(LeaseSpec(job="limited", role="solver", backbone=backbone, seed=5))
+    answer = pool.submit(post, lease, {"messages": USER})
+    while lab.records("limited")[-1]["event"] != "waits":
+        assert not answer.done()
+    killed(gateway)
+    with pytest.raises(httpx2.TransportError):
+        answer.result()
+    gateway.probe("builtin/rules")
+    began, ended = (record["why"] for record in lab.records("limited") if record["event"] == "waits")
+    assert "HTTP 429" in began
+    assert ended == ""
+    lease.close()
+
+
 def test_every_attempt_that_may_be_billed_is_charged_when_a_kill_takes_the_call(lab, post, pool):
     gateway = lab.gateway(PATIENT)
     backbone = lab.script("lossy", [{"malformed": "{"}, {"malformed": "{"}, {"hang": True}])

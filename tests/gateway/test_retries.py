@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 
 import openai
 import pytest
@@ -317,6 +318,21 @@ def test_rate_limits_are_waited_out_by_time_not_by_attempts(lab, take, post):
     lease = restarted(lab, take)
     assert post(lease, {"messages": USER}).status_code == 200
     assert settled(lab, lease)[0]["attempts"] == 21 > FAST.attempts
+
+
+@pytest.mark.parametrize(("failure", "rate_limited"), [({"status": 429}, True), ({"status": 500}, False)])
+def test_what_a_call_waits_for_is_in_its_records_and_that_it_goes_on(lab, take, post, failure, rate_limited):
+    lab.script("once", [failure, OK])
+    lease = restarted(lab, take)
+    assert post(lease, {"messages": USER}).status_code == 200
+    lease.close()
+    records = lab.records(lease.job)
+    assert [record["event"] for record in records[2:5]] == ["waits", "waits", "call settled"]
+    began, ended = records[2:4]
+    assert re.fullmatch(rf"scripted: HTTP {failure['status']}, trying again in \d+ s", began["why"])
+    assert began["rate_limited"] is rate_limited
+    assert time() - 60 < began["since"] <= time()
+    assert (ended["why"], ended["since"]) == ("", None)
 
 
 def test_but_not_for_ever(lab, post):

@@ -127,7 +127,13 @@ def test_dark_and_light(seen: Seen, url: str) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.emulate_media(color_scheme="dark")
-    assert page.evaluate(ground) != light
+    seen.until(f"{ground} != {light!r}")
+    dark = page.evaluate(ground)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    seen.by("theme").click()
+    assert page.evaluate(ground) == light, "what is chosen wins"
+    seen.by("theme").click()
+    assert page.evaluate(ground) == dark
 
 
 def test_two_runs_side_by_side(seen: Seen, path: Path, written: Callable[..., str], tmp_path: Path) -> None:

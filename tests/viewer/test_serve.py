@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from hgm.run import read
+from hgm.document import tree_document
+from hgm.jobs import Job, Result
+from hgm.run import opened, read
 from tests.hgm.simulated import go_on
 from tests.viewer import told
 from tests.viewer.conftest import Seen
@@ -63,6 +66,58 @@ def test_a_run_that_goes_on_arrives_without_a_reload(seen: Seen, growing: Path, 
     page.keyboard.press("5")
     seen.by("tab-log").wait_for()
     assert {re.match(r"http://[^/]+/", request)[0] for request in seen.requests} == {url}  # type: ignore[index]
+    assert seen.is_untouched()
+
+
+@pytest.mark.needs("chromium")
+def test_the_page_tells_what_waits_and_how_the_budget_is_used(seen: Seen, growing: Path, server) -> None:
+    over = threading.Event()
+
+    def limited(job: Job, slot: int) -> Result:
+        told.wait_for_a_rate_limit(growing, job.id)
+        over.wait(60)
+        return told.hostile(job, slot)
+
+    page = seen.open(server[0])
+    assert "of 60 evaluations used" in seen.by("budget").inner_text()
+    worker = threading.Thread(target=go_on, args=(growing,), kwargs={"by": limited, "stop_after": 1})
+    worker.start()
+    try:
+        seen.by("waits").first.wait_for()
+        shown = seen.by("waits").first.inner_text()
+        assert "waits for a rate limit, for " in shown
+        assert f"{told.MARKUP}: HTTP 429" in shown
+        assert re.match(r"1 of \d+ workers? busy, 1 of them waiting", seen.by("busy").inner_text())
+        document = tree_document(growing)
+        use = document["spent"]["evaluations"]
+        bar = seen.by("running").get_by_role("progressbar")
+        assert bar.get_attribute("aria-valuenow") == str(round(100 * use["used"] / 60))
+        words = f"{use['used']} of 60 evaluations used"
+        assert str(bar.get_attribute("aria-valuetext")).startswith(words)
+        assert seen.by("running").get_by_role("status").inner_text() == "Some jobs wait for their model."
+        seconds = "Number(/for ([0-9]+)/.exec(document.querySelector('[data-testid=waits]').innerText)[1])"
+        before = page.evaluate(seconds)
+        seen.until(f"{seconds} > {before}")
+    finally:
+        over.set()
+        worker.join()
+    seen.until("document.querySelector('[data-testid=running]') === null")
+    assert seen.is_untouched()
+
+
+@pytest.mark.needs("chromium")
+def test_long_lines_of_the_log_are_whole_and_within_the_page(seen: Seen, tmp_path: Path, written) -> None:
+    path = told.run(tmp_path, "logged", budget=12)
+    with opened(path) as run:
+        run.stop(f"{told.MARKUP} {'agent 7 0.123, ' * 300}{'x' * 3000}\x1b[2J")
+    page = seen.open(written(path))
+    page.keyboard.press("5")
+    first = seen.by("logged").first
+    assert told.MARKUP in first.inner_text()
+    first.get_by_role("button").click()
+    assert first.inner_text().endswith("\\x1b[2J")
+    assert page.evaluate("(log => log.scrollWidth <= log.clientWidth)(document.querySelector('.log'))")
+    assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", first.inner_text())
     assert seen.is_untouched()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import time
 
 from hgm.jobs import ExpandJob, ExpansionResult, Job, Result
 from hgm.run import Folder, read
@@ -42,6 +43,15 @@ def say(path: Path) -> None:
         file = Folder(path).trajectories / f"{item.job}.jsonl.zst"
         if not file.exists():
             _talk(file, LONG if number == 0 else MARKUP)
+
+
+def wait_for_a_rate_limit(path: Path, job: str) -> None:
+    """Write down what a gateway does while a provider lets nobody ask."""
+    file = Folder(path).trajectories / f"{job}.jsonl.zst"
+    why = f"{MARKUP}: HTTP 429, trying again in 30 s"
+    append(file, {"event": "lease opened"})
+    append(file, {"event": "call started", "role": "solver", "index": 0})
+    append(file, {"event": "waits", "why": why, "rate_limited": True, "since": time() - 3})
 
 
 def _talk(file: Path, said: str) -> None:

@@ -5,7 +5,7 @@ keys may come without that.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from json import dumps
 from math import isnan
 from typing import Any
@@ -75,6 +75,28 @@ class ExpansionFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitingFacts:
+    """What holds a job up."""
+
+    why: str
+    seconds: float
+    """So far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpentFacts:
+    """One unit of the budget."""
+
+    limit: float
+    used: float | None
+    """By all that has ended; None: nobody knows the price of all of it."""
+    reserved: float
+    """What jobs that have not ended may use; time: what has gone by since the journal's last event."""
+    per_hour: float | None
+    """As of late; None where nobody works on the run, and where nothing has ended of late."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunningFacts:
     """A job that has not ended."""
 
@@ -87,6 +109,8 @@ class RunningFacts:
     seconds: float
     """Since it was started."""
     doing: str
+    waiting: WaitingFacts | None = None
+    """None: it does not wait for its model's provider."""
     calls: int
     tokens: int
 
@@ -111,7 +135,12 @@ class RunFacts:
     measurements: Mapping[str, Sequence[Any]]
     """Column by column, one entry for each evaluation that has ended; see the schema."""
     expansions: Sequence[ExpansionFacts] = ()
+    is_live: bool = False
+    """Whether somebody works on the run."""
+    workers: int = 1
     running: Sequence[RunningFacts] = ()
+    spent: Mapping[str, SpentFacts] = field(default_factory=dict)
+    """By the units of `budget`."""
 
 
 def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quantile: float = 0.01) -> dict[str, Any]:
@@ -153,19 +182,22 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
                 "best_belief": float(beliefs[node]),
                 "depth": depths[node],
                 "children": children[node],
-                "rejected": [asdict(refusal) for refusal in known.rejected],
+                "rejected": [dict(vars(refusal)) for refusal in known.rejected],
                 "pending": {
                     "evaluations": int(view.pending_evaluations[node]),
                     "expansions": known.pending_expansions,
                 },
-                "cost": asdict(known.cost),
+                "cost": dict(vars(known.cost)),
             }
             for node, known in enumerate(nodes)
         ],
         "tasks": list(facts.tasks),
         "measurements": {name: list(column) for name, column in facts.measurements.items()},
         "expansions": [asdict(expansion) for expansion in facts.expansions],
+        "live": facts.is_live,
+        "workers": facts.workers,
         "running": [asdict(running) for running in facts.running],
+        "spent": {unit: asdict(spent) for unit, spent in facts.spent.items()},
         "results": dict(facts.results),
     }
 

@@ -24,8 +24,14 @@ export interface Document {
   measurements: Measurements;
   /** Of all nodes, in the order in which they ended. */
   expansions: Expansion[];
+  /** Whether somebody works on the run at the moment of writing. */
+  live: boolean;
+  /** Jobs at the same time, as the run was configured. */
+  workers: number;
   /** What runs at the moment of writing; empty for a run that nobody works on. */
   running: Running[];
+  /** What is used of each unit of `budget`, by the run's own count. */
+  spent: Record<string, Spent>;
   results: Results;
 }
 
@@ -111,6 +117,16 @@ export interface Expansion {
   at: number;
 }
 
+export interface Spent {
+  limit: number;
+  /** By all that has ended; null: nobody knows the price. */
+  used: number | null;
+  /** What jobs that have not ended may use; seconds: what has gone by since the last event. */
+  reserved: number;
+  /** Over the last ten minutes; null where nobody works on the run, and where nothing has ended then. */
+  per_hour: number | null;
+}
+
 export interface Running {
   job: string;
   kind: "evaluate" | "expand";
@@ -121,6 +137,8 @@ export interface Running {
   seconds: number;
   /** What it is at, as far as its own records tell: "asks its model", "waits for a rate limit", "works", ... */
   doing: string;
+  /** What holds it up: the gateway's words, and the seconds so far; null: it does not wait. */
+  waiting: { why: string; seconds: number } | null;
   calls: number;
   tokens: number;
 }
@@ -155,6 +173,7 @@ export interface Turn {
 /** One decision of a run, as its log shows it. */
 export interface Logged {
   seq: number;
+  /** Unix seconds. */
   at: number;
   text: string;
 }

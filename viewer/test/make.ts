@@ -74,7 +74,10 @@ export function document(of: Node[], results: Measurements, more: Partial<Docume
     tasks: ["a", "b", "c"],
     measurements: results,
     expansions: [],
+    live: false,
+    workers: 1,
     running: [],
+    spent: {},
     results: {
       stage: "finished",
       placebo: false,

@@ -13,6 +13,8 @@ from trees.export.json import (
     Refusal,
     RunFacts,
     RunningFacts,
+    SpentFacts,
+    WaitingFacts,
     export,
     text_of,
 )
@@ -50,9 +52,20 @@ FACTS = RunFacts(
     ),
     running=(
         RunningFacts(
-            job="e7", kind="evaluate", node=1, task=1, seconds=0.5, doing="asks its model", calls=2, tokens=30
+            job="e7",
+            kind="evaluate",
+            node=1,
+            task=1,
+            seconds=0.5,
+            doing="waits for a rate limit",
+            waiting=WaitingFacts(why="HTTP 429", seconds=0.75),
+            calls=2,
+            tokens=30,
         ),
     ),
+    is_live=True,
+    workers=4,
+    spent={"evaluations": SpentFacts(limit=40, used=6, reserved=1, per_hour=None)},
 )
 
 
@@ -122,11 +135,15 @@ def test_says_what_the_tree_says(tree):
                 "node": 1,
                 "task": 1,
                 "seconds": 0.5,
-                "doing": "asks its model",
+                "doing": "waits for a rate limit",
+                "waiting": {"why": "HTTP 429", "seconds": 0.75},
                 "calls": 2,
                 "tokens": 30,
             }
         ],
+        "live": True,
+        "workers": 4,
+        "spent": {"evaluations": {"limit": 40, "used": 6, "reserved": 1, "per_hour": None}},
         "results": FACTS.results,
     }
     assert document["nodes"][1] == {
@@ -185,6 +202,8 @@ def test_every_key_that_is_written_is_described_and_required(tree):
         ("measurements", document["measurements"]),
         ("expansion", document["expansions"][0]),
         ("running", document["running"][0]),
+        ("waiting", document["running"][0]["waiting"]),
+        ("spent", document["spent"]["evaluations"]),
         ("cost", document["nodes"][0]["cost"]),
     ):
         described = PUBLISHED["$defs"][name]
@@ -192,7 +211,8 @@ def test_every_key_that_is_written_is_described_and_required(tree):
 
 
 @pytest.mark.parametrize(
-    ("key", "wrong"), [("version", 1), ("seed", 1.5), ("nodes", []), ("best", -1), ("budget", 40), ("schema", "x")]
+    ("key", "wrong"),
+    [("version", 1), ("seed", 1.5), ("nodes", []), ("best", -1), ("budget", 40), ("schema", "x"), ("live", 1)],
 )
 def test_the_schema_refuses_other_documents(tree, key, wrong):
     document = export(tree.view(), facts_of(tree), FACTS) | {key: wrong}

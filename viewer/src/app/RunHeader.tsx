@@ -1,8 +1,9 @@
 import type { Results } from "../document";
 import { evaluations, score } from "../model/model";
 import { oneLine } from "../text/escape";
-import { interval, percent, quantity } from "../text/format";
-import { type Use, budgetUse } from "./budget";
+import { interval, percent } from "../text/format";
+import { Budget } from "./Budget";
+import { budgetUse } from "./uses";
 import type { Run } from "./run";
 import type { State } from "./state";
 
@@ -27,11 +28,7 @@ export function RunHeader({ state, run, place }: Props) {
           {document.results.sealed !== null && <Fact name="Verdict" value={verdict(document.results.sealed)} />}
         </dl>
       </div>
-      <div class="uses">
-        {budgetUse(document).map((use) => (
-          <Budget use={use} />
-        ))}
-      </div>
+      {!(document.live && state.source.isLive) && <Budget uses={budgetUse(document)} isLive={false} />}
       <Best run={run} />
     </header>
   );
@@ -70,19 +67,6 @@ function Fact({ name, value }: { name: string; value: string }) {
     <div>
       <dt>{name}</dt>
       <dd>{oneLine(value)}</dd>
-    </div>
-  );
-}
-
-function Budget({ use: { unit, used, limit } }: { use: Use }) {
-  const share = Number.isNaN(used) || limit <= 0 ? 0 : Math.min(1, used / limit);
-  const words = `${quantity(used, unit === "evaluations" || unit === "tokens" ? "" : unit).trim()} of ${quantity(limit, unit)}`;
-  return (
-    <div class="use">
-      <span>{words} used</span>
-      <div class="bar" role="progressbar" aria-label={`Budget: ${words}`} aria-valuenow={Math.round(share * 100)} aria-valuemin={0} aria-valuemax={100}>
-        <div style={{ width: `${share * 100}%` }} />
-      </div>
     </div>
   );
 }

@@ -20,10 +20,12 @@ export function RunPane({ state, run, place }: Props) {
   const activate = () => {
     state.activeName.value = run.name;
   };
+  const { document } = run.model.value;
+  const isLive = document.live && state.source.isLive;
   return (
     <section class="pane" aria-label={`Run ${run.name}`} onPointerDownCapture={activate} onFocusCapture={activate}>
       <RunHeader state={state} run={run} place={place} />
-      {run.model.value.document.running.length > 0 && <Running run={run} isLive={state.source.isLive} />}
+      {(isLive || document.running.length > 0) && <Running run={run} isLive={isLive} />}
       <div class="stage">
         <div class="view" role="tabpanel" aria-labelledby={`tab-${state.tab.value}`}>
           <View state={state} run={run} />

@@ -6,13 +6,14 @@ export const THEMES = ["auto", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
 const KEY = "hgm-theme";
+const isSystemDark = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(remembered());
 
 /** Puts the theme in force and remembers it where the browser allows that. */
 export function setTheme(next: Theme): void {
   theme.value = next;
-  document.documentElement.dataset["theme"] = next;
+  apply();
   try {
     localStorage.setItem(KEY, next);
   } catch {
@@ -25,9 +26,18 @@ export function nextTheme(): Theme {
   return THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length] ?? "auto";
 }
 
-/** Calls back whenever the system's own choice changes. */
+/** Follows the system's own choice, and calls back whenever it changes. */
 export function watchSystemTheme(changed: () => void): void {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+  isSystemDark.addEventListener("change", () => {
+    apply();
+    changed();
+  });
+}
+
+/** The style sheet knows two sets of colours; which is in force is said here alone. */
+function apply(): void {
+  const isDark = theme.value === "auto" ? isSystemDark.matches : theme.value === "dark";
+  document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
 }
 
 function remembered(): Theme {

@@ -1,9 +1,9 @@
 import type { Logged } from "../document";
-import { cut, oneLine } from "../text/escape";
-import { duration } from "../text/format";
+import { LongText } from "../text/LongText";
+import { clock } from "../text/format";
 
 const MOST = 1000;
-const LONGEST = 500;
+const FIRST = 1000;
 
 /** The run's youngest decisions, the newest first. */
 export function LogView({ log }: { log: readonly Logged[] }) {
@@ -11,10 +11,12 @@ export function LogView({ log }: { log: readonly Logged[] }) {
   return (
     <ol class="log" tabIndex={0} aria-label="Log, newest first">
       {youngest.map((entry) => (
-        <li key={entry.seq}>
+        <li key={entry.seq} data-testid="logged">
           <span class="dim">{entry.seq}</span>
-          <time>{duration(entry.at)}</time>
-          <span>{cut(oneLine(entry.text), LONGEST)}</span>
+          <time dateTime={new Date(entry.at * 1000).toISOString()}>{clock(entry.at)}</time>
+          <div>
+            <LongText text={entry.text} first={FIRST} />
+          </div>
         </li>
       ))}
     </ol>

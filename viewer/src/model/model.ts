@@ -1,6 +1,6 @@
 /** A document and what is computed from it, each part once and only when it is first asked for. */
 
-import type { Cost, Document, Node } from "../document";
+import type { Document, Node } from "../document";
 import { mainCauses } from "./causes";
 import { type ByNode, type Columns, byNode, columns } from "./columns";
 import { type Curve, curve } from "./curve";
@@ -55,19 +55,6 @@ export function score(node: Node): number | null {
 
 export function evaluations(node: Node): number {
   return node.successes + node.failures;
-}
-
-/** Of everything together; its price is unknown (null) if one part's is. */
-export function totalCost(costs: Iterable<Cost>): Cost {
-  let usd: number | null = 0;
-  let tokens = 0;
-  let seconds = 0;
-  for (const cost of costs) {
-    usd = usd === null || cost.usd === null ? null : usd + cost.usd;
-    tokens += cost.tokens;
-    seconds += cost.seconds;
-  }
-  return { usd, tokens, seconds };
 }
 
 function depths(nodes: readonly Node[]): Int32Array {

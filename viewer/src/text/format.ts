@@ -34,6 +34,14 @@ export function duration(seconds: number): string {
   return seconds < 86400 ? pair(seconds, 3600, "h", 60, "min") : pair(seconds, 86400, "d", 3600, "h");
 }
 
+/** Unix seconds -> "2026-03-09 14:05:07", where the reader is. */
+export function clock(at: number): string {
+  const date = new Date(at * 1000);
+  const two = (part: number) => String(part).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}
+
 /** null -> "price unknown"; small amounts keep two significant digits. */
 export function money(usd: number | null): string {
   if (usd === null || Number.isNaN(usd)) return "price unknown";
