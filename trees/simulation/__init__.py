@@ -1,0 +1,8 @@
+"""Simulated landscapes: trees of agents whose true worth is known, to compare search policies on at no cost."""
+
+from trees.simulation.landscape import FAMILIES, Landscape, load_landscape
+from trees.simulation.outcome import Simulated
+from trees.simulation.play import oracle, simulate
+from trees.simulation.world import Hidden, World
+
+__all__ = ["FAMILIES", "Hidden", "Landscape", "Simulated", "World", "load_landscape", "oracle", "simulate"]
