@@ -9,6 +9,7 @@ from hgm.errors import GatewayError
 from hgm.run import Folder
 from hgm.trajectories import Latest, latest_lease
 
+_ENDING = ".jsonl.zst"
 _LOST, _STARTED, _SETTLED = "attempt lost", "call started", "call settled"
 
 
@@ -36,8 +37,22 @@ class Progress:
 def records(path: Path, job: str) -> Path | None:
     """The trajectory that a job of the run at `path` has written last; None where there is none."""
     folder = Folder(path).trajectories
-    found = [*folder.glob(f"{job}.jsonl.zst"), *folder.glob(f"{job}-*.jsonl.zst")]
-    return max(found, key=lambda file: file.stat().st_mtime, default=None)
+    found = [*folder.glob(f"{job}{_ENDING}"), *folder.glob(f"{job}-*{_ENDING}")]
+    return max(found, key=_written, default=None)
+
+
+def all_records(path: Path) -> dict[str, Path]:
+    """`records` of every job that has any, by one look at the folder."""
+    found: dict[str, Path] = {}
+    for file in Folder(path).trajectories.glob(f"*{_ENDING}"):
+        job = file.name.removesuffix(_ENDING).partition("-")[0]
+        if job not in found or _written(found[job]) < _written(file):
+            found[job] = file
+    return found
+
+
+def _written(file: Path) -> float:
+    return file.stat().st_mtime
 
 
 def progress(path: Path, job: str) -> Progress:

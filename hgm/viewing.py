@@ -13,7 +13,7 @@ from evaluators.base import Split
 from hgm.conversation import Turn
 from hgm.diagnose import conversation
 from hgm.document import TOLD, document_of
-from hgm.doing import records
+from hgm.doing import all_records, records
 from hgm.errors import GatewayError
 from hgm.history import FAILED, History, history
 from hgm.run import Folder
@@ -73,8 +73,10 @@ def trajectory(path: Path, job: str) -> dict[str, Any] | None:
         GatewayError: it is damaged.
     """
     file = records(path, job)
-    if file is None:
-        return None
+    return None if file is None else _talk(file, job)
+
+
+def _talk(file: Path, job: str) -> dict[str, Any]:
     turns = conversation(latest_lease(file))
     first = _TURNS // 4
     shown = turns if len(turns) <= _TURNS else [*turns[:first], *turns[first - _TURNS :]]
@@ -146,12 +148,10 @@ def _diffs(state: RunState, path: Path) -> Iterator[tuple[int, str]]:
 def _talks(told: dict[Path, History], names: dict[Path, str]) -> Iterator[Talk]:
     size = 0
     for path, history_ in told.items():
-        for job in _worth_showing(history_):
+        files = all_records(path)
+        for job in filter(files.__contains__, _worth_showing(history_)):
             with suppress(GatewayError):
-                found = trajectory(path, job)
-                if found is None:
-                    continue
-                talk = Talk(names[path], job, packed(json.dumps(found)))
+                talk = Talk(names[path], job, packed(json.dumps(_talk(files[job], job))))
                 size += len(talk.packed) * 3 // 4
                 if size > MOST_BYTES:
                     return
