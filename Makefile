@@ -9,9 +9,9 @@ search:  ## Grow a tree of agents offline, with a budget of 40 evaluations; ARGS
 	@scripts/setup search
 	@.venv/bin/hgm search --budget 40 --sandbox bubblewrap $(ARGS)
 
-test:  ## Run every test that can run here, by two workers; ARGS="-k journal" passes more flags to pytest
+test:  ## Run every test that can run here, by four workers; ARGS="-k journal" passes more flags to pytest
 	@scripts/setup test
-	@.venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest -n 4 --no-loadscope-reorder $(ARGS)
 
 battery:  ## Let hostile and cheating agents loose on every sandbox of this machine; prints a table, fails if one gets out
 	@scripts/setup test
