@@ -257,7 +257,7 @@ def _results(told: History) -> dict[str, Any]:
         "winner": state.winner,
         "seed_agent": _scores(told, ROOT),
         "best": _scores(told, told.best),
-        "sealed": {**asdict(found), "gain": found.gain._asdict()} if found else None,
+        "sealed": found.plain() if found else None,
         "sealed_openings": sealed_openings(state),
         "rejections": dict(rejections(state)),
         "spent": _spent(told),

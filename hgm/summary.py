@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean
+from typing import Any
 
 from evaluators.base import Split
 from hgm.gateway.records import Usage
@@ -49,6 +50,10 @@ class Comparison:
     """Per evaluation, of all four buckets."""
     unmeasured: int
     """Evaluations that were given up on."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "gain": self.gain._asdict()}
 
 
 @dataclass(frozen=True, kw_only=True)

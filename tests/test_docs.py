@@ -42,13 +42,13 @@ def text_of(page: Path) -> str:
 
 
 def commands(program: str) -> Iterator[Line]:
-    """Every command of one program, in blocks of code and inline."""
+    """Every command of one program, in blocks of code and inline, without what its output is piped into."""
     for page in PAGES:
         text = text_of(page)
         blocks = [line for block in CODE.findall(text) for line in block.splitlines()]
         spans = INLINE.findall(CODE.sub("", text))
         for line, inline in [*((line, False) for line in blocks), *((span, True) for span in spans)]:
-            words = line.strip().removeprefix("$ ").partition("  #")[0]
+            words = line.strip().removeprefix("$ ").partition("  #")[0].partition(" | ")[0]
             if words.split(" ")[0] == program and "…" not in words:
                 yield Line(page.name, tuple(shlex.split(words, comments=True)), inline)
 
@@ -77,7 +77,7 @@ def examples() -> Iterator[Line]:
         ahead += [(f"{name} {inner}", found) for inner, found in getattr(command, "commands", {}).items()]
         for line in f"{command.help}\n{command.epilog}".splitlines():
             if line.strip().startswith("hgm "):
-                yield Line(f"{name} --help", tuple(shlex.split(line.strip().partition("  ")[0])))
+                yield Line(f"{name} --help", tuple(shlex.split(line.strip().partition("  ")[0].partition(" | ")[0])))
 
 
 def test_there_are_examples():

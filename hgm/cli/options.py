@@ -59,6 +59,10 @@ DockerRuntime = Annotated[
     str | None, typer.Option("--docker-runtime", metavar="NAME", help="One of the engine's, e.g. runsc or kata.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No display; only the result.")]
+JsonLines = Annotated[
+    bool,
+    typer.Option("--json", help="Progress for programs: one JSON object per line, nothing else (docs/json-lines.md)."),
+]
 Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Jobs at the same time.")]
 Backbone = Annotated[
     str | None, typer.Option("--backbone", metavar="PROVIDER/MODEL", help="The model behind every role.")
@@ -231,6 +235,18 @@ def _value(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
+
+
+def only_lines(*, json: bool, quiet: bool, dry_run: bool = False) -> None:
+    """Refuse what --json contradicts.
+
+    Raises:
+        ConfigError: --quiet or --dry-run beside it.
+    """
+    if json and quiet:
+        raise ConfigError("--json tells what happens and --quiet does not: leave one of them out")
+    if json and dry_run:
+        raise ConfigError("--json tells how a search goes on, and --dry-run begins none: leave one of them out")
 
 
 def at_least_one(value: int | None, flag: str) -> None:

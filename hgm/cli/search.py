@@ -1,6 +1,8 @@
 """`hgm search`: grow a tree of agents."""
 
+import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ from hgm.cli.options import (
     Difficulty,
     DockerRuntime,
     Ids,
+    JsonLines,
     Language,
     Quarantine,
     Quiet,
@@ -25,12 +28,23 @@ from hgm.cli.options import (
     Sandbox,
     Settings,
     Workers,
+    only_lines,
     selection,
     served_at,
     settings,
 )
 
 Model = str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What is said of a search, and where."""
+
+    dry_run: bool
+    serve: bool
+    json: bool
+    quiet: bool
 
 
 def search(
@@ -97,6 +111,7 @@ def search(
         typer.Option("--replay", metavar="DIR", help="Run a recording, or a run's directory, without any model."),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Show the tree in a browser while it grows.")] = False,
+    json: JsonLines = False,
     quiet: Quiet = False,
 ) -> None:
     """Grow a tree of agents: each node a complete agent, each edge one self-modification.
@@ -115,6 +130,7 @@ def search(
       hgm search --budget 25usd --benchmark swebench:verified --sample 60 --backbone openai/gpt-5-mini
       hgm search --budget 40 --placebo              what selection alone "gains"
       hgm search --budget 200 --serve               watch it in a browser
+      hgm search --budget 40 --json | jq -c 'select(.event == "finished") | .best'
       hgm search --budget 40 --record told
       hgm search --replay told
       hgm search --config search.toml -o limits.memory_mb=256 -o policy.options.alpha=0.5
@@ -139,7 +155,9 @@ def search(
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},
         "confirmation": {"sealed_tasks": sealed_tasks},
     }
-    _search(settings(set_), flags, config, run, runs_dir, record, replay, dry_run=dry_run, serve=serve, quiet=quiet)
+    only_lines(json=json, quiet=quiet, dry_run=dry_run)
+    shown = Shown(dry_run=dry_run, serve=serve, json=json, quiet=quiet)
+    _search(settings(set_), flags, config, run, runs_dir, record, replay, shown)
 
 
 def _search(
@@ -150,10 +168,7 @@ def _search(
     runs_dir: Path,
     record: Path | None,
     replay: Path | None,
-    *,
-    dry_run: bool,
-    serve: bool,
-    quiet: bool,
+    shown: Shown,
 ) -> None:
     from hgm.cli.conduct import conduct
     from hgm.cli.preview import buys, preview
@@ -176,14 +191,16 @@ def _search(
     config = resolve(file, **given)
     path = new_run(default_run(config.benchmark, runs_dir) if name is None else name, runs_dir)
     prepared = prepare(config, path, runs_dir=runs_dir, record=record, recording=recording)
-    if not quiet:
+    if not (shown.quiet or shown.json):
         for line in preview(prepared):
             out().print(line)
-    if dry_run:
+    if shown.dry_run:
         for line in buys(prepared):
             out().print(line)
         return
-    with shown_at(prepared.path) if serve else nullcontext() as url:
-        if url:
+    with shown_at(prepared.path) if shown.serve else nullcontext() as url:
+        if url and shown.json:
+            print(f"the tree as it grows: {url}", file=sys.stderr, flush=True)
+        elif url:
             out().print(f"the tree as it grows: [bold]{url}[/bold]")
-        conduct(prepared.path, lambda display: start(prepared, display=display), quiet=quiet)
+        conduct(prepared.path, lambda display: start(prepared, display=display), quiet=shown.quiet, json=shown.json)

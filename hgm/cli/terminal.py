@@ -33,6 +33,11 @@ def out() -> "Console":
     )
 
 
+def encoding() -> str:
+    """What standard output can hold; the rest of Unicode is written as numbers."""
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
 def is_live() -> bool:
     """Whether a display may move the cursor."""
     console = out()

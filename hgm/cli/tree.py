@@ -8,10 +8,6 @@ import typer
 from hgm.cli.options import RUNS_DIR, RunName, RunsDir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.tree import Tree
-
     from hgm.state import RunState
 
 MOST_SHOWN = 500
@@ -27,27 +23,31 @@ def show(
     run: RunName,
     runs_dir: RunsDir = RUNS_DIR,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="Show at most N agents.")] = MOST_SHOWN,
+    long: Annotated[
+        bool, typer.Option("--long", help="Below each agent what it was made from, and how it did there.")
+    ] = False,
 ) -> None:
     """The tree: every agent with its own results, those of its clade, and what was asked of it.
 
+    A narrow terminal is shown fewer columns. --long also says how often an agent passed the tasks that had failed in
+    what its expansion was shown, and what it does with more effort than its parent.
+
     \b
-    Example:
+    Examples:
       hgm tree show builtin-1
+      hgm tree show builtin-1 --long
     """
     from hgm.agents_by_name import find_run
     from hgm.cli.options import at_least_one
-    from hgm.cli.terminal import out
+    from hgm.cli.terminal import encoding, out
+    from hgm.cli.tree_view import lines, view_of
     from hgm.run import read
 
     at_least_one(limit, "--limit")
     state = read(find_run(run, runs_dir))
-    out().print(_drawn(state, limit))
-    out().print(
-        "[dim]agent: own passes of evaluations · passes of its clade (itself and all descendants) · its brief;[/dim]\n"
-        "[dim]below it what its expansion was shown, and how often it passed the tasks that had failed there[/dim]"
-    )
-    if len(state.nodes) > limit:
-        out().print(f"[yellow]{len(state.nodes) - limit} younger agents are not shown: see --limit[/yellow]")
+    view = view_of(state, limit, long=long, width=out().width, encoding=encoding())
+    for line in lines(view, len(state.nodes)):
+        out().print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
 @app.command()
@@ -179,64 +179,6 @@ def export_(
     else:
         for piece in pieces:
             print(piece, end="")
-
-
-def _drawn(state: "RunState", limit: int) -> "Tree":
-    from rich.tree import Tree
-
-    from hgm.agents_by_name import best_node
-
-    best = best_node(state)
-    drawn: list[Tree] = []
-    for node in state.nodes[:limit]:
-        label = _label(state, node.id, is_best=node.id == best)
-        drawn.append(Tree(label) if node.parent is None else drawn[node.parent].add(label))
-    return drawn[0]
-
-
-def _label(state: "RunState", node: int, *, is_best: bool) -> str:
-    from hgm.cli.terminal import one_line, percent, safe
-
-    view = state.tree.view()
-    passed, failed = int(view.successes[node]), int(view.failures[node])
-    clade = int(view.clade_successes[node]), int(view.clade_successes[node] + view.clade_failures[node])
-    own = (
-        f"{passed} of {passed + failed} ({percent(passed / (passed + failed))})" if passed + failed else "not evaluated"
-    )
-    star = " [bold green]best[/bold green]" if is_best else ""
-    brief = one_line(state.nodes[node].brief, 60) if node else "the seed agent"
-    lines = [f"[bold]{node}[/bold]{star}  {own} · {clade[0]} of {clade[1]}  [dim]{safe(brief)}[/dim]"]
-    return "\n".join([*lines, *_aims(state, node), *_notes(state, node)])
-
-
-def _aims(state: "RunState", node: int) -> "Iterator[str]":
-    """What it was made from, and whether it does better there than its parent."""
-    from hgm.cli.terminal import plural
-    from hgm.summary import expectation
-
-    born = state.nodes[node]
-    if born.mode is None:
-        return
-    drawn = f" for want of {born.instead_of} evidence" if born.instead_of else ""
-    found = expectation(state, node)
-    if found is None:
-        yield f"   [dim]{born.mode}{drawn}[/dim]"
-        return
-    child, parent = (f"{score.passed} of {score.measured}" for score in (found.child, found.parent))
-    how = f"passed {child} it was tried on, its parent {parent}" if found.child.measured else "not tried on them yet"
-    yield f"   [dim]{born.mode}{drawn}: from {plural(found.tasks, 'failure')}, {how}[/dim]"
-
-
-def _notes(state: "RunState", node: int) -> "Iterator[str]":
-    from hgm import effort
-    from hgm.cli.terminal import one_line, safe
-
-    notes = state.nodes[node].notes
-    if notes:
-        charged = (
-            f", charged {state.config.expansion.charge_evaluations}" if effort.rule(state.config) == "charge" else ""
-        )
-        yield f"   [yellow]{safe(one_line('; '.join(notes), 200))}{charged}[/yellow]"
 
 
 def _note(run: str, node: int, state: "RunState") -> str:

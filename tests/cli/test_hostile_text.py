@@ -72,7 +72,14 @@ def assert_harmless(text: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("tree", "show"), ("tree", "diff"), ("tree", "export"), ("runs", "show"), ("runs", "show", "--events")],
+    [
+        ("tree", "show"),
+        ("tree", "show", "--long"),
+        ("tree", "diff"),
+        ("tree", "export"),
+        ("runs", "show"),
+        ("runs", "show", "--events"),
+    ],
     ids=" ".join,
 )
 def test_commands_escape_it(hgm: Command, evil: Path, words: tuple[str, ...]) -> None:

@@ -162,6 +162,22 @@ def test_the_second_interrupt_stops_at_once(tmp_path: Path, number: signal.Signa
     assert_nothing_is_left(tmp_path / "runs" / "r")
 
 
+def test_a_reader_of_lines_may_leave(hgm: Command, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "hgm", "search", "--budget", "200", "--run", "r", "--json", *SMALL]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = iter(process.stdout)
+        events = [json.loads(next(lines))["event"] for _ in range(3)]
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == ("", 141)
+    assert events[-1] == "started"
+    run = tmp_path / "runs" / "r"
+    assert not is_locked(Folder(run))
+    assert read(run).jobs < 200
+    assert_nothing_is_left(run)
+
+
 def test_the_editor_stays_what_it_was(tmp_path: Path) -> None:
     shutil.copytree(BUNDLED / "seed", tmp_path / "ed")
     with started(tmp_path, "--editor", "./ed") as process:

@@ -21,7 +21,7 @@ def test_the_whole_tree_is_shown(hgm: Command, finished: Path) -> None:
 
 
 def test_what_a_child_was_made_from_is_shown_beside_what_it_passes(hgm: Command, finished: Path) -> None:
-    said = " ".join(hgm("tree", "show", "done").out.replace("│", " ").split())
+    said = " ".join(hgm("tree", "show", "done", "--long").out.replace("│", " ").split())
     state = read(finished)
     for node in state.nodes[1:]:
         found = expectation(state, node.id)
@@ -31,6 +31,13 @@ def test_what_a_child_was_made_from_is_shown_beside_what_it_passes(hgm: Command,
             aim = f"{node.mode}: from {found.tasks} failure"
             assert aim in said
     assert "it was tried on, its parent" in said or "not tried on them yet" in said
+
+
+def test_an_agent_is_one_line_unless_more_is_asked_for(hgm: Command, finished: Path) -> None:
+    tree, _, legend = hgm("tree", "show", "done").out.partition("\n\n")
+    assert len(tree.splitlines()) == 1 + len(read(finished).nodes)
+    assert "(CMP)" in legend
+    assert "failure" not in tree
 
 
 def test_a_large_tree_is_cut(hgm: Command, finished: Path) -> None:
