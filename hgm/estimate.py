@@ -21,7 +21,6 @@ from hgm.names import all_runs
 from hgm.run import read
 from hgm.state import RunState
 from trees.policies import make_policy
-from trees.policies.schedule import Scheduled
 from trees.records import Expansion, Outcome
 
 LOW = 20
@@ -98,9 +97,12 @@ def basis_of(
 def estimate(config: SearchConfig, created: Mapping[str, Any], basis: Basis) -> Estimate:
     """What the configuration's budget buys."""
     top = _on_top(config, created)
-    dear, cheap = (_most(config, basis, top, pick) for pick in (_high, _low))
+    dear, cheap = (_most(config, created, basis, top, pick) for pick in (_high, _low))
     takes = {
-        unit: _between(_takes(config, basis, unit, dear, top, _high), _takes(config, basis, unit, cheap, top, _low))
+        unit: _between(
+            _takes(config, created, basis, unit, dear, top, _high),
+            _takes(config, created, basis, unit, cheap, top, _low),
+        )
         for unit in _UNITS
         if unit in basis.evaluation and unit in basis.expansion
     }
@@ -108,7 +110,8 @@ def estimate(config: SearchConfig, created: Mapping[str, Any], basis: Basis) -> 
         basis=basis,
         evaluations=Range(dear, cheap),
         children=Range(
-            int(expansions(config, dear) * basis.births.low), math.ceil(expansions(config, cheap) * basis.births.high)
+            int(expansions(config, created, dear) * basis.births.low),
+            math.ceil(expansions(config, created, cheap) * basis.births.high),
         ),
         takes={unit: _within(range_, _total(config.budget, unit)) for unit, range_ in takes.items()},
     )
@@ -125,18 +128,16 @@ def check_round(config: SearchConfig, created: Mapping[str, Any], basis: Basis) 
     if short:
         smallest = Budget(**{unit: max(getattr(config.budget, unit), needed[unit]) for unit in config.budget.units})
         raise ConfigError(
-            f"--budget {config.budget} cannot buy one round ({_rooted(config)} evaluations of the seed agent, one "
-            f"expansion, one evaluation of its child); the smallest that can is --budget {smallest}"
+            f"--budget {config.budget} cannot buy one round ({_rooted(config, created)} evaluations of the seed agent, "
+            f"one expansion, one evaluation of its child); the smallest that can is --budget {smallest}"
             + ("" if short == ["evaluations"] else f". Based on {basis.words}")
         )
 
 
-def expansions(config: SearchConfig, evaluations: int) -> int:
-    """Roughly how many come with so many evaluations: their alpha-th power, once the root had its share."""
+def expansions(config: SearchConfig, created: Mapping[str, Any], evaluations: int) -> int:
+    """Roughly how many come with so many evaluations, once the root had its share."""
     policy = make_policy(config.policy.name, **config.policy.options)
-    if not isinstance(policy, Scheduled) or evaluations <= policy.root_evaluations:
-        return 0
-    return max(policy.initial_expansions, int((evaluations - 1) ** policy.alpha))
+    return policy.expected_expansions(evaluations, len(created["search_tasks"]))
 
 
 Pick: TypeAlias = Callable[[Range], float]
@@ -238,22 +239,24 @@ def _total(budget: Budget, unit: Unit) -> float | None:
     return found[unit]
 
 
-def _takes(config: SearchConfig, basis: Basis, unit: Unit, evaluations: int, top: int, pick: Pick) -> float:
+def _takes(
+    config: SearchConfig, created: Mapping[str, Any], basis: Basis, unit: Unit, evaluations: int, top: int, pick: Pick
+) -> float:
     """All in all, with confirming at most half of the budget."""
     total = _total(config.budget, unit)
     side_by_side = config.workers if unit == "seconds" else 1
     each, expansion = pick(basis.evaluation[unit]) / side_by_side, pick(basis.expansion[unit]) / side_by_side
     on_top = top * each if total is None else min(top * each, MOST_HELD_BACK * total)
-    return evaluations * each + expansions(config, evaluations) * expansion + on_top
+    return evaluations * each + expansions(config, created, evaluations) * expansion + on_top
 
 
-def _most(config: SearchConfig, basis: Basis, top: int, pick: Pick) -> int:
+def _most(config: SearchConfig, created: Mapping[str, Any], basis: Basis, top: int, pick: Pick) -> int:
     """The most evaluations that every unit pays for."""
     low, high = 0, config.budget.evaluations or 1_000_000
     while low < high:
         middle = (low + high + 1) // 2
         if all(
-            _takes(config, basis, unit, middle, top, pick) <= total
+            _takes(config, created, basis, unit, middle, top, pick) <= total
             for unit in _UNITS
             if (total := _total(config.budget, unit)) is not None and unit in basis.evaluation
         ):
@@ -267,14 +270,14 @@ def _within(range_: Range, total: float | None) -> Range:
     return range_ if total is None else Range(min(range_.low, total), min(range_.high, total))
 
 
-def _rooted(config: SearchConfig) -> int:
+def _rooted(config: SearchConfig, created: Mapping[str, Any]) -> int:
     policy = make_policy(config.policy.name, **config.policy.options)
-    return policy.root_evaluations if isinstance(policy, Scheduled) else 0
+    return policy.opening(len(created["search_tasks"]))
 
 
 def _needed(config: SearchConfig, created: Mapping[str, Any], basis: Basis, unit: str) -> float:
     """The least of a unit that buys one round where jobs are cheap, and keeps enough for the comparison, or half."""
-    evaluations = _rooted(config) + 1
+    evaluations = _rooted(config, created) + 1
     name: Unit
     if unit == "evaluations":
         return evaluations

@@ -112,7 +112,7 @@ def _budget(prepared: Prepared) -> Iterator[str]:
     on_top = _on_top(config, len(created["select_tasks"]), len(created["sealed_tasks"]))
     if not config.budget.covers_everything:
         evaluations = config.budget.evaluations or 0
-        roughly = f"roughly {expansions(config, evaluations)} expansions {grown}"
+        roughly = f"roughly {expansions(config, created, evaluations)} expansions {grown}"
         yield f"  budget     {plural(evaluations, 'evaluation')}: {roughly}"
         yield f"             on top: {on_top}"
         return

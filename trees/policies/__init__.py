@@ -1,19 +1,20 @@
 """Search policies by name. To add one: implement `trees.records.Policy`, list it here and run its contract suite."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from hgm.errors import ConfigError
+from trees.policies.base import BasePolicy
 from trees.policies.flat_children import FlatChildren
 from trees.policies.greedy import Greedy
 from trees.policies.hgm import HGM
 from trees.policies.random import Random
-from trees.policies.schedule import Scheduled
-from trees.records import Policy
 
-POLICIES: dict[str, type[Scheduled]] = {policy.name: policy for policy in (HGM, Greedy, Random, FlatChildren)}
+_ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren)
+POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _ALL}
 
 
-def make_policy(name: str, **options: object) -> Policy:
+def make_policy(name: str, **options: object) -> BasePolicy:
     """The policy called `name`; ConfigError says which names and options there are."""
     policy = POLICIES.get(name)
     if policy is None:
@@ -22,4 +23,4 @@ def make_policy(name: str, **options: object) -> Policy:
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ConfigError(f"policy {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
-    return policy(**options)  # type: ignore[arg-type]  # each policy checks the values of its options
+    return policy(**options)  # each policy checks the values of its options
