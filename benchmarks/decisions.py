@@ -9,11 +9,11 @@ from time import perf_counter
 import numpy as np
 
 from trees.policies import POLICIES, make_policy
-from trees.records import Expansion, Outcome
+from trees.records import ROOT, Expansion, Outcome
 from trees.statistics import best_belief
 from trees.tree import Tree
 
-SIZES = (100, 10_000, 100_000)
+SIZES = (100, 1000, 10_000, 100_000)
 TASKS = 60
 EVALUATIONS_PER_NODE = 8
 
@@ -55,11 +55,14 @@ def rows(tree: Tree) -> dict[str, float]:
     """Microseconds per operation."""
     times = 300 if len(tree) <= 10_000 else 50
     rng = np.random.default_rng(0)
-    expanding = replace(tree.view(), evaluations=10**12)
-    evaluating = replace(tree.view(), evaluations=0)
+    everything, root_alone = np.ones_like(tree.view().seen), tree.view().seen.copy()
+    root_alone[ROOT] = True
+    expanding = replace(tree.view(), evaluations=10**12, seen=everything)
+    evaluating = replace(tree.view(), evaluations=0, seen=root_alone)
     costs = {}
-    for name in POLICIES:
-        policy = make_policy(name, initial_expansions=0)
+    for name, kind in POLICIES.items():
+        first = {"initial_expansions": 0} if "initial_expansions" in kind.__dataclass_fields__ else {}
+        policy = make_policy(name, **first)
         costs[f"`{name}` expands"] = microseconds(lambda policy=policy: policy.choose(expanding, rng), times=times)
         costs[f"`{name}` evaluates"] = microseconds(lambda policy=policy: policy.choose(evaluating, rng), times=times)
     best_belief(tree.view())  # imports scipy

@@ -20,6 +20,10 @@ TRACES = {
     "greedy": ("greedy", {}),
     "random": ("random", {}),
     "flat_children": ("flat_children", {"temperature": False}),
+    "dgm": ("dgm", {}),
+    "dgm_in_three_stages": ("dgm", {"first_stage": 3, "second_stage": 6}),
+    "sica": ("sica", {}),
+    "sica_released": ("sica", {"parent": "released"}),
 }
 TASKS, BUDGET = 12, 80
 SCRIPT = Script(seed=7, workers=3)

@@ -13,8 +13,11 @@ from trees.policies.flat_children import FlatChildren
 from trees.policies.greedy import Greedy
 from trees.policies.hgm import HGM
 from trees.policies.random import Random
+from trees.policies.schedule import Scheduled
 from trees.records import NO_PARENT, ROOT, Decision, Evaluate, Expand, Expansion, Outcome, Policy, Stop, TreeView
 from trees.tree import Tree
+
+SCHEDULED = [name for name in POLICIES if issubclass(POLICIES[name], Scheduled)]
 
 
 class TestContract(PolicyContract):
@@ -23,10 +26,24 @@ class TestContract(PolicyContract):
         return make_policy(request.param)
 
 
+class TestContractInStages(PolicyContract):
+    """On so few tasks, stages of their own."""
+
+    @pytest.fixture
+    def policy(self) -> Policy:
+        return make_policy("dgm", first_stage=2, second_stage=4)
+
+
+class TestContractOfSICAAsReleased(PolicyContract):
+    @pytest.fixture
+    def policy(self) -> Policy:
+        return make_policy("sica", parent="released")
+
+
 class TestContractAsPublished(PolicyContract):
     """Nothing before the first expansions."""
 
-    @pytest.fixture(params=POLICIES)
+    @pytest.fixture(params=SCHEDULED)
     def policy(self, request: pytest.FixtureRequest) -> Policy:
         return make_policy(request.param, root_evaluations=0)
 
@@ -47,10 +64,10 @@ def first_decisions(policy: Policy, count: int, script: Script) -> list[Decision
     return [next(decisions) for _ in range(count)]
 
 
-# The schedule that all policies share
+# The schedule that most policies share
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", SCHEDULED)
 @pytest.mark.parametrize("workers", [1, 12])
 def test_the_root_is_evaluated_five_times_then_expanded_five_times(name: str, workers: int) -> None:
     script = Script(rejected=0.5, unmeasured=0, workers=workers)
@@ -60,7 +77,7 @@ def test_the_root_is_evaluated_five_times_then_expanded_five_times(name: str, wo
     assert decisions[5:] == [Expand(ROOT)] * 5
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", SCHEDULED)
 def test_as_published_the_first_five_decisions_expand_the_root(name: str) -> None:
     assert first_decisions(make_policy(name, root_evaluations=0), 5, Script(workers=8)) == [Expand(ROOT)] * 5
 
@@ -83,7 +100,7 @@ def test_an_unmeasured_evaluation_of_the_root_is_made_up_for() -> None:
     assert isinstance(choose(HGM(), tree.view()), Evaluate)
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", SCHEDULED)
 @pytest.mark.parametrize("workers", [2, 5, 8, 64])
 def test_however_many_workers_the_first_expansion_knows_results_of_the_root(name: str, workers: int) -> None:
     for seed in range(10):
@@ -253,7 +270,7 @@ def test_random_takes_any_node() -> None:
 # Policies by name
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", SCHEDULED)
 def test_made_policies_know_their_name_and_options(name: str) -> None:
     policy = make_policy(name, alpha=0.5, root_evaluations=0)
     assert policy.name == name

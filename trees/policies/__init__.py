@@ -5,12 +5,14 @@ from dataclasses import fields
 
 from hgm.errors import ConfigError
 from trees.policies.base import BasePolicy
+from trees.policies.dgm import DGM
 from trees.policies.flat_children import FlatChildren
 from trees.policies.greedy import Greedy
 from trees.policies.hgm import HGM
 from trees.policies.random import Random
+from trees.policies.sica import SICA
 
-_ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren)
+_ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren, DGM, SICA)
 POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _ALL}
 
 
