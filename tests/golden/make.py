@@ -24,6 +24,7 @@ TRACES = {
     "dgm_in_three_stages": ("dgm", {"first_stage": 3, "second_stage": 6}),
     "sica": ("sica", {}),
     "sica_released": ("sica", {"parent": "released"}),
+    "hgm_released": ("hgm_released", {}),
 }
 TASKS, BUDGET = 12, 80
 SCRIPT = Script(seed=7, workers=3)

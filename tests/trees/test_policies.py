@@ -21,7 +21,7 @@ SCHEDULED = [name for name in POLICIES if issubclass(POLICIES[name], Scheduled)]
 
 
 class TestContract(PolicyContract):
-    @pytest.fixture(params=POLICIES)
+    @pytest.fixture(params=[name for name in POLICIES if name != "hgm_released"])
     def policy(self, request: pytest.FixtureRequest) -> Policy:
         return make_policy(request.param)
 
@@ -38,6 +38,20 @@ class TestContractOfSICAAsReleased(PolicyContract):
     @pytest.fixture
     def policy(self) -> Policy:
         return make_policy("sica", parent="released")
+
+
+class TestContractOfHGMAsReleased(PolicyContract):
+    seeds = (0, 1, 3, 4, 5)
+    growing = 4
+
+    @pytest.fixture
+    def policy(self) -> Policy:
+        return make_policy("hgm_released")
+
+    def test_a_root_that_solves_nothing_is_expanded(self, policy: Policy) -> None:
+        """It is not: the code raises, and a policy can only stop."""
+        tree = grown([(NO_PARENT, 0, 6)], tasks=6, budget=60)
+        assert "passed none" in choose(policy, tree.view()).reason
 
 
 class TestContractAsPublished(PolicyContract):

@@ -193,7 +193,7 @@ def test_hands_over_the_best_mean_of_those_that_saw_all_tasks(policy: Policy) ->
 # Forecasts
 
 
-@pytest.mark.parametrize("name", ["dgm", "sica", "hgm"])
+@pytest.mark.parametrize("name", ["dgm", "sica", "hgm", "hgm_released"])
 @pytest.mark.parametrize("budget", [200, 800])
 def test_forecasts_about_as_many_expansions_as_there_are(name: str, budget: int) -> None:
     policy = make_policy(name)
@@ -202,7 +202,7 @@ def test_forecasts_about_as_many_expansions_as_there_are(name: str, budget: int)
     assert policy.expected_expansions(budget, 60) == pytest.approx(np.mean(made), rel=0.5)
 
 
-@pytest.mark.parametrize("name", ["dgm", "sica"])
+@pytest.mark.parametrize("name", ["dgm", "sica", "hgm_released"])
 def test_forecasts_no_expansion_where_the_root_takes_everything(name: str) -> None:
     assert make_policy(name).opening(60) == 60
     assert make_policy(name).expected_expansions(60, 60) == 0
