@@ -7,7 +7,7 @@ import pytest
 
 from hgm.errors import ConfigError
 from tests.contracts.policy import PolicyContract
-from tests.trees.play import Asked, Script, grown, play
+from tests.trees.play import Asked, Script, Told, finish, grown, play, start
 from trees.policies import POLICIES, make_policy
 from trees.policies.flat_children import FlatChildren
 from trees.policies.greedy import Greedy
@@ -279,6 +279,57 @@ def test_random_takes_any_node() -> None:
     policy = Random(initial_expansions=0)
     assert choices(policy, expanding(view)) == pytest.approx([0.25] * 4, abs=0.03)
     assert choices(policy, evaluating(view)) == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3], abs=0.03)
+
+
+class Given:
+    """A generator that draws what it is told, and tells what it was asked for."""
+
+    def __init__(self, draws: list[float]) -> None:
+        self.draws = draws
+        self.asked: list[tuple[float, float]] = []
+
+    def beta(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        self.asked += zip(a.tolist(), b.tolist(), strict=True)
+        return np.array(self.draws)
+
+    def integers(self, count: int) -> int:
+        return 0
+
+
+BY_HAND = [
+    # draws, tau, (1 + successes, 1 + failures) of each node, the decision, what it ends as
+    ([], 1.0, [], Evaluate(0, 0), Outcome.PASSED),
+    ([], 1.0, [], Evaluate(0, 1), Outcome.FAILED),
+    ([], 1.0, [], Expand(0), Expansion.CHILD),
+    # 2^0.6 = 1.5 and 3^0.6 = 1.9 are below 2 nodes: own results
+    ([0.3, 0.9], 10 / 8, [(2, 2), (1, 1)], Evaluate(1, 0), Outcome.PASSED),
+    ([0.2, 0.8], 10 / 7, [(2, 2), (2, 1)], Evaluate(1, 1), Outcome.PASSED),
+    # 4^0.6 = 2.3: results of the clade
+    ([0.9, 0.5], 10 / 6, [(4, 2), (3, 1)], Expand(0), Expansion.CHILD),
+    # 2.3, 5^0.6 = 2.6 and 6^0.6 = 2.9 are below 3 nodes
+    ([0.1, 0.2, 0.3], 10 / 6, [(2, 2), (3, 1), (1, 1)], Evaluate(2, 0), Outcome.FAILED),
+    ([0.1, 0.9, 0.3], 10 / 5, [(2, 2), (3, 1), (1, 2)], Evaluate(1, 2), Outcome.FAILED),
+    ([0.1, 0.2, 0.9], 10 / 4, [(2, 2), (3, 2), (1, 2)], Evaluate(2, 1), Outcome.PASSED),
+    # 7^0.6 = 3.2
+    ([0.4, 0.5, 0.6], 10 / 3, [(5, 4), (3, 2), (2, 2)], Expand(2), Expansion.CHILD),
+    # 3.2 and 8^0.6 = 3.5 are below 4 nodes; the child of node 2 fails, and so does node 2 once more
+    ([0.1, 0.2, 0.3, 0.4], 10 / 3, [(2, 2), (3, 2), (2, 2), (1, 1)], Evaluate(3, 0), Outcome.FAILED),
+    ([0.1, 0.2, 0.4, 0.3], 10 / 2, [(2, 2), (3, 2), (2, 2), (1, 2)], Evaluate(2, 2), Outcome.FAILED),
+    # 9^0.6 = 3.7; one evaluation is left
+    ([0.9, 0.2, 0.4, 0.3], 10 / 1, [(2, 2), (3, 2), (2, 3), (1, 2)], Evaluate(0, 2), Outcome.PASSED),
+]
+
+
+def test_hgm_decides_as_worked_out_by_hand() -> None:
+    tree = Tree(4, 10)
+    policy = HGM(root_evaluations=2, initial_expansions=1)
+    for job, (draws, tau, beliefs, decision, result) in enumerate(BY_HAND):
+        rng = Given(draws)
+        assert policy.choose(tree.view(), rng) == decision, job
+        assert rng.asked == [pytest.approx((tau * a, tau * b)) for a, b in beliefs], job
+        start(tree, decision)
+        finish(tree, Told(job, decision, result, give_up=False))
+    assert tree.view().spent == 1
 
 
 # Policies by name
