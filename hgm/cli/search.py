@@ -79,7 +79,8 @@ def search(
         bool, typer.Option("--placebo", help="The editor only changes a comment: shows what chance and selection gain.")
     ] = False,
     policy: Annotated[
-        str | None, typer.Option("--policy", metavar="NAME", help="hgm, greedy, random or flat_children.")
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="hgm, dgm, sica, greedy, random, flat_children, hgm_released."),
     ] = None,
     backbone: Backbone = None,
     base_url: BaseUrl = None,
