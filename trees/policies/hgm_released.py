@@ -38,11 +38,12 @@ class HGMReleased(BasePolicy):
       `pseudo_evaluations` results grows no more and counts as so many copies of its mean (tree.py:45-54).
 
     A decision here is a function of the view, so the copies are worked out: a result of a descendant j generations
-    below is in a node's list C(k + j - 1, j) times after k decisions to expand. That is exact; but the view does not
-    say when a result came, so k is taken to be half of the decisions since the descendant's birth, and nodes to be born
-    at equal distances among all expansions. A list that is full takes nothing from generations further down, and is
-    cut with its mean kept. In simulated searches of 800 evaluations the means of the lists are 0.02 from those of the
-    code on average, with a correlation of 0.96; `tests/trees/test_hgm_released.py` holds them together.
+    below is in a node's list C(k + j - 1, j) times after k decisions to expand. That is exact until the list is full;
+    but the view does not say when a result came, so k is taken to be half of the decisions since the descendant's
+    birth, and nodes to be born at equal distances among all expansions. A list that is full takes nothing from
+    generations further down, and is cut with its mean kept. In simulated searches of 800 evaluations the means of the
+    lists are 0.02 from those of the code on average, with a correlation of 0.96;
+    `tests/trees/test_hgm_released.py` holds them together.
 
     The code hands over no agent (it computes no best belief); here it is the one that `hgm` would, by true own
     results, so that a comparison shows the search alone. Where expansions keep failing the code tries for ever, and
