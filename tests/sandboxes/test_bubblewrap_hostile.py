@@ -385,7 +385,9 @@ def test_nothing_is_left_on_the_host(provider) -> None:
 
 
 def _on_the_host() -> list[str]:
-    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "hgm" in line and "/docker/" not in line]
+    mounts = [
+        line for line in Path("/proc/self/mounts").read_text().splitlines() if "hgm" in line and "/docker/" not in line
+    ]
     groups = [group.name for group in left_groups() if owner_of(group.name).run == RUN]
     return [
         *mounts,
