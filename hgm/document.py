@@ -14,8 +14,8 @@ from evaluators.base import Split
 from hgm import meter
 from hgm.doing import Waiting, progress
 from hgm.gateway.records import Usage
-from hgm.history import FAILED, PASSED, SPLITS, UNMEASURED, Evaluations, History, history
-from hgm.run import Folder, is_locked
+from hgm.history import FAILED, PASSED, SPLITS, UNMEASURED, Evaluations, History, Running, history
+from hgm.run import Folder, is_locked, require_search
 from hgm.state import FailedExpansion
 from hgm.summary import comparison, rejections, score, sealed_openings, spend, stage
 from trees.archive import Archive
@@ -47,24 +47,27 @@ def tree_document(path: Path) -> dict[str, Any]:
     """Everything that a run knows about its tree, as plain JSON values.
 
     Raises:
-        RunError: there is no run.
+        RunError: there is no run, or it is no search.
     """
+    require_search(path)
     return document_of(history(path), path)
 
 
 def document_of(told: History, path: Path) -> dict[str, Any]:
-    """The document of a history of the run at `path`."""
+    """The document of a history of the search at `path`; where nobody works on it, nothing is under way."""
     state = told.state
     shown = told.evaluations.only(np.isin(told.evaluations.split, TOLD))
     expansions = list(_expansions(told))
     tasks = _tasks(told, shown)
     is_live, now = is_locked(Folder(path)), time()
+    running = told.running if is_live else {}
     facts = RunFacts(
         run=path.name,
         benchmark=state.created["benchmark"]["name"],
         backbone=state.config.backbones.solver,
         policy=state.config.policy.name,
         seed=state.config.seed,
+        minimum_evaluations=state.config.minimum_evaluations,
         budget={unit: getattr(state.budget, unit) for unit in state.budget.units},
         best=told.best,
         results=_results(told),
@@ -73,11 +76,12 @@ def document_of(told: History, path: Path) -> dict[str, Any]:
         expansions=expansions,
         is_live=is_live,
         workers=state.config.workers,
-        running=list(_running(told, path, tasks, now)) if is_live else [],
+        running=list(_running(told, running, path, tasks, now)),
         spent=dict(_burnt(told, now if is_live else None)),
     )
     rejected = Archive.open(Folder(path).archive).rejected()
-    return export(told.view, _nodes(told, shown, expansions, rejected), facts)
+    view = told.view if is_live else replace(told.view, pending_evaluations=np.zeros(len(told.view), np.int32))
+    return export(view, _nodes(told, running, shown, expansions, rejected), facts)
 
 
 def _tasks(told: History, shown: Evaluations) -> list[int]:
@@ -125,8 +129,10 @@ def _cost(usage: Usage, seconds: float) -> Cost:
     return Cost(usd=None if usage.unpriced_calls else usage.usd, tokens=usage.tokens.total, seconds=seconds)
 
 
-def _running(told: History, path: Path, tasks: Sequence[int], now: float) -> Iterator[RunningFacts]:
-    for job in told.running.values():
+def _running(
+    told: History, running: Mapping[str, Running], path: Path, tasks: Sequence[int], now: float
+) -> Iterator[RunningFacts]:
+    for job in running.values():
         is_told = job.task is not None and job.split in _TOLD_SPLITS
         seen = progress(path, job.job)
         yield RunningFacts(
@@ -150,16 +156,22 @@ def _burnt(told: History, now: float | None) -> Iterator[tuple[str, SpentFacts]]
     """Unit -> what is used of it; `now` is the time, and None for a run that nobody works on."""
     hourly = {} if now is None else rates(told, now)
     for item in meter.spent(told.state):
-        by_clock = item.unit == "seconds" and now is not None
         yield (
             item.unit,
             SpentFacts(
                 limit=item.limit,
                 used=None if item.unit == "usd" and told.state.is_unpriced else item.used,
-                reserved=max(0.0, (now or 0.0) - told.state.last_at) if by_clock else item.reserved,
+                reserved=_reserved(told, item, now),
                 per_hour=hourly.get(item.unit),
             ),
         )
+
+
+def _reserved(told: History, item: meter.Spent, now: float | None) -> float:
+    """By what is under way; of time, since the last event."""
+    if now is None:
+        return 0.0
+    return max(0.0, now - told.state.last_at) if item.unit == "seconds" else item.reserved
 
 
 def rates(told: History, now: float) -> dict[str, float]:
@@ -180,11 +192,15 @@ def rates(told: History, now: float) -> dict[str, float]:
 
 
 def _nodes(
-    told: History, shown: Evaluations, expansions: Sequence[ExpansionFacts], rejected: Mapping[str, str]
+    told: History,
+    running: Mapping[str, Running],
+    shown: Evaluations,
+    expansions: Sequence[ExpansionFacts],
+    rejected: Mapping[str, str],
 ) -> list[NodeFacts]:
     size = len(told.state.nodes)
     unmeasured = _counted(told.evaluations, told.evaluations.outcome == UNMEASURED, size)
-    running = Counter(job.node for job in told.running.values() if job.task is None)
+    expanding = Counter(job.node for job in running.values() if job.task is None)
     made = {item.job: item.cost for item in expansions}
     costs = list(_evaluation_costs(shown, size))
     refused: dict[int, list[Refusal]] = {}
@@ -196,7 +212,7 @@ def _nodes(
             commit=node.commit,
             tree=node.tree,
             unmeasured=unmeasured[node.id],
-            pending_expansions=running[node.id],
+            pending_expansions=expanding[node.id],
             rejected=tuple(refused.get(node.id, ())),
             job=node.job,
             brief=node.brief,

@@ -147,6 +147,21 @@ def read(path: Path) -> RunState:
     return RunState.replay(read_events(path))
 
 
+def require_search(path: Path) -> None:
+    """Look at a run's first event alone.
+
+    Raises:
+        RunError: there is no run, or it is an evaluation, which grows no tree.
+        JournalError: its journal is damaged.
+    """
+    if not os.path.isfile(Folder(path).journal):
+        raise RunError(f"{path}: no such run (see `hgm runs list`)")
+    with Journal.open(Folder(path).journal, readonly=True) as journal:
+        created = next(journal.events(), None)
+    if created is not None and created.payload.get("evaluation") is not None:
+        raise RunError(f"{path.name} is an evaluation, which grows no tree: see `hgm runs show {path.name}`")
+
+
 def read_events(path: Path) -> list[Event]:
     """All events of a run, live or not, without touching it.
 

@@ -9,23 +9,25 @@ Does not stop: other users of this machine, who can read what it serves.
 import asyncio
 import json
 import os
+import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hgm.document import document_of
-from hgm.errors import GatewayError, HGMError, RunError
+from hgm.errors import GatewayError, HGMError
 from hgm.history import History, history
-from hgm.run import Folder, is_locked
+from hgm.run import Folder, is_locked, require_search
 from hgm.viewing import JOB, diff, is_told, log, trajectory, unique
 from trees.export.html import policy, served_page
 from trees.export.json import text_of
@@ -35,6 +37,7 @@ _LOOK_S = 0.5
 """Between looks at a journal."""
 _REFRESH_S = 5.0
 """What runs is told anew as often, although no event has come."""
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _REST = 4.0
 """Nobody is told of news of a document before so many times what making it took has gone by."""
 _HEADERS = {
@@ -87,14 +90,13 @@ class Watched:
 
 
 def application(paths: Sequence[Path], *, hosts: Sequence[str]) -> Starlette:
-    """The server of these runs' page, answering under these names of its own alone.
+    """The server of these runs' page, answering under these names of its own and by address alone.
 
     Raises:
-        RunError: there is no such run.
+        RunError: there is no such run, or it is no search.
     """
     for path in paths:
-        if not Folder(path).journal.is_file():
-            raise RunError(f"{path}: no such run (see `hgm runs list`)")
+        require_search(path)
     names = unique([path.name for path in paths])
     runs = {name: Watched(path, name) for path, name in zip(paths, names, strict=True)}
     page = served_page(f"hgm: {', '.join(names)}")
@@ -103,7 +105,7 @@ def application(paths: Sequence[Path], *, hosts: Sequence[str]) -> Starlette:
         return HTMLResponse(page)
 
     def documents(request: Request) -> Response:
-        return _json(f"[{','.join(run.document() for run in runs.values())}]")
+        return _json(_documents(runs.values()))
 
     def changes(request: Request) -> Response:
         return StreamingResponse(_changes(runs), media_type="text/event-stream")
@@ -123,11 +125,27 @@ def application(paths: Sequence[Path], *, hosts: Sequence[str]) -> Starlette:
             Route("/api/runs/{run}/document", of_run(lambda run, request: _json(run.document()))),
             Route("/api/runs/{run}/diff/{node:int}", of_run(_diff)),
             Route("/api/runs/{run}/trajectory/{job}", of_run(_trajectory)),
-            Route("/api/runs/{run}/log", of_run(lambda run, request: JSONResponse(log(run.path)))),
+            Route("/api/runs/{run}/log", of_run(_log)),
         ],
-        middleware=[Middleware(_Guarded), Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
+        middleware=[Middleware(_Guarded, names=frozenset(hosts))],
         exception_handlers={HGMError: _failed},
     )
+
+
+def _documents(runs: Iterable[Watched]) -> str:
+    """Of every run that can be read; of the others why not."""
+    documents, unreadable = [], []
+    for run in runs:
+        try:
+            documents.append(run.document())
+        except HGMError as error:
+            unreadable.append({"run": run.name, "why": str(error)})
+    return f'{{"documents": [{",".join(documents)}], "unreadable": {json.dumps(unreadable)}}}'
+
+
+def _log(run: Watched, request: Request) -> Response:
+    before = request.query_params.get("before", "")
+    return JSONResponse(log(run.path, before=int(before) if _NUMBER.fullmatch(before) else None))
 
 
 def _diff(run: Watched, request: Request) -> Response:
@@ -170,7 +188,8 @@ def _missing() -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(str(error), status_code=500)
+    """A run that was there and is gone, or damaged."""
+    return PlainTextResponse(str(error), status_code=410)
 
 
 def _status(file: Path) -> os.stat_result | None:
@@ -180,11 +199,19 @@ def _status(file: Path) -> os.stat_result | None:
         return None
 
 
-class _Guarded:
-    """Adds what every answer says to browsers, and takes no request that would change something."""
+_ANOTHER = PlainTextResponse("this server has another name", status_code=400)
+_PORT = re.compile(r":[0-9]*$")
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class _Guarded:
+    """Adds what every answer says to browsers, and answers under no name that is not the server's own.
+
+    A page of another site can have the browser ask under a name of its own that leads here, but not by address.
+    """
+
+    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
         self._app = app
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sent(message: Message) -> None:
@@ -193,4 +220,17 @@ class _Guarded:
                 message = {**message, "headers": [*message.get("headers", []), *added]}
             await send(message)
 
-        await self._app(scope, receive, sent)
+        is_asked = scope["type"] != "http" or self._is_own(Headers(scope=scope).get("host", ""))
+        await (self._app if is_asked else _ANOTHER)(scope, receive, sent)
+
+    def _is_own(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if _PORT.search(host) else host
+        return name.lower() in self._names or _is_address(name.removeprefix("[").removesuffix("]"))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hgm.document import TOLD, document_of
 from hgm.doing import all_records, records
 from hgm.errors import GatewayError
 from hgm.history import FAILED, History, history
-from hgm.run import Folder
+from hgm.run import Folder, require_search
 from hgm.state import RunState
 from hgm.summary import lineage
 from hgm.trajectories import latest_lease
@@ -32,7 +33,7 @@ MOST_DIFFS = 50_000_000
 JOB = re.compile(r"[ex][0-9]{1,12}")
 """The name of a job."""
 _TURNS = 2_000
-_LOGGED = 500
+_LOGGED = 1_000
 
 
 def viewer_page(paths: Sequence[Path]) -> Iterator[str]:
@@ -41,6 +42,8 @@ def viewer_page(paths: Sequence[Path]) -> Iterator[str]:
     Raises:
         RunError: there is no such run.
     """
+    for path in paths:
+        require_search(path)
     told = {path: history(path) for path in paths}
     names = dict(zip(paths, unique([path.name for path in paths]), strict=True))
     return page(
@@ -54,7 +57,11 @@ def viewer_page(paths: Sequence[Path]) -> Iterator[str]:
 
 def unique(names: Sequence[str]) -> list[str]:
     """Names of runs, told apart by a number where two are the same."""
-    return [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
+    found: list[str] = []
+    for name in names:
+        numbered = chain([name], (f"{name} ({number})" for number in count(2)))
+        found.append(next(candidate for candidate in numbered if candidate not in found))
+    return found
 
 
 def diff(path: Path, state: RunState, node: int) -> str | None:
@@ -94,12 +101,19 @@ def is_told(told: History, job: str) -> bool:
     return job in told.running and told.running[job].split in (Split.SEARCH, Split.SELECT)
 
 
-def log(path: Path, most: int = _LOGGED) -> list[dict[str, Any]]:
-    """The youngest entries of a run's log, oldest first."""
+def log(path: Path, *, before: int | None = None, most: int = _LOGGED) -> dict[str, Any]:
+    """Entries of a run's log, oldest first: the youngest `most`, of those before event `before` if it is given.
+
+    `omitted` is how many older ones there are.
+    """
     with Journal.open(Folder(path).journal, readonly=True) as journal:
-        last = journal.last()
-        events = list(journal.events(max(0, last - most)))
-    return [{"seq": event.seq, "at": event.at, "text": said} for event in events if (said := _said(event))]
+        end = journal.last() + 1
+        if before is not None:
+            end = max(1, min(end, before))
+        omitted = max(0, end - 1 - most)
+        events = list(islice(journal.events(omitted), end - 1 - omitted))
+    entries = [{"seq": event.seq, "at": event.at, "text": said} for event in events if (said := _said(event))]
+    return {"entries": entries, "omitted": omitted}
 
 
 def _said(event: Event) -> str:

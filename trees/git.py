@@ -140,7 +140,7 @@ class BareRepository:
         found = {checked_sha(commit).encode(): bytearray() for commit in commits}
         told = run_git(self.path, *_DIFF, "--stdin", stdin=b"".join(commit + b"\n" for commit in found))
         patch = bytearray()
-        for line in told.splitlines(keepends=True):
+        for line in io.BytesIO(told):  # ends lines at \n alone, as git does, and splitlines would not
             # Only a name is such a line: those of a patch begin otherwise, or are of another length.
             begun = found.get(line.rstrip(b"\n"))
             if begun is None:

@@ -14,7 +14,7 @@ def serve(
     runs_dir: RunsDir = RUNS_DIR,
     host: Annotated[
         str,
-        typer.Option("--host", metavar="ADDRESS", help="Where to listen. Others than this machine's can then look."),
+        typer.Option("--host", metavar="ADDRESS", help="Where to listen. On another than 127.0.0.1, others can look."),
     ] = LOOPBACK,
     port: Annotated[
         int | None,
@@ -34,6 +34,8 @@ def serve(
       hgm serve first second                    two trees, side by side
       hgm tree export builtin-1 --format html   the same page as a file
     """
+    import socket
+
     import uvicorn
 
     from hgm.agents_by_name import find_run
@@ -46,8 +48,7 @@ def serve(
     paths = [find_run(run, runs_dir) for run in runs]
     with listening(host, port) as listener:
         url = address(listener)
-        names = ["127.0.0.1", "localhost", "[::1]"] if host in (LOOPBACK, "::1", "localhost") else ["*"]
-        app = application(paths, hosts=names)
+        app = application(paths, hosts=["localhost", socket.gethostname().lower(), host.lower()])
         if not wait:
             out().print(f"[bold]{url}[/bold]  shows {safe(', '.join(path.name for path in paths))}; Ctrl-C ends this")
         config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=1)

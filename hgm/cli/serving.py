@@ -1,9 +1,11 @@
 """Where the viewer listens, and the viewer of a search that is about to begin."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from hgm.serving import PORT
 _TRIED = 20
 """Ports, from the usual one on."""
 _LOOK_S = 0.2
+_LAST_NEWS_S = 2.0
 
 
 @contextmanager
@@ -25,7 +28,10 @@ def listening(host: str, port: int | None) -> Iterator[socket.socket]:
     Raises:
         ConfigError: it cannot.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        family, *_ = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise ConfigError(f"--host {host}: {error.strerror}: name an address of this machine") from error
     ports = range(PORT, PORT + _TRIED) if port is None else (port,)
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,7 +42,8 @@ def listening(host: str, port: int | None) -> Iterator[socket.socket]:
                 break
             except OSError as error:
                 if place == ports[-1]:
-                    raise ConfigError(f"cannot listen on {host}, port {place}: {error.strerror}: --port 0") from error
+                    said = f"cannot listen on {host}, port {place}: {error.strerror}"
+                    raise ConfigError(f"{said}: choose another --port (0 is any that is free) or --host") from error
         yield listener
 
 
@@ -47,26 +54,33 @@ def address(listener: socket.socket) -> str:
 
 
 def wait_for(runs: Sequence[str], runs_dir: Path) -> None:
-    """Return once these runs are there, or never, if whoever asked is gone."""
-    parent = os.getppid()
+    """Return once these runs are there. This process ends when whoever holds the other end of its input is gone."""
+
+    def follow() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
     for run in runs:
         path = Path(run) if "/" in run else runs_dir / run
         while not Folder(path).journal.is_file():
-            if os.getppid() != parent:
-                sys.exit(0)
             time.sleep(_LOOK_S)
 
 
 @contextmanager
 def shown_at(run: Path) -> Iterator[str]:
-    """The URL at which a process of its own shows a run, from when it is there to the end of the block."""
+    """The URL at which a process of its own shows a run, from when it is there to a moment after the end of the block.
+
+    In that moment open pages get to know how the run ended.
+    """
     with listening("127.0.0.1", None) as free:
         url = address(free)
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "hgm", "serve", str(run.absolute()), "--port", str(port), "--wait"]
-    viewer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        yield url
-    finally:
-        viewer.terminate()
-        viewer.wait()
+    held, unheard = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=held, stdout=unheard, start_new_session=True) as viewer:
+        try:
+            yield url
+            time.sleep(_LAST_NEWS_S)
+        finally:
+            viewer.terminate()

@@ -41,10 +41,12 @@ def show(
     from hgm.cli.options import at_least_one
     from hgm.cli.terminal import encoding, out
     from hgm.cli.tree_view import lines, view_of
-    from hgm.run import read
+    from hgm.run import read, require_search
 
     at_least_one(limit, "--limit")
-    state = read(find_run(run, runs_dir))
+    path = find_run(run, runs_dir)
+    require_search(path)
+    state = read(path)
     view = view_of(state, limit, long=long, width=out().width, encoding=encoding())
     for line in lines(view, len(state.nodes)):
         out().print(line, no_wrap=True, overflow="ignore", crop=False)

@@ -1,6 +1,7 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,20 @@ def test_a_diff_can_be_applied(repository, tmp_path):
     git(repository.path, "apply", "--cached", stdin=patch, **index)
     assert git(repository.path, "write-tree", **index).decode().strip() == b
     assert repository.diff(a, a) == b""
+
+
+def test_many_diffs_are_what_each_is_whatever_stands_in_them(repository) -> None:
+    """A change that looks like git's own line between two commits stays in the patch of its own."""
+    commits, parent = [], ()
+    for index in range(4):
+        forged = b"".join(
+            b"a\r" + commit.encode() + b"\r\n" + commit.encode() + b"\x0b+ forged\n" for commit in commits
+        )
+        tree = repository.write_tree({b"f": File(b"%d\n" % index + forged), b"g": File(b"\0%d" % index + forged)})
+        commits.append(repository.commit(tree, parent, "a change", index))
+        parent = (commits[-1],)
+    found = repository.diffs(commits[1:])
+    assert found == {b: repository.diff(a, b) for a, b in pairwise(commits)}
 
 
 def test_a_renamed_file_is_shown_whole(repository):

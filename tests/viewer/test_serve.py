@@ -3,21 +3,25 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from hgm.document import tree_document
 from hgm.jobs import Job, Result
-from hgm.run import opened, read
-from tests.hgm.simulated import go_on
+from hgm.run import create, opened, read
+from hgm.serving import application
+from tests.hgm.simulated import SEED_AGENT, created, go_on
 from tests.viewer import told
 from tests.viewer.conftest import Seen
 
@@ -135,13 +139,18 @@ def test_who_is_killed_harms_nothing_and_the_page_says_so(seen: Seen, growing: P
 def test_the_data_can_be_asked_for(growing: Path, server) -> None:
     url, _ = server
     status, text, headers = ask(f"{url}api/documents")
-    (document,) = json.loads(text)
+    (document,) = json.loads(text)["documents"]
     assert (status, document["run"], headers["x-content-type-options"]) == (200, "growing", "nosniff")
     assert json.loads(ask(f"{url}api/runs/growing/document")[1])["nodes"] == document["nodes"]
     assert "diff --git" in ask(f"{url}api/runs/growing/diff/1")[1]
     job = read(growing).evaluations[0].job
     assert json.loads(ask(f"{url}api/runs/growing/trajectory/{job}")[1])["turns"][-1]["text"] == "I am done."
-    assert json.loads(ask(f"{url}api/runs/growing/log")[1])[-1]["text"]
+    log = json.loads(ask(f"{url}api/runs/growing/log")[1])
+    assert log["omitted"] == 0
+    last = log["entries"][-1]
+    assert last["text"]
+    before = json.loads(ask(f"{url}api/runs/growing/log?before={last['seq']}")[1])
+    assert before == {"entries": log["entries"][:-1], "omitted": 0}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +180,10 @@ def test_sealed_trajectories_are_not_told(growing: Path, server) -> None:
 
 def test_a_page_of_another_site_gets_no_answer(server) -> None:
     url, _ = server
-    assert ask(f"{url}api/documents", Host="rebound.example.org")[0] == 400
+    for host in ("rebound.example.org", "rebound.example.org:80", "127.0.0.1.example.org", "", "[::1].example.org"):
+        assert ask(f"{url}api/documents", Host=host)[0] == 400, host
+    for host in ("127.0.0.1", "LOCALHOST:8420", "[::1]:8420", "192.0.2.7"):
+        assert ask(f"{url}api/documents", Host=host)[0] == 200, host
     status, _, headers = ask(url)
     assert status == 200
     assert "access-control-allow-origin" not in headers
@@ -192,6 +204,46 @@ def test_ctrl_c_ends_it_quietly(server) -> None:
     ask(url)
     os.kill(running.pid, signal.SIGINT)
     assert running.wait(timeout=10) in (0, 130)
+
+
+def test_a_run_that_is_gone_leaves_the_others_to_be_seen(growing: Path, tmp_path: Path) -> None:
+    other = told.run(tmp_path, "other", budget=20)
+    with TestClient(application([growing, other], hosts=["testserver"])) as client:
+        shutil.rmtree(growing)
+        told_ = client.get("/api/documents").json()
+        assert [document["run"] for document in told_["documents"]] == ["other"]
+        assert [item["run"] for item in told_["unreadable"]] == ["growing"]
+        gone = client.get("/api/runs/growing/document")
+        assert (gone.status_code, "no such run" in gone.text) == (410, True)
+        assert client.get("/api/runs/other/document").json()["run"] == "other"
+
+
+def test_the_viewer_of_a_search_ends_with_it_however_it_ends(growing: Path) -> None:
+    code = f"""
+import subprocess, sys, time
+serve = [sys.executable, "-u", "-m", "hgm", "serve", {str(growing)!r}, "--port", "0", "--wait"]
+with subprocess.Popen(serve, start_new_session=True, stdin=subprocess.PIPE) as viewer:
+    print(viewer.pid, flush=True)
+    time.sleep(1000)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as search:
+        assert search.stdout
+        viewer = int(search.stdout.readline())
+        search.kill()
+    gone = time.monotonic() + 20
+    while Path(f"/proc/{viewer}/cmdline").is_file() and Path(f"/proc/{viewer}/cmdline").read_bytes():
+        assert time.monotonic() < gone
+        time.sleep(0.05)
+
+
+def test_an_evaluation_has_no_tree_to_show(tmp_path: Path) -> None:
+    path = tmp_path / "measured"
+    create(path, {**created(budget=4), "evaluation": {"split": "search", "repeats": 1}}, SEED_AGENT)
+    for command in ("serve", "tree show", "tree export"):
+        done = subprocess.run(
+            [sys.executable, "-m", "hgm", *command.split(), str(path)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "which grows no tree" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_run_that_is_not_there_is_the_users_error(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ class RunFacts:
     backbone: str
     policy: str
     seed: int
+    minimum_evaluations: int
+    """Below so many, an agent is not handed over while another has as many."""
     budget: Mapping[str, float]
     """Unit -> limit, e.g. {"evaluations": 40}."""
     best: int
@@ -163,6 +165,7 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
         "backbone": facts.backbone,
         "policy": facts.policy,
         "seed": facts.seed,
+        "minimum_evaluations": facts.minimum_evaluations,
         "budget": dict(facts.budget),
         "evaluations": int(view.successes.sum() + view.failures.sum()),
         "best": facts.best,
