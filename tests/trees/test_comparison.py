@@ -1,0 +1,205 @@
+"""Policies compared in simulated worlds: the arithmetic on matches made by hand, and what is played for real."""
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, replace
+from math import isnan, sqrt
+from multiprocessing import active_children
+
+import numpy as np
+import pytest
+
+from hgm.errors import ConfigError
+from trees.policies import make_policy
+from trees.policies.random import Random
+from trees.simulation import FAMILIES, Landscape, World, oracle, simulate
+from trees.simulation.comparison import Comparison, Match, Plan, Played, contender, contenders, play
+from trees.simulation.comparison_document import document, text_of
+from trees.simulation.processes import played
+from trees.statistics import mean_interval
+
+SMALL = Landscape(name="small", tasks=12, broken=0.2)
+BROKEN = Landscape(name="broken", tasks=12, broken=0.8)
+
+
+def plan_of(*texts, **changes) -> Plan:
+    plan = Plan(contenders=contenders(texts), landscapes=(SMALL, BROKEN), seeds=3, budgets=(60, 90))
+    return replace(plan, **changes)
+
+
+def comparison_of(plan: Plan, jobs: int = 1) -> Comparison:
+    return Comparison(plan=plan, matches=tuple(match for found in played(plan, jobs=jobs) for match in found))
+
+
+def outcome(score: float, *, best: float = 0.9, correlation: float = 0.5) -> Played:
+    return Played(score, best, 10, 40, 12, correlation)
+
+
+def match(family: str, seed: int, hgm: float, random: float, **changes) -> Match:
+    ends = {"o1": 0.6, "o2": 0.8, **changes}
+    return Match(family=family, seed=seed, budget=60, played=(outcome(hgm), outcome(random)), **ends)
+
+
+def by_hand() -> Comparison:
+    matches = (
+        match("small", 1, 0.5, 0.6),
+        match("small", 0, 0.4, 0.4),
+        match("broken", 0, 0.3, 0.5),
+        match("broken", 1, 0.4, 0.4, o1=0.5, o2=0.6),
+    )
+    return Comparison(plan=plan_of("random", seeds=2, budgets=(60,)), matches=matches)
+
+
+def test_differences_are_paired_within_a_family():
+    found = by_hand().summary("random", 60, "small")
+    assert found.n == 2
+    assert found.score == pytest.approx(mean_interval([0.4, 0.6]))
+    assert found.difference == pytest.approx(mean_interval([0.0, 0.1]))
+    assert found.difference_sd == pytest.approx(0.1 / sqrt(2))
+
+
+def test_over_families_the_seed_is_the_unit():
+    found = by_hand().summary("random", 60)
+    assert found.n == 2
+    assert found.score == pytest.approx(mean_interval([0.45, 0.5]))
+    assert found.difference == pytest.approx(mean_interval([0.1, 0.05]))
+
+
+def test_the_way_to_the_references_is_that_of_the_means():
+    found = by_hand().summary("random", 60)
+    assert found.o1 == pytest.approx(0.575)
+    assert found.o2 == pytest.approx(0.75)
+    assert found.to_o1 == pytest.approx(0.075 / (0.575 - 0.4))
+    assert found.to_o2 == pytest.approx(0.075 / (0.75 - 0.4))
+    assert by_hand().summary("hgm", 60).to_o1 == 0
+
+
+def test_without_a_way_there_is_no_share_of_it():
+    matches = tuple(replace(each, o1=each.played[0].score) for each in by_hand().matches)
+    assert isnan(replace(by_hand(), matches=matches).summary("random", 60).to_o1)
+
+
+def test_correlations_are_averaged_where_they_are_known():
+    known, unknown = outcome(0.5, correlation=0.4), outcome(0.5, correlation=float("nan"))
+    pairs = zip(by_hand().matches, (known, unknown, unknown, unknown), strict=True)
+    found = replace(by_hand(), matches=tuple(replace(each, played=(known, one)) for each, one in pairs))
+    assert found.summary("random", 60).correlation == pytest.approx(0.4)
+    assert isnan(found.summary("random", 60, "broken").correlation)
+    assert document(found)["results"][1]["families"]["broken"]["cmp_correlation"] is None
+
+
+def test_everybody_plays_in_the_same_worlds_and_references_come_from_hgm():
+    (found, _) = play(plan_of("random"), plan_of().chunks()[3])
+    world = World(BROKEN, 1)
+    hgm, random = (simulate(make_policy(name), world, cost=60, seed=1) for name in ("hgm", "random"))
+    assert (found.family, found.seed, found.budget) == ("broken", 1, 60)
+    assert [one.score for one in found.played] == [hgm.score, random.score]
+    assert found.o1 == hgm.best_score
+    assert found.o2 == oracle(World(BROKEN, 1), hgm.children)
+    assert found.played[0].evaluations + SMALL.expansion_cost * found.played[0].expansions == hgm.cost <= 60
+
+
+def test_hgm_is_played_first_even_if_nobody_asks_for_it():
+    assert plan_of("random").labels == ["hgm", "random"]
+    assert plan_of("random", "hgm", "random").labels == ["hgm", "random"]
+    assert plan_of("hgm:alpha=0.5").labels == ["hgm", "hgm:alpha=0.5"]
+
+
+def test_at_equal_evaluations_no_tree_outgrows_that_of_hgm():
+    eager = plan_of("hgm:alpha=1.0", equal="evaluations", budgets=(60,))
+    for chunk in eager.chunks():
+        ((hgm, other),) = (found.played for found in play(eager, chunk))
+        assert hgm.evaluations == other.evaluations == 60
+        assert other.children <= hgm.children
+    ((hgm, other),) = (found.played for found in play(replace(eager, equal="cost"), eager.chunks()[0]))
+    assert other.children > hgm.children
+
+
+def test_processes_change_nothing_and_none_is_left():
+    plan = plan_of("greedy", seeds=2)
+    before = active_children()
+    assert text_of(comparison_of(plan, jobs=2)) == text_of(comparison_of(plan, jobs=1))
+    with closing(played(replace(plan, seeds=1000), jobs=2)) as worlds:
+        next(worlds)
+        assert len(active_children()) > len(before)
+    assert active_children() == before
+
+
+def test_large_budgets_take_a_tenth_of_the_seeds():
+    plan = plan_of(seeds=40, first_seed=7, budgets=(100, 3200))
+    assert plan.seeds_of(100) == range(7, 47)
+    assert plan.seeds_of(3200) == range(7, 11)
+    assert replace(plan, seeds=5).seeds_of(3200) == range(7, 9)
+    assert [chunk.seed for chunk in plan_of(seeds=40, budgets=(3200,)).chunks()] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_the_document_says_all_that_it_takes_to_repeat_it():
+    plan = plan_of("sica:parent=released", seeds=2, budgets=(60,))
+    found = json.loads(text_of(comparison_of(plan)))
+    assert (found["schema"], found["version"], found["numpy"]) == ("hgm-policy-comparison", 1, np.__version__)
+    arguments = found["arguments"]
+    assert arguments["policies"]["sica:parent=released"]["options"]["parent"] == "released"
+    assert [Landscape(**given) for given in arguments["landscapes"]] == [SMALL, BROKEN]
+    assert arguments["seeds"] == {"60": 2}
+    assert [(line["budget"], line["policy"]) for line in found["results"]] == [(60, name) for name in plan.labels]
+    assert set(found["results"][0]["families"]) == {"small", "broken"}
+
+
+def test_options_are_values_where_they_can_be():
+    assert contender("hgm:root_evaluations=0, temperature=false").policy == make_policy(
+        "hgm", root_evaluations=0, temperature=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("luck", "hgm, greedy, random"),
+        ("hgm:beta=2", "alpha"),
+        ("hgm:alpha=2", "at most 1"),
+        ("hgm:alpha", "NAME:option=value"),
+        ("hgm:", "NAME:option=value"),
+    ],
+)
+def test_policies_that_there_are_not(text, remedy):
+    with pytest.raises(ConfigError, match=remedy):
+        contender(text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 1},
+        {"first_seed": -1},
+        {"budgets": (0,)},
+        {"budgets": ()},
+        {"workers": 0},
+        {"equal": "luck"},
+        {"landscapes": ()},
+        {"landscapes": (SMALL, SMALL)},
+    ],
+)
+def test_plans_that_make_no_sense(changes):
+    with pytest.raises(ConfigError):
+        plan_of(**changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered(Random):
+    """Holds later nodes for better ones."""
+
+    def guidance(self, view):
+        return np.arange(len(view), dtype=np.float64)
+
+
+def test_a_policy_may_tell_what_guides_it():
+    world = World(FAMILIES["aligned"], 0)
+    plan = plan_of(landscapes=(world.landscape,), budgets=(300,))
+    numbered = contender("random")._replace(policy=Numbered())
+    plan = replace(plan, contenders=(*plan.contenders, numbered, contender("random")))
+    (found,) = play(plan, plan.chunks()[0])
+    done = simulate(Numbered(), world, cost=300, seed=0)
+    assert found.played[1].correlation == done.cmp_correlation(np.arange(len(done.scores), dtype=np.float64))
+    assert isnan(found.played[2].correlation)
+    hgm = simulate(make_policy("hgm"), world, cost=300, seed=0)
+    assert found.played[0].correlation == hgm.cmp_correlation(hgm.clade_signal())
