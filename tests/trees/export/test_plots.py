@@ -1,0 +1,50 @@
+from xml.etree import ElementTree
+
+from trees.export.plots import Panel, Point, multiples
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def panel(title: str, *names: str, shift: float = 0.0) -> Panel:
+    points = [Point(100, 0.4 + shift, 0.35 + shift, 0.45 + shift), Point(800, 0.5 + shift, 0.48 + shift, 0.52 + shift)]
+    return Panel(title=title, lines=dict.fromkeys(names, points))
+
+
+def drawn(*panels: Panel) -> ElementTree.Element:
+    return ElementTree.fromstring(multiples(panels, title="Scores & more", note="a <note>", positions="cost"))
+
+
+def test_every_panel_and_line_is_drawn():
+    root = drawn(panel("one", "hgm", "a<b"), panel("two", "hgm", "a<b", shift=0.1))
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert {"Scores & more", "a <note>", "one", "two", "hgm", "a<b", "100", "800"} <= {*texts}
+    assert len([*root.iter(f"{SVG}circle")]) == 8
+    assert "a<b at 800: 0.6000, 0.5800 to 0.6200" in [title.text for title in root.iter(f"{SVG}title")]
+
+
+def test_all_panels_have_the_same_scale_which_holds_every_interval():
+    root = drawn(panel("one", "hgm"), panel("two", "hgm", shift=0.1))
+    ticks = [text.text for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    assert ticks == 2 * ["0.3", "0.4", "0.5", "0.6", "0.7"]
+
+
+def test_names_are_made_fit_for_xml():
+    root = drawn(panel("a\x1b[31mred", "n\x00"))
+    assert not [text.text for text in root.iter() if text.text and ("\x1b" in text.text or "\x00" in text.text)]
+
+
+def test_one_position_and_differences_of_nothing_can_be_drawn():
+    root = drawn(Panel(title="flat", lines={"hgm": [Point(100, 0.0, 0.0, 0.0)]}))
+    assert [circle.get("cx") for circle in root.iter(f"{SVG}circle")] == ["125.0"]
+
+
+def test_many_lines_are_told_apart_by_dashes():
+    root = drawn(panel("one", *(f"policy {number}" for number in range(20))))
+    looks = {(path.get("stroke"), path.get("stroke-dasharray")) for path in root.findall(f"{SVG}path")}
+    assert len(looks) == 20
+
+
+def test_the_same_values_give_the_same_text():
+    panels = [panel("one", "hgm")]
+    made = {multiples(panels, title="t", note="n", positions="p") for _ in range(2)}
+    assert len(made) == 1
