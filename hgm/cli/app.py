@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hgm.cli import benchmark, doctor, estimate, evaluate, fork, gc, image, resume, runs, search, serve, tree
+from hgm.cli import benchmark, compare, doctor, estimate, evaluate, fork, gc, image, resume, runs, search, serve, tree
 from hgm.errors import HGMError
 from hgm.text import printable
 
@@ -63,6 +63,7 @@ app.command(short_help="Say what a budget buys, before anything is spent.")(esti
 app.command(short_help="Go on with a run that was stopped or killed.")(resume.resume)
 app.command(short_help="Go another way from some point of a run.")(fork.fork)
 app.command(short_help="Run an agent on tasks: pass rate and interval.")(evaluate.evaluate)
+app.add_typer(compare.app, name="compare")
 app.command(short_help="Show the trees of runs in a browser, live.")(serve.serve)
 app.add_typer(tree.app, name="tree")
 app.add_typer(runs.app, name="runs")

@@ -1,0 +1,149 @@
+"""What `hgm compare policies` does around its tables: landscapes by name, progress, and the files that it writes."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hgm.cli.exporting import write as write_file
+from hgm.cli.options import writable
+from hgm.cli.terminal import is_live, out, plural
+from hgm.errors import ConfigError
+from trees.export.plots import Panel, Point, multiples
+from trees.simulation import FAMILIES, Landscape, load_landscape
+from trees.simulation.comparison import Comparison, Match, Plan, Summary
+from trees.simulation.comparison_document import text_of
+from trees.simulation.processes import played
+from trees.statistics import Gain
+
+_STEPS = 10
+"""So many lines of progress where no display is redrawn."""
+
+
+class Wanted(NamedTuple):
+    """A file, the flag that asked for it, and what makes its text."""
+
+    file: Path
+    flag: str
+    text: Callable[[Comparison], str]
+
+
+def landscapes(families: Sequence[str] | None, files: Sequence[Path] | None) -> tuple[Landscape, ...]:
+    """The families of these names and the landscapes of these files; all families where nothing is named.
+
+    Raises:
+        ConfigError: no such family, or a file that describes no landscape.
+    """
+    unknown = [name for name in families or () if name not in FAMILIES]
+    if unknown:
+        raise ConfigError(f"--family {unknown[0]}: there is no such landscape; choose from: {', '.join(FAMILIES)}")
+    named = dict.fromkeys(families or (() if files else FAMILIES))
+    return (*(FAMILIES[name] for name in named), *map(load_landscape, files or ()))
+
+
+def play(plan: Plan, jobs: int | None) -> Comparison | None:
+    """All matches, with progress; None if Ctrl-C came first, which is said."""
+    total = len(plan.chunks())
+    matches: list[Match] = []
+    done = 0
+    try:
+        worlds = played(plan, jobs=jobs or os.cpu_count() or 1)
+        with closing(worlds), _progress(total) as tell:
+            for done, found in enumerate(worlds, start=1):
+                matches += found
+                tell(done)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {done} of {plural(total, 'world')} were played; nothing is written", file=sys.stderr)
+        return None
+    return Comparison(plan=plan, matches=tuple(matches))
+
+
+def recorded(file: Path | None) -> Iterator[Wanted]:
+    """The document, if there is a file for it.
+
+    Raises:
+        ConfigError: it could not be written.
+    """
+    if file is not None:
+        writable(file, "-o")
+        yield Wanted(file, "-o", text_of)
+
+
+def drawn(place: Path | None) -> Iterator[Wanted]:
+    """A plot of scores into a file, or into a folder one of scores and one of differences.
+
+    Raises:
+        ConfigError: neither, or it could not be written.
+    """
+    if place is None:
+        return
+    is_folder = place.is_dir()
+    if not is_folder and place.suffix != ".svg":
+        raise ConfigError(f"--plot {place}: name a file that ends in .svg, or a folder that is there")
+    files = [(place / "scores.svg", _scores), (place / "differences.svg", _differences)]
+    for file, text in files if is_folder else [(place, _scores)]:
+        writable(file, "--plot")
+        yield Wanted(file, "--plot", text)
+
+
+def write(wanted: Wanted, comparison: Comparison) -> None:
+    """Write a file and say so."""
+    write_file([wanted.text(comparison)], wanted.file)
+    out().print(f"written to {wanted.file}", markup=False)
+
+
+def _scores(comparison: Comparison) -> str:
+    return _plot(comparison, "True score of the agent handed over", lambda summary: summary.score)
+
+
+def _differences(comparison: Comparison) -> str:
+    return _plot(
+        comparison, "True score of the agent handed over, minus that of hgm", lambda summary: summary.difference
+    )
+
+
+def _plot(comparison: Comparison, title: str, value: Callable[[Summary], Gain]) -> str:
+    plan = comparison.plan
+
+    def panel(title: str, family: str | None) -> Panel:
+        return Panel(
+            title=title,
+            lines={
+                label: [Point(at, *value(comparison.summary(label, at, family))) for at in plan.budgets]
+                for label in plan.labels
+            },
+        )
+
+    average = [panel("mean over landscapes", None)] if len(plan.landscapes) > 1 else []
+    return multiples(
+        [*average, *(panel(name, name) for name in plan.families)],
+        title=title,
+        note=f"Simulated agents. Means and 95 % intervals over {_seeds(plan)} seeds.",
+        positions="evaluations" if plan.equal == "evaluations" else "cost, in evaluations",
+    )
+
+
+def _seeds(plan: Plan) -> str:
+    counts = sorted({len(plan.seeds_of(budget)) for budget in plan.budgets})
+    return " or ".join(map(str, counts))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    if not is_live():
+        yield lambda done: _tell(done, total)
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("worlds played"), TimeElapsedColumn())
+    with Progress(*columns, console=out(), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _tell(done: int, total: int) -> None:
+    """On standard error, so that tables are alone where they are piped to."""
+    if done * _STEPS // total > (done - 1) * _STEPS // total:
+        print(f"[{done}/{total}] worlds played", file=sys.stderr, flush=True)
