@@ -113,7 +113,7 @@ def comparison(state: RunState) -> Comparison | None:
     if state.sealed_tasks is None or winner in (None, ROOT) or not is_finished(state):
         return None
     tasks_opened = frozenset(state.sealed_tasks)
-    before, after = (_rates(state, node) for node in (ROOT, winner or ROOT))
+    before, after = (sealed_rates(state, node) for node in (ROOT, winner or ROOT))
     tasks = [task for task in state.sealed_tasks if task in before and task in after]
     if not tasks:
         return None
@@ -139,6 +139,14 @@ def sealed_evaluations(state: RunState) -> int:
 
 def _sealed(state: RunState) -> set[int]:
     return {ROOT, ROOT if state.winner is None else state.winner}
+
+
+def sealed_rates(state: RunState, node: int) -> dict[str, float]:
+    """Measured sealed task -> the share of its evaluations that the node passed."""
+    found: dict[str, list[bool]] = {}
+    for item in state.on_split(node, Split.SEALED):
+        found.setdefault(item.task, []).append(item.outcome is Outcome.PASSED)
+    return {task: mean(outcomes) for task, outcomes in found.items()}
 
 
 def tokens_per_evaluation(evaluations: Sequence[Evaluation]) -> float:
@@ -193,10 +201,3 @@ def lineage(state: RunState, node: int) -> list[int]:
     while (parent := state.nodes[path[-1]].parent) is not None:
         path.append(parent)
     return path[::-1]
-
-
-def _rates(state: RunState, node: int) -> dict[str, float]:
-    found: dict[str, list[bool]] = {}
-    for item in state.on_split(node, Split.SEALED):
-        found.setdefault(item.task, []).append(item.outcome is Outcome.PASSED)
-    return {task: mean(outcomes) for task, outcomes in found.items()}

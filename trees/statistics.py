@@ -4,7 +4,7 @@ Reading a statistic never changes it.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import comb, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ def paired_gain_interval(before: Sequence[float], after: Sequence[float], *, con
     has no width.
     """
     centre, error = _shrunk(before, after)
-    half = error * _student(confidence, len(before) + 1)
+    half = error * student(confidence, len(before) + 1)
     mean = float(np.mean(np.subtract(after, before)))
     return Gain(mean, max(-1.0, centre - half), min(1.0, centre + half))
 
@@ -104,7 +104,7 @@ def smallest_detectable_gain(
     the standard error of the interval, so with the spread between tasks that was seen and not one assumed beforehand.
     """
     _, error = _shrunk(before, after)
-    return float(error * (_student(confidence, len(before) + 1) + NormalDist().inv_cdf(power)))
+    return float(error * (student(confidence, len(before) + 1) + NormalDist().inv_cdf(power)))
 
 
 def mcnemar(gains: int, losses: int) -> float:
@@ -120,8 +120,25 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Gain:
     if len(values) < 2:
         raise ValueError("an interval needs at least two values")
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / sqrt(len(values))
-    half = error * _student(confidence, len(values) - 1)
+    half = error * student(confidence, len(values) - 1)
     return Gain(mean, mean - half, mean + half)
+
+
+def pass_at_k(n: int, passed: int, k: int) -> float:
+    """The unbiased estimate that one of `k` attempts passes, from `n` of which so many passed: 1 - C(n-c, k) / C(n, k).
+
+    Chen et al. 2021, arXiv 2107.03374, equation 1. The plug-in 1 - (1 - c/n)^k would be too low.
+    """
+    if not 0 <= passed <= n or not 1 <= k <= n:
+        raise ValueError(f"pass@{k} needs as many attempts, not {passed} passed of {n}")
+    return 1 - comb(n - passed, k) / comb(n, k)
+
+
+def student(confidence: float, freedom: float) -> float:
+    """The quantile of Student's t that leaves (1 - confidence) / 2 above it."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + confidence) / 2))
 
 
 def _share(successes: NDArray[np.int32], failures: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -143,9 +160,3 @@ def _shrunk(before: Sequence[float], after: Sequence[float]) -> tuple[float, flo
 
 def _normal(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
-
-
-def _student(confidence: float, freedom: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, (1 + confidence) / 2))
