@@ -5,17 +5,20 @@ from typing import Annotated
 
 import typer
 
+from hgm.cli import gains
+
 SEEDS = 40
 BUDGETS = (100, 400, 800)
 MOST_JOBS = 256
 INTERRUPTED = 130
 
-app = typer.Typer(help="Compare ways of searching.", no_args_is_help=True)
+app = typer.Typer(help="Compare ways of searching: finished runs, or policies in simulated worlds.", no_args_is_help=True)
+app.command("runs", short_help="What runs gained on sealed tasks, arm by arm.")(gains.runs)
 
 
 @app.callback()
 def compare() -> None:
-    """Compare ways of searching."""
+    """Compare ways of searching: finished runs, or policies in simulated worlds."""
 
 
 @app.command()
