@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, TypeAlias
 
-from evaluators.base import Benchmark, Split
+from evaluators.base import Split, Task
 from hgm.errors import ConfigError, HGMError
 from hgm.plan import is_finished
 from hgm.run import read
@@ -491,7 +491,7 @@ def _repositories(runs: Sequence[Searched]) -> tuple[dict[str, str], list[str]]:
     try:
         benchmark = benchmark_of(state.config)
         check_unchanged(state.created, benchmark)
-        found = {task: repository_of(benchmark, task) for task in state.created["sealed_tasks"]}
+        found = {task: repository_of(benchmark.task(task)) for task in state.created["sealed_tasks"]}
     except HGMError:
         name = state.created["benchmark"]["name"]
         return {}, [f"{name} is not here as the runs had it: whether tasks share a repository is not known"]
@@ -501,9 +501,8 @@ def _repositories(runs: Sequence[Searched]) -> tuple[dict[str, str], list[str]]:
     return {task: name for task, name in found.items() if name}, []
 
 
-def repository_of(benchmark: Benchmark, task_id: str) -> str:
+def repository_of(task: Task) -> str:
     """What the benchmark says, or the task's name if it is one of SWE-bench's; empty where neither does."""
-    task = benchmark.task(task_id)
     if named := task.groups.get("repo"):
         return named
     found = _INSTANCE.fullmatch(task.name)

@@ -1,0 +1,262 @@
+import json
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluators.base import Split
+from evaluators.builtin import BuiltinBenchmark
+from hgm.budget import Budget
+from hgm.cli.options import settings
+from hgm.config import resolve
+from hgm.evaluation import SPLITS
+from hgm.gains import ArmGain, Cost, arm_of, report, repository_of, searched, unequal
+from hgm.gateway.records import Usage
+from hgm.jobs import Job, Result
+from hgm.run import create, read
+from hgm.search_command import search_command
+from hgm.summary import comparison
+from tests.cli.command import Command
+from tests.hgm.simulated import SEED_AGENT, created, go_on, work
+from tests.test_docs import parse
+from trees.records import ROOT
+
+SEALED = [f"z{number}" for number in range(8)]
+ARMS = {"hgm": 3, "flat_children": 3, "placebo": 3}
+
+
+def metered(job: Job, slot: int) -> Result:
+    """Children use 2.5 times the seed agent's tokens."""
+    tokens = 1000 if getattr(job, "node", ROOT) == ROOT else 2500
+    return replace(work(job, slot), usage=Usage(calls=1, input_tokens=tokens))
+
+
+def search(path: Path, seed: int, *, arm: str = "hgm", stop_after: int | None = None, **changes: object) -> Path:
+    event = created(budget=25, policy="hgm" if arm == "placebo" else arm, seed=seed, placebo=arm == "placebo")
+    event["sealed_tasks"] = SEALED
+    event["config"]["confirmation"]["sealed_repeats"] = 3
+    create(path, {**event, **changes}, SEED_AGENT)
+    go_on(path, by=metered, stop_after=stop_after)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished runs of three arms; not to be changed."""
+    folder = tmp_path_factory.mktemp("arms") / "runs"
+    for arm, count in ARMS.items():
+        for seed in range(count):
+            search(folder / f"{arm}-{seed}", seed, arm=arm)
+    return folder
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    """A copy of them, where the command looks."""
+    return Path(shutil.copytree(made, tmp_path / "runs"))
+
+
+def names(*arms: str) -> Iterator[str]:
+    return (f"{arm}-{seed}" for arm in arms for seed in range(ARMS[arm]))
+
+
+def test_runs_are_told_by_themselves_and_by_arm(hgm: Command, runs: Path, tmp_path: Path) -> None:
+    said = hgm("compare", "runs", *names(*ARMS), "-o", "gains.json")
+    assert said.code == 0
+    told = json.loads((tmp_path / "gains.json").read_text())
+    assert (told["schema"], told["version"], told["openings"]) == ("hgm.gains", 1, 9)
+    assert [arm["arm"] for arm in told["arms"]] == ["hgm", "flat_children", "placebo"]
+    for arm in told["arms"]:
+        own = [run for run in told["runs"] if run["arm"] == arm["arm"]]
+        assert arm["runs"] == len(own) == 3
+        assert arm["gain"] == pytest.approx(arm["winner_rate"] - arm["seed_rate"])
+        assert arm["interval"][0] <= arm["gain"] <= arm["interval"][1]
+        assert arm["arm"] in said.out
+    assert {item["than"] for item in told["arms"][0]["differences"]} == {"placebo", "flat_children"}
+    assert "McNemar" in said.out
+    assert "opened 9 times" in said.out
+    assert "z0" not in json.dumps(told), "results of single sealed tasks stay where they are"
+
+
+def test_a_runs_gain_is_that_of_its_own_report_and_a_winning_seed_gains_nothing(made: Path) -> None:
+    found = report(searched([(made / name, "") for name in names(*ARMS)]))
+    kinds = set()
+    for row in found.runs:
+        compared = comparison(read(made / row.name))
+        kinds.add(compared is None)
+        if compared is None:
+            assert (row.winner, row.gain, row.p) == (ROOT, (0, 0, 0), None)
+            assert row.seed_rate == row.winner_rate
+        else:
+            assert (row.gain, row.smallest) == (compared.gain, compared.smallest)
+            assert row.best_of_k is not None
+            assert row.best_of_k.k == 3
+            assert row.best_of_k.repeats >= 3
+            assert row.best_of_k.rate is not None
+            assert row.best_of_k.rate > (row.seed_rate or 0) - 0.2
+    assert kinds == {True, False}, "the simulated runs should end both ways"
+
+
+def test_repeats_of_equal_seeds_are_not_counted_twice(made: Path) -> None:
+    """The seed agent of equal seeds is asked the same with the same seeds, whatever the policy."""
+    alone, twice = (
+        report(searched([(made / f"{arm}-0", "") for arm in arms])).runs[0].best_of_k
+        for arms in (["hgm"], ["hgm", "flat_children"])
+    )
+    assert alone == twice
+
+
+def test_two_runs_have_no_interval(hgm: Command, runs: Path) -> None:
+    said = hgm("compare", "runs", "--arm", "mine=hgm-0,hgm-1", "--arm", "[b]=placebo-0", "-o", "gains.json")
+    assert "mine: no interval over runs: that takes 3 at least" in said.out
+    assert "[b]" in said.out
+    told = json.loads(Path("gains.json").read_text())
+    assert [arm["interval"] for arm in told["arms"]] == [None, None]
+
+
+def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:
+    search(runs / "greedy-0", 0, arm="greedy", stop_after=5)
+    search(runs / "random-0", 0, arm="random", sealed_tasks=SEALED)
+    said = hgm("compare", "runs", *names("hgm"), "greedy-0", "--arms", "test_time_k,greedy,placebo,hgm")
+    assert said.code == 0
+    assert "no gain of greedy-0: not finished" in said.out
+    line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
+    assert "hgm search --placebo --budget 25" in line
+    assert "--run placebo" not in line, "that name is taken"
+    assert "hgm is missing" not in said.out
+    assert "greedy is missing" in said.out
+
+
+def test_too_few_repeats_for_best_of_k_are_said(hgm: Command, runs: Path) -> None:
+    few = created(budget=25, seed=1)  # two repeats
+    few["sealed_tasks"] = SEALED
+    create(runs / "few", few, SEED_AGENT)
+    go_on(runs / "few", by=metered)
+    assert read(runs / "few").winner != ROOT
+    said = hgm("compare", "runs", "few", "--arms", "test_time_k")
+    assert "best of 3 takes 3 repeats" in said.out
+    assert "fewer than 3 repeats of each sealed task: few" in said.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"benchmark": {"name": "other", "fingerprint": "0"}}, "different benchmarks"),
+        ({"benchmark": {"name": "simulated", "fingerprint": "1"}}, "different data"),
+        ({"sealed_tasks": SEALED[1:]}, "different sealed tasks"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(hgm: Command, runs: Path, changes: dict, match: str) -> None:
+    search(runs / "other", 5, stop_after=1, **changes)
+    said = hgm("compare", "runs", "hgm-0", "other")
+    assert (said.code, match in said.err) == (2, True)
+
+
+def test_other_seed_agents_are_refused(hgm: Command, runs: Path) -> None:
+    event = created()
+    event["sealed_tasks"] = SEALED
+    create(runs / "other", event, {**SEED_AGENT, b"more.py": SEED_AGENT[b"main.py"]})
+    said = hgm("compare", "runs", "hgm-0", "other")
+    assert (said.code, "different seed agents" in said.err) == (2, True)
+
+
+def test_the_same_run_twice_and_its_copy_are_refused(hgm: Command, runs: Path) -> None:
+    shutil.copytree(runs / "hgm-0", runs / "copy")
+    assert "named twice" in hgm("compare", "runs", "hgm-0", runs / "hgm-0").err
+    said = hgm("compare", "runs", "hgm-0", "copy")
+    assert (said.code, "are the same search" in said.err) == (2, True)
+
+
+def test_evaluations_nothing_and_unknown_words_are_refused(hgm: Command, runs: Path) -> None:
+    event = created()
+    event["evaluation"] = {
+        "agent": "seed",
+        "split": "search",
+        "tasks": [[part.value, "t0"] for part in SPLITS["search"]],
+        "repeats": 1,
+    }
+    create(runs / "evaluation", event, SEED_AGENT)
+    for words, match in (
+        (["hgm-0", "evaluation"], "is an evaluation"),
+        ([], "name the search runs"),
+        (["nothing"], "no such run"),
+        (["--arm", "mine"], "write NAME=RUN,RUN"),
+        (["hgm-0", "--arms", "magic"], "no such arm"),
+        (["hgm-0", "-o", "no/such/folder.json"], "cannot be written"),
+    ):
+        said = hgm("compare", "runs", *words)
+        assert (said.code, match in said.err) == (2, True), said
+
+
+def test_the_command_for_an_arm_holds_every_setting(made: Path, tmp_path: Path) -> None:
+    state = read(made / "hgm-0")
+    state.config = resolve(
+        budget=25,
+        seed=4,
+        workers=2,
+        data="/some where/rows.jsonl",
+        benchmark="quixbugs",
+        backbones={"solver": "openai/gpt-5", "editor": "openai/gpt-5"},
+        prices={"openai/gpt-5": {"input": 1.5, "output": 3}},
+        selection={"ids": ["a", "b c"]},
+        confirmation={"sealed_repeats": 5},
+        limits={"memory_mb": 256},
+        policy={"name": "hgm", "options": {"alpha": 0.5}},
+    )
+    state.budget = Budget(evaluations=25, usd=3)
+    line = search_command(state, policy="greedy", placebo=False, seeds=[4], runs_dir=tmp_path, usual_dir=Path("runs"))
+    words = shlex.split(line)
+    parse(tuple(words))
+    assert ("--policy greedy" in line, "--budget 25,3usd" in line, "--run greedy-4" in line) == (True, True, True)
+    given = settings([words[place + 1] for place, word in enumerate(words) if word == "-o"])
+    again = resolve(budget=25, seed=4, workers=2, data="/some where/rows.jsonl", benchmark="quixbugs", **given)
+    assert again.model_dump(exclude={"policy"}) == state.config.model_dump(exclude={"policy"})
+
+
+def test_the_command_for_several_seeds_is_one_line(made: Path, tmp_path: Path) -> None:
+    line = search_command(
+        read(made / "hgm-0"), policy="hgm", placebo=True, seeds=[0, 1], runs_dir=Path("runs"), usual_dir=Path("runs")
+    )
+    assert line.startswith("for seed in 0 1; do hgm search --placebo --budget 25 ")
+    assert line.endswith(" --seed $seed --run placebo-$seed; done")
+
+
+def test_arms_that_cost_more_are_named() -> None:
+    def arm(name: str, **cost: float | None) -> ArmGain:
+        usual = {"evaluations": 100.0, "expansions": 20.0, "tokens": 1000.0, "usd": 1.0, "hours": 1.0}
+        return ArmGain(arm=name, runs=3, without=0, cost=Cost(**{**usual, **cost}))
+
+    found = list(unequal([arm("hgm"), arm("near", tokens=1049.0), arm("far", expansions=10.0, usd=None, hours=2.0)]))
+    assert found == ["not at equal cost: far took 50% fewer expansions, 100% more hours than hgm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "repository"),
+    [
+        ("django__django-16527", {}, "django/django"),
+        ("scikit-learn__scikit-learn-1", {}, "scikit-learn/scikit-learn"),
+        ("huffman", {"repo": "a/b"}, "a/b"),
+        ("huffman-2", {}, ""),
+    ],
+)
+def test_a_task_tells_its_repository(name: str, groups: dict[str, str], repository: str) -> None:
+    task = BuiltinBenchmark().task(BuiltinBenchmark().tasks(Split.SEARCH)[0])
+    assert repository_of(replace(task, name=name, groups=groups)) == repository
+
+
+def test_policies_with_other_options_are_other_arms(made: Path) -> None:
+    state = read(made / "hgm-0")
+    state.config = resolve(budget=25, policy={"name": "hgm", "options": {"alpha": 0.5}})
+    assert arm_of(state) == "hgm (alpha=0.5)"
+    assert arm_of(read(made / "placebo-0")) == "placebo"
+
+
+def test_other_settings_are_said(hgm: Command, runs: Path) -> None:
+    event = created(budget=25, seed=9, limits={"memory_mb": 256})
+    event["sealed_tasks"] = SEALED
+    create(runs / "small", event, SEED_AGENT)
+    go_on(runs / "small", by=metered, stop_after=3)
+    assert "the runs differ in limits.memory_mb: 512, 256" in hgm("compare", "runs", "hgm-0", "small").out
