@@ -5,7 +5,8 @@ usage: python benchmarks/compare.py --runs-dir DIR [--budget 200] [--seeds 5] [-
 
 Arms: hgm, greedy, random, flat_children, and a placebo whose editor changes a comment only. Each arm searches the
 builtin benchmark with every run seed; then winner and seed agent run on the same sealed tasks, 3 repeats each, and when
-all searches are done on QuixBugs, which no search here reads. The unit of an interval is the search run. Runs that are
+all searches are done on QuixBugs, which no search here reads. The unit of an interval is the search run,
+as `hgm compare runs` has it for sealed tasks. Runs that are
 there already are resumed or read, so the command can be stopped and given again; --report prints what is there.
 """
 
@@ -13,16 +14,17 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
 from evaluators.base import Split
 from hgm.agents_by_name import best_node
+from hgm.gains import ArmGain, RunGain, report, searched
 from hgm.plan import is_finished
 from hgm.run import Folder, read
-from hgm.state import RunState
-from trees.records import ROOT, Outcome
+from hgm.summary import score
+from trees.records import ROOT
 from trees.statistics import mean_interval
 
 HGM = [sys.executable, "-m", "hgm"]
@@ -37,10 +39,13 @@ def main() -> None:
             search(args, arm, seed)
         for arm, seed in pairs if args.quixbugs else []:
             quixbugs(args, arm, seed)
-    rows = [
-        row(args.runs_dir, arm, seed) for arm in ARMS for seed in range(args.seeds) if there(args.runs_dir, arm, seed)
-    ]
-    table = {arm: summary([item for item in rows if item["arm"] == arm]) for arm in ARMS}
+    named = [(args.runs_dir / name_of(arm, seed), arm) for arm in ARMS for seed in range(args.seeds)]
+    named = [(path, arm) for path, arm in named if is_there(path)]
+    if not named:
+        sys.exit(f"no finished run in {args.runs_dir}")
+    told = report(searched(named))
+    rows = [row(args.runs_dir, gain) for gain in told.runs]
+    table = {arm.arm: summary(arm, [item for item in rows if item["arm"] == arm.arm]) for arm in told.arms}
     for line in lines(table):
         print(line)
     if args.save:
@@ -71,16 +76,15 @@ def name_of(arm: str, seed: int) -> str:
     return f"{arm}-{seed}"
 
 
-def there(runs: Path, arm: str, seed: int) -> bool:
+def is_there(path: Path) -> bool:
     """Whether the run is finished."""
-    path = runs / name_of(arm, seed)
     return Folder(path).journal.is_file() and is_finished(read(path))
 
 
 def search(args: argparse.Namespace, arm: str, seed: int) -> None:
     """Make the run, or finish it."""
     path = args.runs_dir / name_of(arm, seed)
-    if there(args.runs_dir, arm, seed):
+    if is_there(path):
         return
     if Folder(path).journal.is_file():
         command = ["resume", str(path), "--quiet"]
@@ -106,52 +110,44 @@ def quixbugs(args: argparse.Namespace, arm: str, seed: int) -> None:
         subprocess.run([*HGM, *command], check=True, stdout=subprocess.DEVNULL)
 
 
-def row(runs: Path, arm: str, seed: int) -> dict[str, object]:
+def row(runs: Path, gain: RunGain) -> dict[str, object]:
     """What one run came to."""
-    state = read(runs / name_of(arm, seed))
+    state = read(runs / gain.name)
     winner = best_node(state)
     found: dict[str, object] = {
-        "arm": arm,
-        "seed": seed,
+        "arm": gain.arm,
+        "seed": gain.seed,
         "nodes": len(state.nodes),
         "rejected": len(state.failed_expansions),
         "winner": winner,
-        "search_score": rate(state, winner, Split.SEARCH),
-        "seed_sealed": rate(state, ROOT, Split.SEALED),
-        "winner_sealed": rate(state, winner, Split.SEALED),
+        "search_score": score(state, winner, Split.SEARCH).share,
+        "seed_sealed": gain.seed_rate,
+        "winner_sealed": gain.winner_rate,
     }
-    seed_file = runs / f"seed-{seed}.json"
-    winner_file = seed_file if winner == ROOT else runs / f"{name_of(arm, seed)}.winner.json"
+    seed_file = runs / f"seed-{gain.seed}.json"
+    winner_file = seed_file if winner == ROOT else runs / f"{gain.name}.winner.json"
     if seed_file.exists() and winner_file.exists():
         found["seed_quixbugs"] = json.loads(seed_file.read_text())["pass_rate"]
         found["winner_quixbugs"] = json.loads(winner_file.read_text())["pass_rate"]
     return found
 
 
-def rate(state: RunState, node: int, split: Split) -> float:
-    """Share of measured evaluations that passed."""
-    return mean(item.outcome is Outcome.PASSED for item in state.on_split(node, split))
-
-
-def summary(rows: list[dict[str, object]]) -> dict[str, object]:
-    """Means over the runs of an arm, gains with the 95 % interval over runs."""
+def summary(arm: ArmGain, rows: list[dict[str, object]]) -> dict[str, object]:
+    """Means over the runs of an arm, gains with the 95 % interval over runs; of sealed tasks over tasks, too."""
     found: dict[str, object] = {"runs": len(rows)}
-    for name in ("sealed", "quixbugs"):
-        pairs = [
-            (float(str(item[f"seed_{name}"])), float(str(item[f"winner_{name}"])))
-            for item in rows
-            if f"seed_{name}" in item
-        ]
-        if len(pairs) > 1:
-            gain = mean_interval([after - before for before, after in pairs])
-            found[name] = {
-                "seed": mean(before for before, _ in pairs),
-                "winner": mean(after for _, after in pairs),
-                "gain": gain.mean,
-                "low": gain.low,
-                "high": gain.high,
-            }
+    if arm.interval is not None:
+        found["sealed"] = figures(arm.seed_rate, arm.winner_rate, arm.gain, arm.interval)
+    pairs = [(item["seed_quixbugs"], item["winner_quixbugs"]) for item in rows if "seed_quixbugs" in item]
+    if len(pairs) > 1:
+        before, after = ([float(str(rate)) for rate in rates] for rates in zip(*pairs, strict=True))
+        gain = mean_interval([b - a for a, b in zip(before, after, strict=True)])
+        found["quixbugs"] = figures(mean(before), mean(after), gain.mean, gain[1:])
     return found
+
+
+def figures(seed: float | None, winner: float | None, gain: float | None, ends: Sequence[float]) -> dict[str, object]:
+    """One benchmark's cells."""
+    return {"seed": seed, "winner": winner, "gain": gain, "low": ends[0], "high": ends[1]}
 
 
 def lines(table: dict[str, dict[str, object]]) -> Iterator[str]:

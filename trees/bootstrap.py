@@ -1,4 +1,4 @@
-"""How sure one can be of a gain over several search runs that were measured on the same tasks: a bootstrap at two levels.
+"""How sure one can be of a gain over several search runs on the same tasks: a bootstrap at two levels.
 
 A table of gains has a row per search run and a column per task. Runs differ by the luck of a search, tasks by what they
 ask for, and both are samples: of the searches that might have been made, and of the tasks that might have been asked.
