@@ -12,7 +12,8 @@ BUDGETS = (100, 400, 800)
 MOST_JOBS = 256
 INTERRUPTED = 130
 
-app = typer.Typer(help="Compare ways of searching: finished runs, or policies in simulated worlds.", no_args_is_help=True)
+_HELP = "Compare ways of searching: finished runs, or policies in simulated worlds."
+app = typer.Typer(help=_HELP, no_args_is_help=True)
 app.command("runs", short_help="What runs gained on sealed tasks, arm by arm.")(gains.runs)
 
 
