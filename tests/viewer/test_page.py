@@ -139,10 +139,41 @@ def test_dark_and_light(seen: Seen, url: str) -> None:
 def test_two_runs_side_by_side(seen: Seen, path: Path, written: Callable[..., str], tmp_path: Path) -> None:
     other = told.run(tmp_path, "other", budget=12)
     page = seen.open(written(path, other))
-    page.get_by_role("button", name=re.compile("side by side", re.IGNORECASE)).click()
     seen.by("tree-canvas").nth(1).wait_for()
     assert {path.name, "other"} <= set("\n".join(seen.by("run-name").all_inner_texts()).split("\n"))
+    side_by_side = page.get_by_role("button", name=re.compile("side by side", re.IGNORECASE))
+    side_by_side.click()
+    assert seen.by("tree-canvas").count() == 1
+    side_by_side.click()
+    seen.by("tree-canvas").nth(1).wait_for()
     assert seen.is_untouched()
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_small_window_leaves_nothing_out_of_reach(
+    seen: Seen, path: Path, written: Callable[..., str], tmp_path: Path, runs: int
+) -> None:
+    paths = [path, told.run(tmp_path, "other", budget=12)][:runs]
+    seen.page.set_viewport_size({"width": 360, "height": 640})
+    page = seen.open(written(*paths))
+    assert seen.by("tree-canvas").count() == 1
+    if runs == 2:
+        page.get_by_role("button", name="Side by side").click()
+        seen.by("tree-canvas").nth(1).scroll_into_view_if_needed()
+        assert seen.by("tree-canvas").nth(1).bounding_box()["height"] > 150
+    for tab in ("curves", "matrix", "list", "log", "tree"):
+        seen.by(f"tab-{tab}").click(timeout=2000)
+        wider = "[...document.querySelectorAll('.app, .top-bar, .panes, .pane, .run-header, .toolbar, .legend, .log')]"
+        assert (
+            page.evaluate(f"{wider}.filter(one => one.scrollWidth > one.clientWidth).map(one => one.className)") == []
+        )
+    out_of_reach = """[...document.querySelectorAll('.top-bar button')].filter(one => {
+        const { left, right, top, bottom } = one.getBoundingClientRect();
+        const isInside = left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+        return !isInside || !one.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2));
+    }).map(one => one.innerText)"""
+    assert page.evaluate(out_of_reach) == []
+    assert seen.by("tree-canvas").first.bounding_box()["height"] > 150
 
 
 def test_a_run_that_has_done_nothing_has_a_page(seen: Seen, written: Callable[..., str], tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ export interface Document {
   evaluations: number;
   /** The node that the run hands over. */
   best: number;
+  /** Before its own results make a node the best by their bound. */
+  minimum_evaluations: number;
   /** By id, which is the position; a parent comes before its children. */
   nodes: Node[];
   /** Names of search and select tasks; sealed tasks are not in a document. */
@@ -168,6 +170,19 @@ export interface Turn {
   role: "system" | "developer" | "user" | "assistant" | "tool" | "other";
   text: string;
   calls: { name: string; arguments: string }[];
+}
+
+/** A part of a run's log, the oldest first. */
+export interface Log {
+  entries: readonly Logged[];
+  /** How many entries older than these there are. */
+  omitted: number;
+}
+
+/** A run that the server cannot read, and why. */
+export interface Unreadable {
+  run: string;
+  why: string;
 }
 
 /** One decision of a run, as its log shows it. */

@@ -1,19 +1,19 @@
 /** Everything is in the page itself. */
 
-import type { Document, Logged, Trajectory } from "./document";
+import type { Log, Trajectory } from "./document";
 import { decode, unpack } from "./gzip";
 import { parseDocuments } from "./parse";
-import type { Source } from "./source";
+import type { Documents, Source } from "./source";
 
 export class EmbeddedSource implements Source {
   readonly missing = "This page does not hold it; hgm serve shows it.";
   readonly isLive = false;
   private readonly parts = new Map<string, Promise<unknown>>();
 
-  async documents(): Promise<Document[]> {
+  async documents(): Promise<Documents> {
     const text = await take("hgm-documents");
     if (text === null) throw new Error("The page holds no documents.");
-    return parseDocuments(text);
+    return { documents: parseDocuments(text), unreadable: [] };
   }
 
   async diff(run: string, node: number): Promise<string | null> {
@@ -28,8 +28,8 @@ export class EmbeddedSource implements Source {
     return null;
   }
 
-  async log(run: string): Promise<Logged[]> {
-    return own(await this.part<Record<string, Logged[]>>("hgm-logs"), run) ?? [];
+  async log(run: string): Promise<Log> {
+    return own(await this.part<Record<string, Log>>("hgm-logs"), run) ?? { entries: [], omitted: 0 };
   }
 
   watch(): () => void {

@@ -3,7 +3,7 @@
  * The long columns are cut out of the text, and read one by one when they are asked for.
  */
 
-import type { Document, Measurements } from "./document";
+import type { Document, Measurements, Unreadable } from "./document";
 
 type Column = Exclude<keyof Measurements, "causes">;
 
@@ -20,6 +20,13 @@ export function parseDocument(text: string): Document {
 export function parseDocuments(text: string): Document[] {
   const { short, columns } = withoutColumns(text);
   return (JSON.parse(short) as Document[]).map((document) => withColumns(document, columns));
+}
+
+/** What a server answers: documents, and the runs that it cannot read. */
+export function parseAnswer(text: string): { documents: Document[]; unreadable: Unreadable[] } {
+  const { short, columns } = withoutColumns(text);
+  const { documents, unreadable } = JSON.parse(short) as { documents: Document[]; unreadable: Unreadable[] };
+  return { documents: documents.map((document) => withColumns(document, columns)), unreadable };
 }
 
 /** Reads what was left for later, a column whenever the browser has nothing else to do. */

@@ -1,11 +1,18 @@
 /** Everything is asked of `hgm serve`, and newer documents are announced. */
 
-import type { Document, Logged, Trajectory } from "./document";
-import { parseDocument, parseDocuments } from "./parse";
-import type { Source } from "./source";
+import type { Document, Log, Trajectory } from "./document";
+import { parseAnswer, parseDocument } from "./parse";
+import type { Documents, Source } from "./source";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15000;
+
+/** There is no answer at all. */
+export class Unreachable extends Error {
+  constructor(run: string) {
+    super(`The server has ended: \`hgm serve ${run}\` shows it.`);
+  }
+}
 
 export class ServerSource implements Source {
   readonly missing = "The run has not kept it.";
@@ -14,26 +21,27 @@ export class ServerSource implements Source {
   /** `connected` is told whenever the connection to the server is lost or back. */
   constructor(private readonly connected: (is: boolean) => void) {}
 
-  async documents(): Promise<Document[]> {
-    return parseDocuments(await text("api/documents"));
+  async documents(): Promise<Documents> {
+    return parseAnswer(await text("api/documents", "RUN"));
   }
 
   /** The newest document of one run. */
   async document(run: string): Promise<Document> {
-    return parseDocument(await text(`${path(run)}/document`));
+    return parseDocument(await text(`${path(run)}/document`, run));
   }
 
   async diff(run: string, node: number): Promise<string | null> {
-    return (await get(`${path(run)}/diff/${node}`))?.text() ?? null;
+    return get(`${path(run)}/diff/${node}`, run);
   }
 
   async trajectory(run: string, job: string): Promise<Trajectory | null> {
-    const found = await get(`${path(run)}/trajectory/${encodeURIComponent(job)}`);
-    return found === null ? null : ((await found.json()) as Trajectory);
+    const found = await get(`${path(run)}/trajectory/${encodeURIComponent(job)}`, run);
+    return found === null ? null : (JSON.parse(found) as Trajectory);
   }
 
-  async log(run: string): Promise<Logged[]> {
-    return JSON.parse(await text(`${path(run)}/log`)) as Logged[];
+  async log(run: string, before?: number): Promise<Log> {
+    const url = `${path(run)}/log`;
+    return JSON.parse(await text(before === undefined ? url : `${url}?before=${before}`, run)) as Log;
   }
 
   /** Tries again for ever, at growing intervals; after every reconnection "" stands for all runs, as some may have changed. */
@@ -71,15 +79,23 @@ function path(run: string): string {
   return `api/runs/${encodeURIComponent(run)}`;
 }
 
-async function get(url: string): Promise<Response | null> {
-  const answer = await fetch(url);
-  if (answer.status === 404) return null;
-  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
-  return answer;
+/** The text of an answer; null: there is none. Throws `Unreachable`, or else the reason that the server gives. */
+async function get(url: string, run: string): Promise<string | null> {
+  const { status, ok, said } = await ask(url).catch(() => {
+    throw new Unreachable(run);
+  });
+  if (status === 404) return null;
+  if (!ok) throw new Error(said.trim() || `The server answered ${status}.`);
+  return said;
 }
 
-async function text(url: string): Promise<string> {
-  const found = await get(url);
+async function ask(url: string): Promise<{ status: number; ok: boolean; said: string }> {
+  const answer = await fetch(url);
+  return { status: answer.status, ok: answer.ok, said: await answer.text() };
+}
+
+async function text(url: string, run: string): Promise<string> {
+  const found = await get(url, run);
   if (found === null) throw new Error("The server does not know this run.");
-  return found.text();
+  return found;
 }

@@ -70,6 +70,7 @@ export function document(of: Node[], results: Measurements, more: Partial<Docume
     budget: {},
     evaluations: 0,
     best: 0,
+    minimum_evaluations: 10,
     nodes: of,
     tasks: ["a", "b", "c"],
     measurements: results,

@@ -1,6 +1,8 @@
 import { useSignalEffect } from "@preact/signals";
+import { visible } from "../text/escape";
 import { Announcer } from "./Announcer";
 import { Help } from "./Help";
+import { Notices } from "./Notices";
 import { RunPane } from "./RunPane";
 import { TopBar } from "./TopBar";
 import type { State } from "./state";
@@ -15,6 +17,7 @@ export function App({ state }: { state: State }) {
   return (
     <div class="app" data-testid="app">
       <TopBar state={state} />
+      <Notices state={state} />
       <main class={shown.length > 1 ? "panes two" : "panes"}>
         {shown.map((run, place) => (
           <RunPane key={run.name} state={state} run={run} place={place} />
@@ -28,6 +31,7 @@ export function App({ state }: { state: State }) {
 }
 
 function Empty({ state }: { state: State }) {
-  if (state.problem.value !== "") return <p class="empty" role="alert">This page cannot be shown: {state.problem.value}</p>;
+  if (state.problem.value !== "") return <p class="empty" role="alert">This page cannot be shown: {visible(state.problem.value)}</p>;
+  if (state.unreadable.value.size > 0) return <p class="empty">No run can be read.</p>;
   return <p class="empty">Reading…</p>;
 }

@@ -28,7 +28,7 @@ export function RunHeader({ state, run, place }: Props) {
           {document.results.sealed !== null && <Fact name="Verdict" value={verdict(document.results.sealed)} />}
         </dl>
       </div>
-      {!(document.live && state.source.isLive) && <Budget uses={budgetUse(document)} isLive={false} />}
+      {!state.isFollowing(run) && <Budget uses={budgetUse(document)} isLive={false} />}
       <Best run={run} />
     </header>
   );

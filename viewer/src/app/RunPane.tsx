@@ -3,6 +3,7 @@ import { ListView } from "../list/ListView";
 import { LogView } from "../log/LogView";
 import { MatrixView } from "../matrix/MatrixView";
 import { Panel } from "../panel/Panel";
+import { clock } from "../text/format";
 import { TreeView } from "../tree/TreeView";
 import { RunHeader } from "./RunHeader";
 import { Running } from "./Running";
@@ -21,11 +22,11 @@ export function RunPane({ state, run, place }: Props) {
     state.activeName.value = run.name;
   };
   const { document } = run.model.value;
-  const isLive = document.live && state.source.isLive;
+  const isLive = state.isFollowing(run);
   return (
     <section class="pane" aria-label={`Run ${run.name}`} onPointerDownCapture={activate} onFocusCapture={activate}>
       <RunHeader state={state} run={run} place={place} />
-      {(isLive || document.running.length > 0) && <Running run={run} isLive={isLive} />}
+      {(isLive || document.running.length > 0) && <Running run={run} isLive={isLive} when={state.source.isLive ? `on ${clock(run.asOf.value)}` : "when this page was written"} />}
       <div class="stage">
         <div class="view" role="tabpanel" aria-labelledby={`tab-${state.tab.value}`}>
           <View state={state} run={run} />
@@ -47,6 +48,6 @@ function View({ state, run }: { state: State; run: Run }) {
     case "list":
       return <ListView run={run} />;
     case "log":
-      return <LogView log={run.log.value} />;
+      return <LogView source={state.source} run={run} />;
   }
 }

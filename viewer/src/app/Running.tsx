@@ -7,14 +7,21 @@ import { budgetUse, endWords, firstEnd } from "./uses";
 import type { Run } from "./run";
 import { busyWords, doingWords, inOrder, newsWords } from "./jobs";
 
-/** What runs at the moment, or ran when the page was written, and in a live page how fast the budget is used. */
-export function Running({ run, isLive }: { run: Run; isLive: boolean }) {
+interface Props {
+  run: Run;
+  isLive: boolean;
+  /** When the jobs ran where they are not those of the moment. */
+  when: string;
+}
+
+/** What runs at the moment, or ran when the page last knew, and in a live page how fast the budget is used. */
+export function Running({ run, isLive, when }: Props) {
   const { document } = run.model.value;
   return (
     <section class="running" data-testid="running" aria-label="What runs">
       {isLive && <Burn document={document} />}
       <details open>
-        <summary data-testid="busy">{isLive ? busyWords(document) : `${document.running.length} running when this page was written`}</summary>
+        <summary data-testid="busy">{isLive ? busyWords(document) : `${document.running.length} running ${when}`}</summary>
         <Jobs run={run} isLive={isLive} />
       </details>
       {isLive && (

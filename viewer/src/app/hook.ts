@@ -1,5 +1,6 @@
 /** What browser tests may ask of the page: `window.hgm`. */
 
+import { reason } from "../text/reason";
 import type { Point } from "../tree/scene";
 import type { State } from "./state";
 
@@ -25,7 +26,7 @@ declare global {
 /** Sets `window.hgm`. */
 export function exposeHook(state: State, loaded: Promise<void>): void {
   const ready = loaded.then(twoFrames);
-  ready.catch((error: unknown) => (state.problem.value = error instanceof Error ? error.message : String(error)));
+  ready.catch((error: unknown) => (state.problem.value = reason(error)));
   window.hgm = Object.freeze({
     ready,
     select: (node: number) => state.active.value?.open(node),

@@ -1,11 +1,17 @@
 /** One run as it is looked at: its newest document, and what is selected, collapsed and searched in it. */
 
 import { type ReadonlySignal, computed, signal } from "@preact/signals";
-import type { Document, Logged } from "../document";
+import type { Document, Log } from "../document";
+import { NO_LOG, withNewest, withOlder } from "../model/log";
 import { type Model, lineage, model } from "../model/model";
 import { search } from "../model/search";
+import { reason } from "../text/reason";
 import { type Layout, descendants, layout } from "../tree/layout";
+import type { Source } from "../source";
 import type { Point } from "../tree/scene";
+
+/** Entries of a log that grows; more where somebody asks for older ones. */
+const MOST_LOGGED = 1000;
 
 /** What a tree's picture can be asked for. */
 export interface Picture {
@@ -24,15 +30,19 @@ export class Run {
   readonly query = signal("");
   /** The job whose trajectory is shown. */
   readonly trajectory = signal<string | null>(null);
-  readonly log = signal<readonly Logged[]>([]);
-  /** When the newest document came, by the browser's clock. */
+  readonly log = signal<Log>(NO_LOG);
+  /** Why the log is not what it could be; "" while all is well. */
+  readonly logProblem = signal("");
+  /** When the newest document came, by the browser's two clocks: one that nobody sets, in ms, and Unix seconds. */
   readonly since = signal(performance.now());
+  readonly asOf = signal(Date.now() / 1000);
   readonly layout: ReadonlySignal<Layout>;
   readonly descendants: ReadonlySignal<Int32Array>;
   readonly matches: ReadonlySignal<readonly number[]>;
   /** Set while a tree's picture is on the page. */
   picture: Picture | null = null;
   private readonly newest;
+  private mostLogged = MOST_LOGGED;
 
   constructor(document: Document) {
     this.name = document.run;
@@ -49,7 +59,32 @@ export class Run {
   update(document: Document): void {
     this.newest.value = model(document);
     this.since.value = performance.now();
+    this.asOf.value = Date.now() / 1000;
     if ((this.selected.value ?? 0) >= document.nodes.length) this.close();
+  }
+
+  async readLog(source: Source): Promise<void> {
+    await this.reading(async () => {
+      this.log.value = withNewest(this.log.value, await source.log(this.name), this.mostLogged);
+    });
+  }
+
+  /** Adds older entries to the log. */
+  async readOlder(source: Source): Promise<void> {
+    await this.reading(async () => {
+      const older = await source.log(this.name, this.log.value.entries[0]?.seq);
+      this.mostLogged += older.entries.length;
+      this.log.value = withOlder(this.log.value, older);
+    });
+  }
+
+  private async reading(attempt: () => Promise<void>): Promise<void> {
+    try {
+      await attempt();
+      this.logProblem.value = "";
+    } catch (error) {
+      this.logProblem.value = reason(error);
+    }
   }
 
   /** Selects a node that is in sight. */

@@ -3,6 +3,7 @@
 import { type ReadonlySignal, computed, signal } from "@preact/signals";
 import type { Document } from "../document";
 import { type ColourBy, type Scale, scale } from "../model/scale";
+import { NO_LOG } from "../model/log";
 import { readAhead } from "../parse";
 import type { Source } from "../source";
 import type { Direction } from "../tree/scene";
@@ -10,6 +11,9 @@ import { Run } from "./run";
 
 export const TABS = ["tree", "curves", "matrix", "list", "log"] as const;
 export type Tab = (typeof TABS)[number];
+
+/** A window of so many pixels has room for two runs. */
+const WIDE = 1100;
 
 export class State {
   readonly runs = signal<readonly Run[]>([]);
@@ -28,6 +32,8 @@ export class State {
   readonly scale: ReadonlySignal<Scale>;
   /** The tabs that have something to show. */
   readonly tabs: ReadonlySignal<readonly Tab[]>;
+  /** Runs that can be read no more, or never could, and why. */
+  readonly unreadable = signal<ReadonlyMap<string, string>>(new Map());
   /** Why nothing can be shown; "" while all is well. */
   readonly problem = signal("");
   /** Grows whenever the style sheet's colours may have changed. */
@@ -38,20 +44,24 @@ export class State {
     this.active = computed(() => this.shown.value.find((run) => run.name === this.activeName.value) ?? this.shown.value[0]);
     this.scale = computed(() => scale(this.colourBy.value, this.shown.value.map((run) => run.model.value)));
     this.tabs = computed(() => {
-      const hasLog = this.shown.value.some((run) => run.log.value.length > 0);
+      const hasLog = this.shown.value.some((run) => run.log.value.entries.length > 0 || run.logProblem.value !== "");
       return TABS.filter((tab) => tab !== "log" || hasLog);
     });
   }
 
   /** Takes in newer documents: known runs are updated, new ones added. */
   receive(documents: readonly Document[]): void {
-    for (const document of documents) this.runs.value.find((run) => run.name === document.run)?.update(document);
+    for (const document of documents) {
+      const run = this.runs.value.find((one) => one.name === document.run);
+      if (run !== undefined && this.unreadable.value.has(run.name)) run.log.value = NO_LOG; // it may be another run by now
+      run?.update(document);
+    }
     const known = new Set(this.runs.value.map((run) => run.name));
     const added = documents.filter((document) => !known.has(document.run)).map((document) => new Run(document));
     if (added.length > 0) this.runs.value = [...this.runs.value, ...added];
-    const first = this.runs.value[0];
-    if (this.names.value.length === 0 && first !== undefined) this.names.value = [first.name];
-    for (const run of this.shown.value) void this.readLog(run);
+    if (this.names.value.length === 0) this.names.value = this.runs.value.slice(0, innerWidth < WIDE ? 1 : 2).map((run) => run.name);
+    this.setUnreadable(documents.map((document) => [document.run, null]));
+    this.readLogs();
     for (const document of documents) readAhead(document);
   }
 
@@ -59,7 +69,7 @@ export class State {
   show(name: string, place: number): void {
     this.names.value = this.names.value.map((old, at) => (at === place ? name : old));
     this.activeName.value = name;
-    for (const run of this.shown.value) void this.readLog(run);
+    this.readLogs();
   }
 
   /** One run or two beside each other. */
@@ -68,14 +78,30 @@ export class State {
     const other = this.runs.value.find((run) => run.name !== first);
     if (first === undefined) return;
     this.names.value = this.names.value.length === 1 && other !== undefined ? [first, other.name] : [first];
-    for (const run of this.shown.value) void this.readLog(run);
+    this.readLogs();
   }
 
-  private async readLog(run: Run): Promise<void> {
-    try {
-      run.log.value = await this.source.log(run.name);
-    } catch {
-      this.isConnected.value = !this.source.isLive;
+  /** Takes down why runs cannot be read; null: they can. */
+  setUnreadable(reasons: readonly (readonly [string, string | null])[]): void {
+    const unreadable = new Map(this.unreadable.value);
+    for (const [name, why] of reasons) {
+      if (why === null) unreadable.delete(name);
+      else unreadable.set(name, why);
     }
+    this.unreadable.value = unreadable;
+  }
+
+  /** Whether what is shown of a run is what it is at the moment, and somebody works on it. */
+  isFollowing(run: Run): boolean {
+    return this.isCurrent(run) && run.model.value.document.live;
+  }
+
+  /** Whether newer documents of a run arrive. */
+  isCurrent(run: Run): boolean {
+    return this.source.isLive && this.isConnected.value && !this.unreadable.value.has(run.name);
+  }
+
+  private readLogs(): void {
+    for (const run of this.shown.value) void run.readLog(this.source);
   }
 }

@@ -4,8 +4,6 @@ import type { Expansion } from "../document";
 import { type Columns, FAILED, PASSED, SEARCH } from "./columns";
 import { bestBelief, wilson } from "./statistics";
 
-/** At least so many evaluations before a node's bound counts (trees/statistics.py, best_belief). */
-const MINIMUM = 10;
 const MOMENTS = 1200;
 
 export interface Moment {
@@ -30,11 +28,14 @@ export interface Spent {
 
 export type Curve = readonly Moment[];
 
-/** Moments in order, at most about 1,200: after every measurement, or evenly among them. */
-export function curve(given: Columns, expansions: readonly Expansion[], nodes: number): Curve {
+/**
+ * Moments in order, at most about 1,200: after every measurement, or evenly among them. A node's bound counts from `minimum`
+ * evaluations on (trees/statistics.py, best_belief).
+ */
+export function curve(given: Columns, expansions: readonly Expansion[], nodes: number, minimum: number): Curve {
   const ends = [...expansions].sort((a, b) => a.at - b.at);
   const stride = Math.max(1, Math.ceil((given.length + ends.length) / MOMENTS));
-  const belief = new Belief(nodes);
+  const belief = new Belief(nodes, minimum);
   const spentOnExpansions: Spent = { usd: 0, tokens: 0, seconds: 0 };
   const spentOnMeasurements: Spent = { usd: 0, tokens: 0, seconds: 0 };
   const moments: Moment[] = [];
@@ -70,10 +71,13 @@ class Belief {
   private readonly known = new Map<number, number>();
   private evaluations = 0;
 
-  constructor(nodes: number) {
+  constructor(
+    nodes: number,
+    private readonly minimum: number,
+  ) {
     this.successes = new Int32Array(nodes);
     this.failures = new Int32Array(nodes);
-    this.worth = new Float64Array(nodes).fill(-MINIMUM);
+    this.worth = new Float64Array(nodes).fill(-minimum);
   }
 
   learn(node: number, outcome: number): void {
@@ -98,7 +102,7 @@ class Belief {
   private worthOf(node: number): number {
     const passed = this.successes[node]!;
     const failed = this.failures[node]!;
-    if (passed + failed < MINIMUM) return passed + failed - MINIMUM;
+    if (passed + failed < this.minimum) return passed + failed - this.minimum;
     const key = passed * 2 ** 24 + failed;
     const bound = this.known.get(key) ?? bestBelief(passed, failed);
     this.known.set(key, bound);

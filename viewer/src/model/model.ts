@@ -34,7 +34,7 @@ export function model(document: Document): Model {
     columns: measured,
     byNode: index,
     mainCauses: causes,
-    curve: lazy(() => curve(measured(), document.expansions, nodes.length)),
+    curve: lazy(() => curve(measured(), document.expansions, nodes.length, document.minimum_evaluations)),
     matrix: lazy(() => matrix(measured(), nodes.length, document.tasks.length)),
     texts: lazy(() => searchTexts(nodes, causes())),
   };

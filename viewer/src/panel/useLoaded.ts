@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { reason } from "../text/reason";
 
 export type Loaded<T> = { state: "loading" } | { state: "failed"; why: string } | { state: "done"; value: T };
 
@@ -10,7 +11,7 @@ export function useLoaded<T>(load: () => Promise<T>, keys: readonly unknown[]): 
     setFound({ state: "loading" });
     load().then(
       (value) => isCurrent && setFound({ state: "done", value }),
-      (error: unknown) => isCurrent && setFound({ state: "failed", why: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => isCurrent && setFound({ state: "failed", why: reason(error) }),
     );
     return () => {
       isCurrent = false;
