@@ -89,13 +89,52 @@ def test_the_keyboard_is_enough(seen: Seen, url: str, path: Path) -> None:
     assert f"gent {parent}" in page.locator("[aria-live=polite].visually-hidden").inner_text()
     page.keyboard.press("Escape")
     assert seen.by("panel").count() == 0
-    page.keyboard.press("?")
-    seen.by("help").locator("visible=true").first.wait_for()
-    page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("reversed")
-    assert re.search(r"\d+", seen.by("search-count").inner_text())
+    told_so = [node["id"] for node in document["nodes"] if "reversed" in node["brief"]]
+    assert told_so
+    place = told_so.index(parent) + 1 if parent in told_so else None
+    found = f"{place} of {len(told_so)}" if place else f"{len(told_so)} found"
+    assert seen.by("search-count").inner_text() == found
+    page.keyboard.press("Enter")
+    seen.until(f"/^[0-9]+ of {len(told_so)}$/.test(document.querySelector('[data-testid=search-count]').innerText)")
+    page.keyboard.type("!")
+    seen.until("document.querySelector('[data-testid=search-count]').innerText == '0 found'")
     page.keyboard.press("Escape")
+
+
+def test_the_first_letter_after_the_search_key_is_searched_for(seen: Seen, url: str) -> None:
+    page = seen.open(url)
+    for tab in ("1", "2"):
+        page.keyboard.press("Escape")
+        page.keyboard.press(tab)
+        focused = """(async () => {
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true }));
+            await null;
+            return document.activeElement.dataset.testid;
+        })()"""
+        assert page.evaluate(focused) == "search"
+
+
+def test_keys_do_nothing_behind_the_help(seen: Seen, url: str) -> None:
+    page = seen.open(url)
+    page.evaluate("hgm.select(1)")
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    for key in ("b", "c", "/", "2", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert seen.by("tab-tree").get_attribute("aria-selected") == "true"
+    assert seen.by("panel-title").inner_text().startswith("Agent 1")
+    assert page.evaluate("hgm.collapsed()") == []
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert seen.by("panel-title").inner_text().startswith("Agent 1"), "only the help was closed"
+    page.keyboard.press("2")
+    assert seen.by("tab-curves").get_attribute("aria-selected") == "true"
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for(state="detached")
 
 
 def test_a_clade_collapses_and_comes_back(seen: Seen, url: str, path: Path) -> None:

@@ -29,10 +29,18 @@ const DOWNWARDS: Record<string, string> = {
 /** Does what a key stands for, unless a control that needs the key has the focus. */
 export function onKey(state: State, event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (state.isHelpOpen.value) return onHelpKey(state, event);
   if (event.key === "Escape") return escape(state);
   if (isTyping(event.target)) return;
   const run = state.active.value;
   if (run !== undefined && act(state, run, event)) event.preventDefault();
+}
+
+/** What is behind the help takes no keys. */
+function onHelpKey(state: State, event: KeyboardEvent): void {
+  if (event.key !== "Escape" && event.key !== "?") return;
+  state.isHelpOpen.value = false;
+  event.preventDefault();
 }
 
 function act(state: State, run: Run, event: KeyboardEvent): boolean {
@@ -43,11 +51,11 @@ function act(state: State, run: Run, event: KeyboardEvent): boolean {
   }
   switch (event.key) {
     case "?":
-      state.isHelpOpen.value = !state.isHelpOpen.value;
+      state.isHelpOpen.value = true;
       return true;
     case "/":
       state.tab.value = "tree";
-      requestAnimationFrame(() => searchBox(run)?.focus());
+      queueMicrotask(() => searchBox(run)?.focus()); // it is on the page by then, and the next key is its first letter
       return true;
     case "b":
       run.select(run.model.value.document.best);
@@ -94,7 +102,6 @@ function neighbour(run: Run, selected: number, key: string): number | undefined 
 
 function escape(state: State): void {
   if (document.activeElement instanceof HTMLInputElement) document.activeElement.blur();
-  else if (state.isHelpOpen.value) state.isHelpOpen.value = false;
   else state.active.value?.back();
 }
 
