@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "trees" / "export" / "viewer"
 MOST_BYTES = 400_000
+BUILDS = "test_it_is_built_anew_from_its_sources"
 
 
 def test_the_page_s_own_parts_are_small() -> None:
@@ -18,6 +20,20 @@ def test_the_page_s_own_parts_are_small() -> None:
 
 def test_no_source_names_a_registry() -> None:
     assert '"resolved"' not in (ROOT / "viewer" / "package-lock.json").read_text()
+
+
+@pytest.mark.parametrize(("required", "status", "said"), [("npm", 1, "HGM_REQUIRE names npm"), ("", 0, "1 skipped")])
+def test_parts_that_cannot_be_fetched_are_a_failure_where_npm_is_required(
+    tmp_path: Path, required: str, status: int, said: str
+) -> None:
+    for name, text in (("npm", "echo no registry >&2; exit 1"), ("node", "exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HGM_REQUIRE": required}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"{__file__}::{BUILDS}"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stdout) == (status, True), done.stdout
+    assert "no registry" in done.stdout or not required, done.stdout
 
 
 @pytest.mark.needs("npm")
