@@ -44,22 +44,19 @@ export class ServerSource implements Source {
     return JSON.parse(await text(before === undefined ? url : `${url}?before=${before}`, run)) as Log;
   }
 
-  /** Tries again for ever, at growing intervals; after every reconnection "" stands for all runs, as some may have changed. */
+  /** Tries again for ever, at growing intervals; after every connection "" stands for all runs, as some may have changed. */
   watch(changed: (run: string) => void): () => void {
     let events: EventSource;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let wait = FIRST_WAIT;
-    let wasLost = false;
     const connect = () => {
       events = new EventSource("api/changes");
       events.onopen = () => {
         wait = FIRST_WAIT;
         this.connected(true);
-        if (wasLost) changed("");
-        wasLost = false;
+        changed("");
       };
       events.onerror = () => {
-        wasLost = true;
         this.connected(false);
         if (events.readyState !== EventSource.CLOSED) return;
         timer = setTimeout(connect, wait);

@@ -16,7 +16,7 @@ export interface Source {
   trajectory(run: string, job: string): Promise<Trajectory | null>;
   /** The youngest entries of the run's log, or the youngest before one; empty where the page does not hold them. */
   log(run: string, before?: number): Promise<Log>;
-  /** Calls back with the name of a run whenever there is a newer document of it. Returns a function that ends this. */
+  /** Calls back with the name of a run whenever there is a newer document of it, "" for all runs. Returns a function that ends this. */
   watch(changed: (run: string) => void): () => void;
   /** What is shown where a diff or a trajectory is not in the page, e.g. "hgm serve RUN shows it". */
   readonly missing: string;

@@ -23,6 +23,10 @@ Object.assign(globalThis, {
     constructor() {
       super();
       events = this;
+      queueMicrotask(() => {
+        asked.push("connected");
+        events.onopen?.();
+      });
     }
   },
   fetch: async (url: string) => {
@@ -79,6 +83,15 @@ test("a run that is gone stays as it was, and is named with the reason; the othe
   await settled();
   assert.deepEqual(sizes(state), { a: 3, b: 2 });
   assert.deepEqual(notices(state), []);
+});
+
+test("nothing is read before changes of it are announced, and no run before all", async () => {
+  const follows = follow(page());
+  changed("b");
+  await follows;
+  await settled();
+  assert.deepEqual(asked.slice(0, 2), ["connected", "api/documents"]);
+  assert.ok(asked.includes("api/runs/b/document"));
 });
 
 test("a run without an answer holds up no other, and is not asked for twice at a time", async () => {

@@ -33,5 +33,6 @@ export function App({ state }: { state: State }) {
 function Empty({ state }: { state: State }) {
   if (state.problem.value !== "") return <p class="empty" role="alert">This page cannot be shown: {visible(state.problem.value)}</p>;
   if (state.unreadable.value.size > 0) return <p class="empty">No run can be read.</p>;
+  if (!state.isConnected.value) return <p class="empty" role="alert">The server does not answer.</p>;
   return <p class="empty">Reading…</p>;
 }

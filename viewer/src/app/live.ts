@@ -14,16 +14,22 @@ export async function follow(state: State): Promise<void> {
     state.receive((await source.documents()).documents);
     return;
   }
-  await untilDone(state, () => readAll(state, source), () => true);
-  const latest = new Latest((run) => refresh(state, source, run));
-  source.watch((run) => latest.ask(run));
+  const first = new Promise<void>((resolve) => {
+    const latest = new Latest(async (run) => {
+      if (run !== "") await first;
+      await refresh(state, source, run);
+      resolve();
+    });
+    source.watch((run) => latest.ask(run));
+  });
+  await first;
 }
 
 /** A run that cannot be read is named with the reason, and asked for again when there is news of it. */
 async function refresh(state: State, source: ServerSource, run: string): Promise<void> {
-  const isUnreachable = (error: unknown) => error instanceof Unreachable;
+  const isWorthIt = (error: unknown) => error instanceof Unreachable || state.runs.value.length + state.unreadable.value.size === 0;
   try {
-    await untilDone(state, () => (run === "" ? readAll(state, source) : readOne(state, source, run)), isUnreachable);
+    await untilDone(state, () => (run === "" ? readAll(state, source) : readOne(state, source, run)), isWorthIt);
   } catch (error) {
     if (run !== "") state.setUnreadable([[run, reason(error)]]);
     else state.setUnreadable(state.runs.value.map(({ name }) => [name, reason(error)]));
