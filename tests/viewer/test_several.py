@@ -95,7 +95,7 @@ def test_a_server_that_has_ended_leaves_the_page_as_of_then(seen: Seen, tmp_path
 def logged(tmp_path: Path) -> Path:
     path = told.run(tmp_path, "logged", budget=12)
     with opened(path) as run:
-        for number in range(600):
+        for number in range(1_200):
             run.stop(f"stop {number}")
     return path
 
