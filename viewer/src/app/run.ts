@@ -10,7 +10,7 @@ import { type Layout, descendants, layout } from "../tree/layout";
 import type { Source } from "../source";
 import type { Point } from "../tree/scene";
 
-/** Entries of a log that grows; more where somebody asks for older ones. */
+/** Entries of a log that grows; all where somebody has asked for older ones. */
 const MOST_LOGGED = 1000;
 
 /** What a tree's picture can be asked for. */
@@ -73,7 +73,7 @@ export class Run {
   async readOlder(source: Source): Promise<void> {
     await this.reading(async () => {
       const older = await source.log(this.name, this.log.value.entries[0]?.seq);
-      this.mostLogged += older.entries.length;
+      this.mostLogged = Infinity;
       this.log.value = withOlder(this.log.value, older);
     });
   }
