@@ -34,7 +34,8 @@ def test_it_is_kept_and_shown(hgm: Command, tmp_path: Path) -> None:
     assert (told["version"], told["planned"], len(told["evaluations"])) == (VERSION, 2, 2)
     assert "evaluation" in hgm("runs", "list").out
     assert hgm("runs", "show", "eval-builtin-1").code == 0
-    assert hgm("tree", "show", "eval-builtin-1").code == 0
+    treeless = hgm("tree", "show", "eval-builtin-1")
+    assert (treeless.code, "see `hgm runs show eval-builtin-1`" in treeless.err) == (2, True)
     again = hgm("resume", "eval-builtin-1")
     assert again.code == 0
     assert read(tmp_path / "runs" / "eval-builtin-1").jobs == 2, "nothing is measured twice"

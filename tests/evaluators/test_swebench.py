@@ -286,13 +286,12 @@ def official(rows: Path, patches: dict[str, bytes], kind: str, folder: Path) -> 
     ]
     predictions = written(folder, *lines, name=f"{kind}.jsonl")
     command = [str(Path(sys.executable).parent / "swebench"), "eval", str(rows), "-p", str(predictions)]
-    done = subprocess.run(
-        [*command, "--run-id", f"hgm-{kind}-{folder.name}", "-j", "2", "--report-dir", str(folder)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command += ["--run-id", f"hgm-{kind}-{folder.name}", "-j", "2", "--report-dir", str(folder)]
+    for _ in range(5):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        # Its report lists all containers here and fails if another test's goes meanwhile; what is graded stays.
+        if "No such container" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr[-2000:]
     (report,) = folder.glob(f"m.hgm-{kind}-*.json")
     return set(json.loads(report.read_text())["resolved_ids"])
