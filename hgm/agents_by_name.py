@@ -14,6 +14,8 @@ from hgm.state import RunState
 from sandboxes.base import File, Files
 from trees.archive import Archive
 from trees.checkouts import checkout, is_address
+from trees.policies import make_policy
+from trees.records import TreeView
 
 BUNDLED = Path(str(package_files("hgm"))) / "agents"
 
@@ -43,13 +45,12 @@ def find_node(state: RunState, which: str) -> int:
     raise RunError(f"no node {which!r}: this run has nodes 0 to {len(state.nodes) - 1}, and `best`")
 
 
-def best_node(state: RunState) -> int:
-    """The confirmed winner, or the best-belief node so far."""
-    from trees.statistics import best_belief
-
+def best_node(state: RunState, view: TreeView | None = None) -> int:
+    """The confirmed winner, or the node that the run's policy would hand over now; by `view`, if given."""
     if state.winner is not None:
         return state.winner
-    return best_belief(state.tree.view(), minimum=state.config.minimum_evaluations)
+    policy = make_policy(state.config.policy.name, **state.config.policy.options)
+    return int(policy.ranking(view or state.tree.view(), minimum=state.config.minimum_evaluations)[0])
 
 
 def find_agent(agent: str, runs_dir: Path) -> Files:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.base import Split
+from hgm.agents_by_name import best_node
 from hgm.errors import JournalError, RunError
 from hgm.gateway.records import Usage
 from hgm.jobs import ExpandJob
@@ -25,7 +26,6 @@ from hgm.state import RunState
 from trees.canonical import load_list
 from trees.journal import Event, Journal
 from trees.records import NO_PARENT, Outcome, TreeView
-from trees.statistics import best_belief
 
 OUTCOMES = (Outcome.PASSED, Outcome.FAILED, Outcome.UNMEASURED)
 """By their codes in columns."""
@@ -208,9 +208,7 @@ class History:
     @cached_property
     def best(self) -> int:
         """As `hgm.agents_by_name.best_node`."""
-        if self.state.winner is not None:
-            return self.state.winner
-        return best_belief(self.view, minimum=self.state.config.minimum_evaluations)
+        return best_node(self.state, self.view)
 
     @cached_property
     def results(self) -> NDArray[np.int8]:

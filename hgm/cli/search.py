@@ -80,7 +80,9 @@ def search(
     ] = False,
     policy: Annotated[
         str | None,
-        typer.Option("--policy", metavar="NAME", help="hgm, dgm, sica, greedy, random, flat_children, hgm_released."),
+        typer.Option(
+            "--policy", metavar="NAME", help="hgm, lineage, dgm, sica, greedy, random, flat_children, hgm_released."
+        ),
     ] = None,
     backbone: Backbone = None,
     base_url: BaseUrl = None,

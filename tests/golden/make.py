@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent
 TRACES = {
     "hgm": ("hgm", {}),
     "hgm_as_published": ("hgm", {"root_evaluations": 0}),
+    "lineage": ("lineage", {}),
     "greedy": ("greedy", {}),
     "random": ("random", {}),
     "flat_children": ("flat_children", {"temperature": False}),

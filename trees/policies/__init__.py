@@ -10,10 +10,11 @@ from trees.policies.flat_children import FlatChildren
 from trees.policies.greedy import Greedy
 from trees.policies.hgm import HGM
 from trees.policies.hgm_released import HGMReleased
+from trees.policies.lineage import Lineage
 from trees.policies.random import Random
 from trees.policies.sica import SICA
 
-_ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren, DGM, SICA, HGMReleased)
+_ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren, DGM, SICA, Lineage, HGMReleased)
 POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _ALL}
 
 

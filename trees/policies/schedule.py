@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trees.policies.base import BasePolicy, Pick, any_unseen, largest, nothing_left
-from trees.records import ROOT, Decision, Expand, Stop, TreeView
+from trees.records import ROOT, Decision, Evaluate, Expand, Stop, TreeView
 
 __all__ = ["Pick", "Scheduled", "is_expansion_due", "largest"]
 
@@ -62,10 +62,14 @@ class Scheduled(BasePolicy):
             return Expand(*self.parent(view, rng))
         nodes = np.flatnonzero(~view.seen.all(axis=1))
         if len(nodes):
-            return any_unseen(view, self.candidate(view, nodes, rng), rng)
+            return self.evaluate(view, nodes, rng)
         if may_expand:
             return Expand(*self.parent(view, rng))
         return Stop(nothing_left(view))
+
+    def evaluate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Evaluate:
+        """Which of `nodes` on which task: here the candidate, on any that it has not seen."""
+        return any_unseen(view, self.candidate(view, nodes, rng), rng)
 
     def opening(self, tasks: int) -> int:
         """As `root_evaluations` says."""
