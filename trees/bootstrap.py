@@ -9,8 +9,8 @@ The variance of the mean is the bootstrap variance over runs plus that over clus
 interval is Student's t with Satterthwaite's degrees of freedom. What two ways of clustering share is counted twice
 (Cameron, Gelbach and Miller, Journal of Business & Economic Statistics 29, 2011, would subtract it), which errs on the
 wide side. Taken instead of percentiles of runs and tasks resampled at the same time (Owen's pigeonhole bootstrap,
-Annals of Applied Statistics 1, 2007), which are too narrow with few runs and clusters, and of runs alone, which are much
-too narrow. The draws have a fixed seed: the same gains have the same interval.
+Annals of Applied Statistics 1, 2007), which are too narrow with few runs and clusters, and of runs alone, which are
+far too narrow. The draws have a fixed seed: the same gains have the same interval.
 """
 
 from collections.abc import Sequence
