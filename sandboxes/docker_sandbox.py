@@ -39,6 +39,8 @@ _PATIENCE_S = 5.0
 _LOOK_S = 20.0
 _LAYER_S = 2.0
 """Between two looks at how much a container has written."""
+_PAUSES_S = (0.2, 1.0, 0.0)
+"""After attempts at a removal: an engine (Podman) may refuse while it takes note that a container has just died."""
 _FREEZES = 5
 _LOOKS = 10
 _NO_MEMORY = "memory ran out for the sandbox as a whole"
@@ -192,7 +194,7 @@ class DockerSandbox:
                 printed.settle(_PATIENCE_S)  # nothing else holds its output
                 printed.must_be_whole()
             elif self._group and self._reach.outlives and own and own <= left:
-                self._group.kill()
+                self._group.kill(but=own)  # or the container dies, too, and Podman may never end the output
                 printed.settle(_PATIENCE_S)
                 printed.must_be_whole()
             else:
@@ -326,12 +328,17 @@ class DockerSandbox:
         self._container, self._relay = "", None
 
     def _gone(self, remove: Callable[[], None]) -> None:
-        try:
-            with engine_trouble("cannot remove a sandbox"):
-                remove()
-        except SandboxError as error:
-            if not is_missing(error):
-                _log.warning("%s", error)
+        for pause in _PAUSES_S:
+            try:
+                with engine_trouble("cannot remove a sandbox"):
+                    remove()
+                return
+            except SandboxError as error:
+                if is_missing(error):
+                    return
+                trouble = error
+            time.sleep(pause)
+        _log.warning("%s", trouble)
 
 
 class _Layer:

@@ -158,24 +158,23 @@ class Group:
 
     def members(self) -> frozenset[int]:
         """The processes in it."""
-        return frozenset(self._processes())
+        # 0 stands for a process of a foreign pid namespace, and would mean our own process group to kill().
+        files = {folder / "cgroup.procs" for folder in self.folders.values()}
+        return frozenset(int(word) for file in files for word in _words(file) if word != "0")
 
-    def kill(self) -> None:
-        """Kill every process in it, also those that are being born; returns when none is left.
+    def kill(self, *, but: frozenset[int] = frozenset()) -> None:
+        """Kill every process in it `but` these, also those that are being born; returns when none is left.
 
         Raises:
             SandboxError: one of them does not die.
         """
         deadline = time.monotonic() + _PATIENCE_S
-        for folder in self.folders.values():
-            for file, value in ((folder / "pids.max", "0"), (folder / "cgroup.kill", "1")):
-                if file.exists():
-                    with contextlib.suppress(OSError):
-                        file.write_text(value)
-        while (processes := self._processes()) and time.monotonic() < deadline:
-            for process in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+        self._set("pids.max", "0")
+        _signal(self.members() - but, signal.SIGSTOP)  # all at once: a shell would tell of the death of its command
+        if not but:
+            self._set("cgroup.kill", "1")
+        while (processes := self.members() - but) and time.monotonic() < deadline:
+            _signal(processes, signal.SIGKILL)
             time.sleep(0.001)
         if processes:
             raise SandboxError(f"processes {sorted(processes)} of {self.name} do not die")
@@ -195,10 +194,18 @@ class Group:
         while any(folder.exists() for folder in self.folders.values()) and time.monotonic() < deadline:
             time.sleep(0.001)
 
-    def _processes(self) -> set[int]:
-        # 0 stands for a process of a foreign pid namespace, and would mean our own process group to kill().
-        files = {folder / "cgroup.procs" for folder in self.folders.values()}
-        return {int(word) for file in files for word in _words(file) if word != "0"}
+    def _set(self, name: str, value: str) -> None:
+        """Write a file wherever this kernel has it."""
+        for file in (folder / name for folder in self.folders.values()):
+            if file.exists():
+                with contextlib.suppress(OSError):
+                    file.write_text(value)
+
+
+def _signal(processes: frozenset[int], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def make_group(hierarchy: Hierarchy, run: str, job: str, limits: Limits) -> Group:

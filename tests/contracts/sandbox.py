@@ -638,7 +638,7 @@ while True:
         assert found.output_dropped > 0
 
     def test_nothing_is_lost_at_the_deadline(self, provider) -> None:
-        with provider.open(spec(deadline_s=8)) as box:
+        with provider.open(spec(deadline_s=3)) as box:
             box.put({})
             found = box.run(["/bin/sh", "-c", "echo written > file; echo printed; sleep 100"])
             assert (found.end, found.output) == (End.DEADLINE, b"printed\n")

@@ -252,6 +252,18 @@ while True:
     group.remove()
 
 
+def test_kill_spares_who_is_named(group) -> None:
+    with (
+        start_in(group, "import time; time.sleep(100)") as kept,
+        start_in(group, "import time; time.sleep(100)") as gone,
+    ):
+        while not {kept.pid, gone.pid} <= group.members():
+            pass
+        group.kill(but=frozenset({kept.pid}))
+        assert (gone.wait(), kept.poll(), group.members()) == (-9, None, {kept.pid})
+        group.kill()
+
+
 def test_kill_and_remove_what_is_gone_is_no_trouble(group) -> None:
     group.remove()
     group.kill()
