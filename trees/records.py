@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 ROOT = 0
 """The seed agent's node."""
 NO_PARENT = -1
+EXPANSION_COST = 5.0
+"""In evaluations, where nobody knows better."""
 
 
 class Outcome(StrEnum):
@@ -89,6 +91,8 @@ class TreeView:
     """Expansions that ended without a child since the last evaluation was decided or a child was born."""
     spent: float
     """Share of the budget that is measured, running or charged, 0 to 1: of the unit with the least left."""
+    expansion_cost: float = EXPANSION_COST
+    """What an expansion costs, in evaluations, as far as is known."""
 
     def __len__(self) -> int:
         return len(self.parent)

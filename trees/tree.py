@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgm.errors import TellError
-from trees.records import NO_PARENT, ROOT, Expansion, Outcome, TreeView
+from trees.records import EXPANSION_COST, NO_PARENT, ROOT, Expansion, Outcome, TreeView
 
 _COUNTS = (
     "parent",
@@ -49,6 +49,7 @@ class Tree:
         self.charged = 0
         """Evaluations taken from the budget for nothing measured. Read it; `charge` sets it."""
         self._used = 0.0
+        self._expansion_cost = EXPANSION_COST
         self._rejections_in_row = 0
         self._version = 0
         self._view: TreeView | None = None
@@ -128,6 +129,14 @@ class Tree:
             self._used = share
             self._changed()
 
+    def price_expansions(self, cost: float) -> None:
+        """Say what an expansion costs, in evaluations."""
+        if not cost >= 0:
+            raise ValueError(f"an expansion cannot cost {cost} evaluations")
+        if cost != self._expansion_cost:
+            self._expansion_cost = cost
+            self._changed()
+
     def allow(self, budget: int) -> None:
         """Take another number of evaluations for the whole budget."""
         if budget < 1:
@@ -144,6 +153,7 @@ class Tree:
                 pending_expansions=self._running_expansions.total(),
                 rejections_in_row=self._rejections_in_row,
                 spent=self._spent(),
+                expansion_cost=self._expansion_cost,
                 **{name: _window(column[: self._size]) for name, column in self._columns.items()},
             )
         return self._view

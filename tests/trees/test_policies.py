@@ -348,8 +348,10 @@ def test_an_unknown_policy_is_refused_with_those_there_are() -> None:
 
 
 def test_an_unknown_option_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'temperature'; it has: alpha, root_evaluations"):
+    with pytest.raises(ConfigError, match=r"'temperature'; it has: root_evaluations, initial_expansions"):
         make_policy("greedy", temperature=True)
+    with pytest.raises(ConfigError, match="policy hgm has no option 'name'"):
+        make_policy("hgm", name=True)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ _ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren, DGM, SI
 POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _ALL}
 
 
-def make_policy(name: str, **options: object) -> BasePolicy:
+def make_policy(name: str, /, **options: object) -> BasePolicy:
     """The policy called `name`; ConfigError says which names and options there are."""
     policy = POLICIES.get(name)
     if policy is None:

@@ -1,108 +1,123 @@
-"""Ours: decide by what results say about inherited ability and drift, and by what an evaluation may still improve."""
+"""Ours: do next what promises the largest gain per cost, by what results say about inherited ability and drift."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trees.policies.base import Pick, largest
+from trees.policies.base import largest, nothing_left
 from trees.policies.inheritance import Belief, Prior, believe
-from trees.policies.schedule import Scheduled
-from trees.records import Evaluate, TreeView
+from trees.policies.knowledge_gradient import BROKEN_LOSS, Means, Worth, worth
+from trees.policies.schedule import Opened
+from trees.records import Decision, Evaluate, Expand, Stop, TreeView
 
-_FINAL_DRAWS = 64
+_PRIOR = Prior()
+_LEAST_HANDED_OVER = 10
+"""Evaluations of an agent that may win, by default."""
+_EVALUATIONS_PER_CHILD = 7
+"""Roughly, where an expansion costs five evaluations."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lineage(Scheduled):
-    """Expands and evaluates by a joint belief about all agents (`trees.policies.inheritance`), on `hgm`'s schedule.
+class Lineage(Opened):
+    """Expands or evaluates by what each is worth to a joint belief about all agents.
 
-    - An expansion goes to the node of the largest score + `horizon` x drift, in one joint draw whose distance from the
-      mean counts by `boldness`. A node that nobody began to measure is not expanded.
-    - An evaluation goes to a node that nobody began to measure; else to the one whose score may improve most upon the
-      best mean: the expected improvement of the others upon the best one, and of the second upon the best one by what
-      it may fall (Mockus 1978; Jones, Schonlau and Welch 1998), less by what is being measured already.
-    - The task is one that the node passes about every second time, which tells most about its ability.
-    - Handed over is the node of the largest mean score.
+    - All results are read as one (`trees.policies.inheritance`). The value of an agent is its ability + what its
+      descendants may still gain: its drift x `horizon` x the unspent share of the budget.
+    - Done is what is expected to raise the best agent's value most, per cost (`trees.policies.knowledge_gradient`):
+      some evaluations of one agent, or an expansion and some evaluations of the child. There is no schedule.
+    - The task of an evaluation is one that the agent passes about every second time, which tells most.
+    - Handed over is the agent of the largest mean score. The last of the budget is kept for the ten evaluations that
+      it needs for that.
     """
 
     name: ClassVar[str] = "lineage"
 
-    horizon: float = 1.5
-    """Edits ahead that an expansion looks."""
-    boldness: float = 0.5
-    """1: as Thompson sampling; 0: always the best mean."""
-    draws: int = 24
-    """From which improvements are expected."""
+    horizon: float = 3.0
+    """Edits ahead that count at the start."""
+    eagerness: float = 0.8
+    """What an expansion is worth counts so many times: one step ahead it looks better than it is."""
+    least_results: int = 2
+    """Evaluations that a node needs, finished or running, before it is expanded; initial expansions aside."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_number("horizon", 0, 100)
-        self.require_number("boldness", 0, 10)
-        self.require_whole("draws", 1)
+        self.require_number("eagerness", 0, 100)
+        self.require_whole("least_results", 0)
 
-    def parent(self, view: TreeView, rng: np.random.Generator) -> Pick:
-        """The node of the largest drawn promise."""
-        belief = believe(view, Prior())
-        drawn = belief.draws(1, rng)
-        ability = belief.ability + self.boldness * (drawn.ability[:, 0] - belief.ability)
-        drift = belief.drift + self.boldness * (drawn.drift[:, 0] - belief.drift)
-        promise = belief.score(ability) + self.horizon * drift * belief.slope(belief.ability)
-        promise = np.where(drawn.is_broken[:, 0], 0.0, promise)
-        is_begun = _begun(view) > 0
-        return largest(np.where(is_begun | ~is_begun.any(), promise, -np.inf))
-
-    def candidate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
-        """A node that nobody began to measure, else the one of the largest expected improvement."""
-        return self._candidate(believe(view, Prior()), view, nodes, rng)
-
-    def evaluate(self, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Evaluate:
-        """The candidate, on an unseen task whose outcome is open."""
-        belief = believe(view, Prior())
-        pick = self._candidate(belief, view, nodes, rng)
-        unseen = view.unseen(pick.node)
-        chance = belief.chance(pick.node, unseen)
-        tells = chance * (1 - chance) * (0.5 + rng.random(len(unseen)))
-        return Evaluate(pick.node, int(unseen[np.argmax(tells)]), pick.drawn)
-
-    def _candidate(self, belief: Belief, view: TreeView, nodes: NDArray[np.intp], rng: np.random.Generator) -> Pick:
-        fresh = nodes[_begun(view)[nodes] == 0]
-        if len(fresh):
-            return Pick(int(fresh[0]))
-        worth = _improvement(belief.scores(belief.draws(self.draws, rng))) / (1 + view.pending_evaluations)
-        return largest(worth[nodes], nodes)
+    def decide(self, view: TreeView, rng: np.random.Generator) -> Decision:
+        """What is worth most."""
+        belief = believe(view, _PRIOR)
+        if (owed := _owed(view, belief)) is not None:
+            return Evaluate(owed, self._task(view, belief, owed, rng))
+        found = self._worth(view, belief)
+        nodes = np.flatnonzero(~view.seen.all(axis=1))
+        evaluation = largest(found.evaluations[nodes], nodes) if len(nodes) else None
+        if self.may_expand(view):
+            expansion = largest(found.expansions)
+            if evaluation is None or found.expansions[expansion.node] > found.evaluations[evaluation.node]:
+                return Expand(*expansion)
+        if evaluation is None:
+            return Stop(nothing_left(view))
+        return Evaluate(evaluation.node, self._task(view, belief, evaluation.node, rng), evaluation.drawn)
 
     def ranking(self, view: TreeView, *, minimum: int = 10) -> NDArray[np.intp]:
         """By the mean score; those with `minimum` evaluations first."""
-        worth = _mean_score(believe(view, Prior()))
         is_known = view.successes + view.failures >= minimum
-        return np.lexsort((-worth, ~is_known))
+        return np.lexsort((-believe(view, _PRIOR).mean_score(), ~is_known))
 
     def guidance(self, view: TreeView) -> NDArray[np.float64]:
-        """What an expansion goes by, without the draw."""
-        belief = believe(view, Prior())
-        promise = belief.score(belief.ability) + self.horizon * belief.drift * belief.slope(belief.ability)
-        return np.asarray(promise * (1 - belief.broken))
+        """What an expansion goes by: the value of its child."""
+        belief = believe(view, _PRIOR)
+        ahead = 1 + self._horizon(view) * _PRIOR.inheritance.inherited
+        return np.asarray(belief.score(belief.ability + ahead * belief.drift) * (1 - belief.broken))
+
+    def expected_expansions(self, evaluations: int, tasks: int) -> int:
+        """The initial ones, and one per so many evaluations."""
+        if evaluations <= self.root_evaluations:
+            return 0
+        return max(self.initial_expansions, evaluations // _EVALUATIONS_PER_CHILD)
+
+    def _horizon(self, view: TreeView) -> float:
+        return self.horizon * (1 - view.spent)
+
+    def _worth(self, view: TreeView, belief: Belief) -> Worth:
+        """As decided by: eagerness and workers counted in."""
+        means = Means(
+            horizon=self._horizon(view),
+            results=view.successes + view.failures,
+            pending=view.pending_evaluations,
+            unseen=(~view.seen).sum(axis=1),
+            expansion_cost=view.expansion_cost,
+            left=_left(view),
+        )
+        found = worth(belief, _PRIOR.inheritance, means)
+        begun = means.results + means.pending
+        is_ripe = (begun >= self.least_results) | (begun.max() < self.least_results)
+        expansions = found.expansions * self.eagerness / (1 + view.pending_expansions)
+        return Worth(np.where(is_ripe, expansions, -np.inf), found.evaluations)
+
+    @staticmethod
+    def _task(view: TreeView, belief: Belief, node: int, rng: np.random.Generator) -> int:
+        """An unseen one whose outcome is open."""
+        unseen = view.unseen(node)
+        chance = belief.chance(node, unseen)
+        tells = chance * (1 - chance) * (0.5 + rng.random(len(unseen)))
+        return int(unseen[np.argmax(tells)])
 
 
-def _begun(view: TreeView) -> NDArray[np.int32]:
-    return view.successes + view.failures + view.pending_evaluations
+def _left(view: TreeView) -> float:
+    """Of the budget, in evaluations; the budget's own unit may be another."""
+    used = view.evaluations + view.expansion_cost * float(view.expansions.sum())
+    return used * (1 - view.spent) / view.spent if view.spent > 0 else inf
 
 
-def _mean_score(belief: Belief) -> NDArray[np.float64]:
-    return np.asarray(belief.scores(belief.draws(_FINAL_DRAWS, np.random.default_rng(0))).mean(axis=1))
-
-
-def _improvement(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Per node, of (nodes, draws): upon the best mean; of the best one itself, of the second upon it.
-
-    Far behind, all draws may say nothing: then the spread decides, by very little.
-    """
-    means = scores.mean(axis=1)
-    best = int(np.argmax(means))
-    found = np.maximum(scores - means[best], 0).mean(axis=1)
-    if len(means) > 1:
-        second = np.max(np.delete(means, best))
-        found[best] = np.maximum(second - scores[best], 0).mean()
-    return np.asarray(found + 1e-9 * scores.std(axis=1))
+def _owed(view: TreeView, belief: Belief) -> int | None:
+    """The best agent, while what is left of the budget is just what it needs to be handed over."""
+    best = int(np.argmax(belief.ability - BROKEN_LOSS * belief.broken))
+    begun = int(view.successes[best] + view.failures[best] + view.pending_evaluations[best])
+    lacking = min(_LEAST_HANDED_OVER - begun, len(view.unseen(best)))
+    return best if lacking > 0 and _left(view) < lacking + 1 else None

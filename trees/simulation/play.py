@@ -87,6 +87,7 @@ class _Game:
         self.most_evaluations = evaluations if evaluations is not None else float("inf")
         self.most_nodes = most_nodes if most_nodes is not None else float("inf")
         self.tree = Tree(world.landscape.tasks, evaluations)
+        self.tree.price_expansions(world.landscape.expansion_cost)
         self.nodes = [world.root()]
         self.drawn = [0]
         """Per node, expansions drawn from the world."""
