@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from hgm.gateway.records import Usage
+from trees.records import EXPANSION_COST
 
 if TYPE_CHECKING:
     from hgm.state import RunState
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Unit: TypeAlias = Literal["usd", "tokens", "seconds"]
 MOST_HELD_BACK = 0.5
 """Of a budget, or of what it was raised to: more is never kept for confirming and the sealed comparison."""
+_GUESSED = 3
+"""The usual cost of an expansion counts as if so many of a run's had taken it."""
 THRESHOLDS = (0.5, 0.8)
 """Shares of the budget at which a person is told."""
 
@@ -114,6 +117,17 @@ def settled_share(state: "RunState") -> float:
 def crossed(before: float, after: float) -> float | None:
     """The highest threshold between two shares; None where there is none."""
     return max((threshold for threshold in THRESHOLDS if before < threshold <= after), default=None)
+
+
+def expansion_cost(state: "RunState") -> float:
+    """What an expansion of this run takes, in evaluations, by their tokens; the first ones are guessed in part."""
+    evaluations, expansions = len(state.evaluations), len(state.expansions)
+    of_evaluations = used(state.evaluation_usage, "tokens")
+    if not of_evaluations:
+        return EXPANSION_COST
+    each = of_evaluations / evaluations
+    seen = (used(state.usage, "tokens") - of_evaluations) / each
+    return (seen + _GUESSED * EXPANSION_COST) / (expansions + _GUESSED)
 
 
 def affordable(state: "RunState", wanted: int) -> int:

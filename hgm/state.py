@@ -268,6 +268,7 @@ class RunState:
             self._expanded(job, payload, usage)
         else:
             self._evaluated(job, payload, usage)
+        self.tree.price_expansions(meter.expansion_cost(self))
 
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
         self.evaluation_usage = self.evaluation_usage + usage

@@ -360,6 +360,17 @@ def test_a_policy_sees_the_unit_with_the_least_left() -> None:
     assert max(seen) > 0.9, "tau grows towards the end of the search, which confirming is not a part of"
 
 
+def test_a_policy_sees_what_an_expansion_costs_in_evaluations() -> None:
+    """By tokens; before there are any, and in part after the first ones, five evaluations."""
+    run = Driven(budget="400", workers=1)
+    seen = []
+    run.play(lambda job: seen.append(run.state.tree.view().expansion_cost) or used(12_000 if job[0] == "x" else 1_000))  # type: ignore[func-returns-value]
+    expansions = len(run.state.expansions)
+    assert seen[0] == 5.0
+    assert expansions > 20
+    assert seen[-1] == pytest.approx((3 * 5 + expansions * 12) / (3 + expansions))
+
+
 def test_thresholds_are_told_once_each(tmp_path: Path) -> None:
     path = tmp_path / "run"
     event = simulated.created(budget="1Mtok", backbones=BACKBONES, limits={"tokens": 20_000})
