@@ -111,7 +111,7 @@ class GaussianTree:
             to_ability = step * scale * (drift * ability_pull - both * drift_pull)
             to_drift = turn * scale * (ability * drift_pull - both * ability_pull)
             d = turn - turn**2 * ability * scale
-            told = np.stack([a, a + kept * b, a + 2 * kept * b + kept**2 * d, to_ability, to_ability + kept * to_drift])
+            told = np.array([a, a + kept * b, a + 2 * kept * b + kept**2 * d, to_ability, to_ability + kept * to_drift])
             found[:, level.parents] += np.add.reduceat(told, level.starts, axis=1)
         found[[0, 2], 0] += 1 / prior.root**2, 1 / prior.drift**2
         found[3, 0] += middle / prior.root**2
@@ -187,4 +187,4 @@ def _level(at: slice, parent: NDArray[np.intp]) -> _Level:
 def _times(symmetric: Floats, vectors: Floats) -> Floats:
     """Products of (2, 2) matrices, given as three rows, and vectors of two rows."""
     one, both, other = symmetric
-    return np.stack([one * vectors[0] + both * vectors[1], both * vectors[0] + other * vectors[1]])
+    return np.array([one * vectors[0] + both * vectors[1], both * vectors[0] + other * vectors[1]])
