@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cached_property
 
 from hgm.errors import ConfigError
 from hgm.gateway.prices import Price, Tokens
@@ -51,7 +52,7 @@ class Budget:
             if not 0 < value <= most:
                 raise ConfigError(f"a budget of {value:g} {name}: it is above 0 and at most {most:,}")
 
-    @property
+    @cached_property
     def units(self) -> tuple[str, ...]:
         """The names of those that are limited."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)

@@ -266,9 +266,9 @@ class RunState:
         self.longest_s = max(self.longest_s, payload["wall_s"])
         if isinstance(job, ExpandJob):
             self._expanded(job, payload, usage)
+            self.tree.price_expansions(meter.expansion_cost(self))
         else:
             self._evaluated(job, payload, usage)
-        self.tree.price_expansions(meter.expansion_cost(self))
 
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
         self.evaluation_usage = self.evaluation_usage + usage
