@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,9 @@ from trees.policies.hgm import HGM
 from trees.policies.hgm_released import HGMReleased
 from trees.policies.random import Random
 from trees.records import Policy, TreeView
-from trees.simulation.landscape import Landscape
 from trees.simulation.outcome import Simulated
 from trees.simulation.play import oracle, simulate
-from trees.simulation.world import World
+from trees.simulation.playable import Playable, Source
 from trees.statistics import Gain, mean_interval
 
 REFERENCE = "hgm"
@@ -56,7 +55,7 @@ class Contender(NamedTuple):
 class Chunk(NamedTuple):
     """What one process plays at a time: one world."""
 
-    landscape: Landscape
+    landscape: Source
     seed: int
 
 
@@ -66,7 +65,8 @@ class Plan:
 
     contenders: tuple[Contender, ...]
     """The first is the reference."""
-    landscapes: tuple[Landscape, ...]
+    landscapes: tuple[Source, ...]
+    """Tables of real agents among them."""
     seeds: int
     first_seed: int = 0
     budgets: tuple[int, ...]
@@ -245,11 +245,11 @@ def contenders(texts: Sequence[str]) -> tuple[Contender, ...]:
 
 def play(plan: Plan, chunk: Chunk) -> tuple[Match, ...]:
     """All policies and budgets in one world."""
-    world = World(chunk.landscape, chunk.seed)
+    world = chunk.landscape.world(chunk.seed)
     return tuple(_match(plan, world, budget) for budget in plan.budgets if chunk.seed in plan.seeds_of(budget))
 
 
-def _match(plan: Plan, world: World, budget: int) -> Match:
+def _match(plan: Plan, world: Playable[Any], budget: int) -> Match:
     reference = _simulated(plan, plan.contenders[0], world, budget, None)
     most_nodes = reference.children + 1 if plan.equal == "evaluations" else None
     others = [_simulated(plan, each, world, budget, most_nodes) for each in plan.contenders[1:]]
@@ -263,7 +263,7 @@ def _match(plan: Plan, world: World, budget: int) -> Match:
     )
 
 
-def _simulated(plan: Plan, one: Contender, world: World, budget: int, most_nodes: int | None) -> Simulated:
+def _simulated(plan: Plan, one: Contender, world: Playable[Any], budget: int, most_nodes: int | None) -> Simulated:
     cost, evaluations = (budget, None) if plan.equal == "cost" else (None, budget)
     return simulate(
         one.policy,

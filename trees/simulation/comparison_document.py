@@ -22,7 +22,7 @@ def document(comparison: Comparison) -> Mapping[str, Any]:
         "schema": SCHEMA,
         "version": VERSION,
         "numpy": np.__version__,
-        "simulated": True,
+        "simulated": not any(landscape.is_recorded for landscape in plan.landscapes),
         "reference": REFERENCE,
         "arguments": _arguments(plan),
         "results": [
@@ -41,7 +41,7 @@ def document(comparison: Comparison) -> Mapping[str, Any]:
 def _arguments(plan: Plan) -> dict[str, Any]:
     return {
         "policies": {one.label: {"name": one.policy.name, "options": asdict(one.policy)} for one in plan.contenders},
-        "landscapes": [asdict(landscape) for landscape in plan.landscapes],
+        "landscapes": [landscape.described() for landscape in plan.landscapes],
         "first_seed": plan.first_seed,
         "seeds": {str(budget): len(plan.seeds_of(budget)) for budget in plan.budgets},
         "budgets": list(plan.budgets),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from hgm.errors import ConfigError
+from trees.simulation.world import World
 
 
 class Range(NamedTuple):
@@ -103,6 +104,19 @@ class Landscape:
             self._check(parameter, kind)
         if not self.start < self.ceiling:
             raise ConfigError(f"landscape {self.name}: ceiling must be above start, {self.start}, not {self.ceiling}")
+
+    @property
+    def is_recorded(self) -> bool:
+        """Its agents are drawn."""
+        return False
+
+    def world(self, seed: int) -> World:
+        """All agents that grow from one seed."""
+        return World(self, seed)
+
+    def described(self) -> Mapping[str, Any]:
+        """All parameters."""
+        return asdict(self)
 
     def _check(self, parameter: str, kind: Any) -> None:
         value = getattr(self, parameter)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from heapq import heappop, heappush
+from typing import Any, Generic
 
 import numpy as np
 
 from trees.records import Evaluate, Expand, Expansion, Outcome, Policy, Stop, TreeView
 from trees.simulation.outcome import Simulated
-from trees.simulation.world import Hidden, World
+from trees.simulation.playable import A, Agent, Playable
 from trees.tree import Tree
 
 _NO_MORE_CHILDREN = 10**6
@@ -21,7 +22,7 @@ _DRIFT_WEIGHT = 3.0
 
 def simulate(
     policy: Policy,
-    world: World,
+    world: Playable[Any],
     *,
     cost: float | None = None,
     evaluations: int | None = None,
@@ -33,9 +34,10 @@ def simulate(
     """Let `policy` search `world` until no evaluation fits into the budget, or it stops with nothing running.
 
     The budget is a cost, a number of evaluations, or both; it is never exceeded. Results come in the order of simulated
-    time. Where `most_nodes` nodes (the root included) are there or being made, or an expansion no longer fits into the
-    cost, the view says that a million expansions in a row gave no child, so that a policy evaluates. An expansion that
-    it asks for nevertheless is refused: counted in the view as rejected, at no cost and without a draw.
+    time. Where `most_nodes` nodes (the root included) are there or being made, where an expansion no longer fits into
+    the cost, or where the world has none left of any node, the view says that a million expansions in a row gave no
+    child, so that a policy evaluates. An expansion that it asks for nevertheless, or of a node that has none left, is
+    refused: counted in the view as rejected, at no cost and without a draw.
     """
     if cost is None and evaluations is None:
         raise ValueError("a simulation needs a budget: a cost, a number of evaluations, or both")
@@ -46,35 +48,39 @@ def simulate(
     return game.result()
 
 
-def oracle(world: World, children: int) -> float:
+def oracle(world: Playable[Any], children: int) -> float:
     """Reference O2: the best true score of a tree of so many children whose parents are chosen by the truth.
 
-    Each parent is the node with the largest true score + 3 x true drift. With the children of a run of `hgm`.
+    Each parent is the node with the largest true score + 3 x true drift among those with expansions left; where there
+    is none, the tree stays smaller. With the children of a run of `hgm`.
     """
     nodes, expansions = [world.root()], [0]
     worth = [_promise(nodes[0])]
     while len(nodes) <= children:
-        parent = max(range(len(nodes)), key=worth.__getitem__)
-        child = world.child(nodes[parent], expansions[parent])
+        fertile = [node for node, agent in enumerate(nodes) if expansions[node] < world.expansions(agent)]
+        if not fertile:
+            break
+        parent = max(fertile, key=worth.__getitem__)
+        child = world.birth(nodes[parent], expansions[parent]).child
         expansions[parent] += 1
         if child is not None:
             nodes.append(child)
             expansions.append(0)
             worth.append(_promise(child))
-    return max(node.score for node in nodes)
+    return float(max(node.score for node in nodes))
 
 
-def _promise(agent: Hidden) -> float:
+def _promise(agent: Agent) -> float:
     return agent.score + _DRIFT_WEIGHT * agent.drift
 
 
-class _Game:
+class _Game(Generic[A]):
     """The state of a simulation while it is played."""
 
     def __init__(
         self,
         policy: Policy,
-        world: World,
+        world: Playable[A],
         cost: float | None,
         evaluations: int | None,
         most_nodes: int | None,
@@ -88,10 +94,13 @@ class _Game:
         self.most_nodes = most_nodes if most_nodes is not None else float("inf")
         self.tree = Tree(world.landscape.tasks, evaluations)
         self.tree.price_expansions(world.landscape.expansion_cost)
-        self.nodes = [world.root()]
-        self.drawn = [0]
+        self.nodes: list[A] = []
+        self.drawn: list[int] = []
         """Per node, expansions drawn from the world."""
-        self.running: list[tuple[float, int, Expand | Evaluate, Hidden | None]] = []
+        self.fertile = 0
+        """Nodes of which the world has an expansion left."""
+        self._add(world.root())
+        self.running: list[tuple[float, int, Expand | Evaluate, A | None]] = []
         """A heap: when it ends, its number, what it is, and the child that it makes."""
         self.decisions: list[Expand | Evaluate] = []
         self.asked = self.evaluations = self.expansions = self.rejected = self.refused = 0
@@ -117,7 +126,7 @@ class _Game:
         if isinstance(decision, Stop):
             return False
         self.asked += 1
-        if isinstance(decision, Expand) and not self._may_expand():
+        if isinstance(decision, Expand) and not (self._may_expand() and self._has_more(decision.node)):
             return self._refuse(decision)
         self.refused = 0
         self._carry_out(decision)
@@ -129,6 +138,7 @@ class _Game:
             self.tree.start_expansion(decision.node)
             child, seconds = self.world.birth(agent, self.drawn[decision.node])
             self.drawn[decision.node] += 1
+            self.fertile -= not self._has_more(decision.node)
             self.expansions += 1
         else:
             self.tree.start_evaluation(decision.node, decision.task)
@@ -149,8 +159,15 @@ class _Game:
             self.rejected += 1
         else:
             self.tree.finish_expansion(decision.node, Expansion.CHILD)
-            self.nodes.append(child)
-            self.drawn.append(0)
+            self._add(child)
+
+    def _add(self, agent: A) -> None:
+        self.nodes.append(agent)
+        self.drawn.append(0)
+        self.fertile += self._has_more(len(self.nodes) - 1)
+
+    def _has_more(self, node: int) -> bool:
+        return self.drawn[node] < self.world.expansions(self.nodes[node])
 
     def _shown(self) -> TreeView:
         view = self.tree.view()
@@ -158,7 +175,7 @@ class _Game:
 
     def _may_expand(self) -> bool:
         size = len(self.tree) + self.tree.view().pending_expansions
-        return size < self.most_nodes and self._fits(self.world.landscape.expansion_cost)
+        return self.fertile > 0 and size < self.most_nodes and self._fits(self.world.landscape.expansion_cost)
 
     def _fits(self, cost: float) -> bool:
         return self.cost + cost <= self.budget * (1 + _ROUNDING)

@@ -1,14 +1,17 @@
 """One hidden world: agents with their true chances, the same for every policy that looks at them."""
 
 from dataclasses import dataclass, field, replace
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trees.simulation.landscape import Landscape
+from trees.simulation.playable import Birth
+
+if TYPE_CHECKING:
+    from trees.simulation.landscape import Landscape
 
 _NORMAL = NormalDist()
 _FAR, _EXACT, _MOST_STEPS = 1e3, 1e-9, 200
@@ -46,13 +49,6 @@ class Hidden:
     """Per task, how long the evaluation takes."""
 
 
-class Birth(NamedTuple):
-    """What an expansion ends as, and how long it takes."""
-
-    child: Hidden | None
-    seconds: float
-
-
 class World:
     """All agents that a landscape can grow from one seed.
 
@@ -60,10 +56,10 @@ class World:
     changes it, so policies that are compared meet the same children and the same outcomes.
     """
 
-    def __init__(self, landscape: Landscape, seed: int) -> None:
+    def __init__(self, landscape: "Landscape", seed: int) -> None:
         self.landscape = landscape
         self.seed = seed
-        self._births: dict[tuple[int, ...], Birth] = {}
+        self._births: dict[tuple[int, ...], Birth[Hidden]] = {}
         rng = self._generator(_TASKS)
         hardness = rng.standard_normal(landscape.tasks)
         self._difficulty = landscape.difficulty_spread * hardness
@@ -79,11 +75,15 @@ class World:
         """The seed agent."""
         return self._root
 
+    def expansions(self, agent: Hidden) -> float:
+        """They never end."""
+        return inf
+
     def child(self, parent: Hidden, j: int) -> Hidden | None:
         """What expansion number `j` of `parent` makes, counted from 0; None: it is rejected."""
         return self.birth(parent, j).child
 
-    def birth(self, parent: Hidden, j: int) -> Birth:
+    def birth(self, parent: Hidden, j: int) -> Birth[Hidden]:
         """The same, and how long it takes."""
         path = (*parent.path, j)
         if path not in self._births:
@@ -102,7 +102,7 @@ class World:
         pays = of.chain_gain * self._left(agent.quality) + (of.chain_loss if agent.chain else 0.0)
         return edit + self._chance_to_chain(agent.chain) * pays / (of.chain_length - agent.chain)
 
-    def _bear(self, parent: Hidden, path: tuple[int, ...]) -> Birth:
+    def _bear(self, parent: Hidden, path: tuple[int, ...]) -> Birth[Hidden]:
         of, rng = self.landscape, self._generator(_AGENTS, *path)
         rejected, neutral, broken, chained = rng.random(4)
         step, turn, pace = rng.standard_normal(3)
