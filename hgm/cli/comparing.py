@@ -14,12 +14,17 @@ from hgm.cli.options import writable
 from hgm.cli.terminal import is_live, out, plural
 from hgm.errors import ConfigError
 from trees.export.plots import Panel, Point, multiples
-from trees.simulation import FAMILIES, Landscape, load_landscape
+from trees.simulation import FAMILIES, AgentTable, load_landscape, load_table
 from trees.simulation.comparison import Comparison, Match, Plan, Summary
 from trees.simulation.comparison_document import text_of
+from trees.simulation.playable import Source
 from trees.simulation.processes import played
 from trees.statistics import Gain
 
+BUDGETS = (100, 400, 800)
+"""Of landscapes, where nobody says."""
+_SHARES = (0.125, 0.25, 0.5)
+"""Of what the smallest table holds: with more, any policy comes to know all of it."""
 _STEPS = 10
 """So many lines of progress where no display is redrawn."""
 
@@ -32,17 +37,43 @@ class Wanted(NamedTuple):
     text: Callable[[Comparison], str]
 
 
-def landscapes(families: Sequence[str] | None, files: Sequence[Path] | None) -> tuple[Landscape, ...]:
-    """The families of these names and the landscapes of these files; all families where nothing is named.
+def landscapes(
+    families: Sequence[str] | None, files: Sequence[Path] | None, tables: Sequence[Path] | None
+) -> tuple[Source, ...]:
+    """The families of these names, the landscapes and the tables of these files; all families where nothing is named.
 
     Raises:
-        ConfigError: no such family, or a file that describes no landscape.
+        ConfigError: no such family, or a file that describes no landscape or holds no table.
     """
     unknown = [name for name in families or () if name not in FAMILIES]
     if unknown:
         raise ConfigError(f"--family {unknown[0]}: there is no such landscape; choose from: {', '.join(FAMILIES)}")
-    named = dict.fromkeys(families or (() if files else FAMILIES))
-    return (*(FAMILIES[name] for name in named), *map(load_landscape, files or ()))
+    named = dict.fromkeys(families or (() if files or tables else FAMILIES))
+    drawn, recorded = map(load_landscape, files or ()), map(load_table, tables or ())
+    return (*(FAMILIES[name] for name in named), *drawn, *recorded)
+
+
+def budgets(given: Sequence[int] | None, among: Sequence[Source]) -> tuple[int, ...]:
+    """Those that are given, ascending; else what suits the landscapes, or the smallest table if there is one."""
+    if given:
+        return tuple(sorted({*given}))
+    wholes = [source.whole_cost for source in among if isinstance(source, AgentTable)]
+    return tuple(sorted({_rounded(share * min(wholes)) for share in _SHARES})) if wholes else BUDGETS
+
+
+def _rounded(budget: float) -> int:
+    """To two digits, and at least 1."""
+    return max(1, int(float(f"{budget:.1e}")))
+
+
+def told(plan: Plan) -> str:
+    """What a reader must know of the agents before the first number."""
+    kinds = {source.is_recorded for source in plan.landscapes}
+    if kinds == {False}:
+        return "All agents here are simulated: their true scores are known, and nothing is run."
+    if kinds == {True}:
+        return "All agents here are real, and all they do is recorded: nothing is run."
+    return "Agents of tables are real, and all they do is recorded; the others are simulated. Nothing is run."
 
 
 def play(plan: Plan, jobs: int | None) -> Comparison | None:
@@ -122,9 +153,14 @@ def _plot(comparison: Comparison, title: str, value: Callable[[Summary], Gain]) 
     return multiples(
         [*average, *(panel(name, name) for name in plan.families)],
         title=title,
-        note=f"Simulated agents. Means and 95 % intervals over {_seeds(plan)} seeds.",
+        note=f"{_kind(plan)} agents. Means and 95 % intervals over {_seeds(plan)} seeds.",
         positions="evaluations" if plan.equal == "evaluations" else "cost, in evaluations",
     )
+
+
+def _kind(plan: Plan) -> str:
+    kinds = sorted({source.is_recorded for source in plan.landscapes})
+    return " and ".join("recorded" if is_recorded else "simulated" for is_recorded in kinds).capitalize()
 
 
 def _seeds(plan: Plan) -> str:

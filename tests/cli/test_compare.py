@@ -8,6 +8,20 @@ import pytest
 from tests.cli.command import Command
 
 SMALL = ("compare", "policies", "--policy", "greedy", "--seeds", "2", "--budget", "40", "-j", "1")
+TABLE = {
+    "schema": "hgm-agent-table",
+    "version": 1,
+    "name": "two [red]",
+    "licence": "Apache-2.0",
+    "made": {"date": "2026-01-31"},
+    "tasks": ["t-0", "t-1", "t-2", "t-3"],
+    "repeats": 1,
+    "expansion_cost": 2,
+    "agents": [
+        {"parent": None, "expansions": [{"child": 1}, {"child": None}], "results": ["pfff"]},
+        {"parent": 0, "expansions": [], "results": ["pppf"]},
+    ],
+}
 TINY = """\
 name = "tiny [red]"
 tasks = 6
@@ -59,6 +73,39 @@ def test_a_landscape_stands_beside_families_that_are_named(hgm: Command) -> None
     assert [landscape["name"] for landscape in landscapes] == ["rare", "tiny [red]"]
 
 
+def test_a_table_is_searched_alone_with_budgets_of_its_size(hgm: Command) -> None:
+    Path("table.json").write_text(json.dumps(TABLE))
+    said = hgm("compare", "policies", "--policy", "random", "--seeds", "2", "-j", "1", "--table", "table.json")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0] == "All agents here are real, and all they do is recorded: nothing is run."
+    assert [line for line in lines if "cost for all" in line] == [
+        f"{budget} cost for all; seeds 0 to 1"
+        for budget in (1, 3, 6)  # 2 agents x 4 tasks + 2 x 2 = 12
+    ]
+    assert "two [red]" in said.out
+    assert "aligned" not in said.out
+
+
+def test_a_table_stands_beside_families_and_says_so_in_the_record(hgm: Command) -> None:
+    Path("table.json").write_text(json.dumps(TABLE))
+    files = ("-o", "out.json", "--plot", "out.svg")
+    said = hgm(*SMALL, "--family", "rare", "--table", "table.json", *files)
+    assert said.out.startswith("Agents of tables are real, and all they do is recorded; the others are simulated.")
+    told = json.loads(Path("out.json").read_text())
+    assert [source["name"] for source in told["arguments"]["landscapes"]] == ["rare", "two [red]"]
+    assert told["simulated"] is False
+    assert told["arguments"]["budgets"] == [40]
+    assert "Simulated and recorded agents." in Path("out.svg").read_text()
+
+
+def test_the_same_table_twice_needs_two_names(hgm: Command) -> None:
+    Path("table.json").write_text(json.dumps(TABLE))
+    said = hgm(*SMALL, "--table", "table.json", "--table", "table.json")
+    assert said.code == 2
+    assert "two landscapes are called 'two [red]'" in said.err
+
+
 def test_files_are_the_same_with_any_number_of_processes(hgm: Command) -> None:
     more = ("--family", "rare", "--equal", "evaluations", "--workers", "3")
     assert hgm(*SMALL, *more, "-o", "one.json", "--plot", "one.svg").code == 0
@@ -78,6 +125,7 @@ def test_files_are_the_same_with_any_number_of_processes(hgm: Command) -> None:
         (("--policy", "greedy:alpha=2"), "at most 1"),
         (("--policy", "greedy:alpha"), "NAME:option=value"),
         (("--family", "steep"), "choose from: aligned"),
+        (("--table", "none.json"), "none.json: cannot be read"),
         (("--landscape", "none.toml"), "none.toml"),
         (("--landscape", "bad.toml"), "slope"),
         (("--landscape", "twice.toml", "--family", "rare"), "another name"),
