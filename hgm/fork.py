@@ -36,7 +36,7 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
     }
     with drafted(target) as folder, boundary(RunError, f"cannot copy {origin}"):
         fill(folder, [("created", created), *((event.kind, event.payload) for event in events[1:at])])
-        _copy_archive(Folder(origin), folder, state)
+        copy_archive(Folder(origin), folder, state)
         _copy_records(Folder(origin), folder, state)
     return state
 
@@ -60,7 +60,8 @@ def _with_policy(config: Mapping[str, Any], policy: str) -> dict[str, Any]:
     return {**config, "policy": {"name": policy, "options": options}}
 
 
-def _copy_archive(origin: Folder, folder: Folder, state: RunState) -> None:
+def copy_archive(origin: Folder, folder: Folder, state: RunState) -> None:
+    """Give a drafted run another's archive, with the names of those agents that `state` knows."""
     shutil.copytree(origin.archive, folder.archive, ignore=shutil.ignore_patterns("tmp_*"))
     reconcile(Archive.open(folder.archive), state)
 

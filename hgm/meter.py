@@ -178,14 +178,15 @@ def _job(state: "RunState", unit: Unit) -> float:
 
 
 def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
-    """What confirming and the sealed comparison are expected to take.
+    """What confirming, the sealed comparison and a table's repeats are expected to take.
 
     The room that every further job needs to be started is theirs, too: only the last one of a search may take it.
     """
     confirmation = state.config.confirmation
     select = len(state.created["select_tasks"]) * (confirmation.candidates + 1)
     sealed = len(state.created["sealed_tasks"]) * confirmation.sealed_repeats * 2
-    return (select + sealed) * _each(state, unit, job)
+    repeats = (state.repeats - 1) * len(state.nodes) * len(state.search_tasks)
+    return (select + sealed + repeats) * _each(state, unit, job)
 
 
 def _charged(state: "RunState", unit: Unit, job: float) -> float:

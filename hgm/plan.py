@@ -1,4 +1,7 @@
-"""What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed ones."""
+"""What comes next in a run, as a pure function of its state: search, confirm the top few, open the sealed ones.
+
+The run of a table of agents searches with a policy that leaves nothing out, then repeats what it measured.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +50,7 @@ def next_step(state: RunState, policy: Policy) -> Step | None:
     if state.candidates is None:
         return _search(state, policy)
     if state.winner is None:
-        return _confirm(state)
+        return _repeat(state) or _confirm(state)
     return _compare(state)
 
 
@@ -112,6 +115,12 @@ def _missing(state: RunState, nodes: Sequence[int], split: Split, tasks: Sequenc
 def _paid(missing: Sequence[int], pays: int) -> int:
     """How many tasks, from the first on, so many evaluations are enough for."""
     return sum(total <= pays for total in accumulate(missing))
+
+
+def _repeat(state: RunState) -> Confirm | None:
+    """What a table of agents measures again, once its tree is grown."""
+    slot = state.next_repeat() if meter.fits(state) else None
+    return None if slot is None else Confirm(slot[0], Split.SEARCH, slot[1], slot[2])
 
 
 def _confirm(state: RunState) -> Step | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeAlias
 
 from evaluators.base import Split
@@ -103,6 +104,8 @@ class RunState:
         self.job_limit = job_limit(self.budget, tokens=limits.tokens, usd=limits.usd, prices=[*self.prices.values()])
         self.planned = _planned(payload)
         """What an evaluation measures, in its order; None for a search."""
+        self.repeats: int = payload.get("saturation", {}).get("repeats", 1)
+        """How often every agent is evaluated on every search task: once, but for a table of agents."""
         self.tree = Tree(tasks=max(1, len(self.search_tasks)), budget=self.budget.evaluations)
         self.nodes = [
             Node(id=ROOT, parent=None, commit=payload["root"]["commit"], tree=payload["root"]["tree"], job=None)
@@ -236,6 +239,22 @@ class RunState:
                 return slot
         return None
 
+    def next_repeat(self) -> tuple[int, str, int] | None:
+        """The first (node, search task, repeat) beyond the search's own that is neither measured, running nor given up.
+
+        Repeat by repeat, so that what a budget cuts short is even.
+        """
+        if self.repeats == 1:
+            return None
+        taken = {(e.node, e.task, e.repeat) for e in self.evaluations if e.outcome is not Outcome.UNMEASURED}
+        taken |= {(j.node, j.task, j.repeat) for j in self.running.values() if isinstance(j, EvaluateJob)}
+        slots = product(range(1, self.repeats), range(len(self.nodes)), self.search_tasks)
+        for repeat, node, task in slots:
+            slot = (node, task, repeat)
+            if slot not in taken and self._unmeasured[slot] < GIVE_UP:
+                return slot
+        return None
+
     def essence(self) -> dict[str, object]:
         """What two runs must share to be equal: parents, git trees, decisions and outcomes."""
         return {
@@ -254,7 +273,7 @@ class RunState:
         self.jobs += 1
         if isinstance(job, ExpandJob):
             self.tree.start_expansion(job.node)
-        elif job.split is Split.SEARCH and self.planned is None:
+        elif self._is_of_search(job):
             self.tree.start_evaluation(job.node, self._task_number[job.task])
 
     def _on_finished(self, payload: Mapping[str, Any]) -> None:
@@ -270,6 +289,10 @@ class RunState:
         else:
             self._evaluated(job, payload, usage)
 
+    def _is_of_search(self, job: EvaluateJob) -> bool:
+        """Whether the policy decided it; repeats come when it has nothing more to decide."""
+        return job.split is Split.SEARCH and self.planned is None and job.repeat == 0
+
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
         self.evaluation_usage = self.evaluation_usage + usage
         self.evaluation_s += payload["wall_s"]
@@ -281,7 +304,7 @@ class RunState:
             self._unmeasured[key] += 1
         elif outcome is Outcome.FAILED:
             self._failures[job.id] = len(self.evaluations)
-        if job.split is Split.SEARCH and self.planned is None:
+        if self._is_of_search(job):
             give_up = self._unmeasured[key] >= GIVE_UP
             self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)
         self.evaluations.append(

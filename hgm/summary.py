@@ -192,6 +192,8 @@ def stage(state: RunState) -> str:
         return "evaluating"
     if state.candidates is None:
         return "searching"
+    if state.winner is None and state.repeats > 1:
+        return "repeating"
     return "confirming" if state.winner is None else "opening the sealed tasks"
 
 

@@ -173,6 +173,9 @@ def _progress(state: RunState) -> tuple[int, int]:
             return int(100 * meter.settled_share(state)), 100
         view = state.tree.view()
         return int(view.successes.sum() + view.failures.sum()), state.budget.evaluations
+    if state.winner is None and state.repeats > 1:
+        again = sum(item.repeat > 0 and item.outcome is not Outcome.UNMEASURED for item in state.evaluations)
+        return again, (state.repeats - 1) * len(state.nodes) * len(state.search_tasks)
     if state.winner is None:
         return _measured(state, Split.SELECT), len(state.candidates) * len(state.select_tasks)
     agents = 1 if state.winner == 0 else 2

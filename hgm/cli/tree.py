@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hgm.cli import saturate
 from hgm.cli.options import RUNS_DIR, RunName, RunsDir
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ DIFF_CHARS = 200_000
 DIFF_LINES = 5_000
 
 app = typer.Typer(help="Look at a run's tree of agents and take agents out of it.", no_args_is_help=True)
+app.command("saturate", short_help="Make a table of agents, to compare policies on.")(saturate.saturate)
 Node = Annotated[str, typer.Argument(metavar="NODE", help="A node's number, or best.")]
 
 

@@ -12,6 +12,7 @@ from trees.policies.hgm import HGM
 from trees.policies.hgm_released import HGMReleased
 from trees.policies.lineage import Lineage
 from trees.policies.random import Random
+from trees.policies.saturate import Saturate
 from trees.policies.sica import SICA
 
 _ALL: tuple[type[BasePolicy], ...] = (HGM, Greedy, Random, FlatChildren, DGM, SICA, Lineage, HGMReleased)
@@ -20,7 +21,7 @@ POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _A
 
 def make_policy(name: str, /, **options: object) -> BasePolicy:
     """The policy called `name`; ConfigError says which names and options there are."""
-    policy = POLICIES.get(name)
+    policy = Saturate if name == Saturate.name else POLICIES.get(name)
     if policy is None:
         raise ConfigError(f"there is no policy {name!r}; choose one of: {', '.join(POLICIES)}")
     known = [field.name for field in fields(policy)]
