@@ -72,7 +72,7 @@ def go_on(path: Path, *, workers: int = 1, stop_after: int | None = None, by: Wo
         with opened(path) as run:
             return search(
                 run,
-                make_policy(run.state.config.policy.name),
+                make_policy(run.state.config.policy.name, **run.state.config.policy.options),
                 executor,
                 watch=Watch(finished=lambda job, result: told.append(result)),
                 stopping=lambda: stop_after is not None and len(told) >= stop_after,

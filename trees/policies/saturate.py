@@ -30,9 +30,9 @@ class Saturate(BasePolicy):
     """In the whole tree, at most."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         for option in ("children", "depth", "agents"):
             self.require_whole(option, 1)
+        super().__post_init__()
 
     @property
     def max_rejections_in_row(self) -> int:
