@@ -107,6 +107,19 @@ def test_an_evaluation_draws_one_of_the_repeats():
     assert passed(tiny(), 3, 1) == pytest.approx(0.5, abs=0.08)
 
 
+def test_the_repeat_of_a_task_is_the_same_for_all_agents():
+    agents = deepcopy(TINY["agents"])
+    for agent in agents:
+        agent["results"] = ["pf", "fp"]
+    seen = set()
+    for seed in range(40):
+        world = tiny(agents=agents).world(seed)
+        results = {tuple(world.passes(agent, task) for task in (0, 1)) for agent in _all(world)}
+        assert len(results) == 1
+        seen |= results
+    assert len(seen) == 4, "and drawn for each task on its own"
+
+
 def test_a_task_without_a_measured_repeat_is_drawn_from_the_other_results():
     assert passed(tiny(), 2, 1) == 0
     agents = deepcopy(TINY["agents"])

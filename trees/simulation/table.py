@@ -33,7 +33,7 @@ _MOST_NUMBER = 1e12
 _FACTS = 100
 _PASSED, _FAILED, _UNMEASURED = 1, 0, -1
 _VALUES = bytes.maketrans(b"pf-", bytes((_PASSED, _FAILED, 255)))
-_ORDER, _ANSWERS = 0, 1
+_ORDER, _REPEATS, _HOLES = 0, 1, 2
 """What is drawn: first word of the key of every generator."""
 
 
@@ -122,8 +122,9 @@ class Replayed:
 class TableWorld:
     """One replay of a table.
 
-    The expansions of an agent come in an order that the seed draws, each once, and of the repeats of an agent on a task
-    the seed draws one. Both are functions of (table, seed) alone, so policies that are compared meet the same ones.
+    The expansions of an agent come in an order that the seed draws, each once, and of the repeats on a task the seed
+    draws one, for all agents alike: as in a search, where chance on a task has one seed for all of them. Both are
+    functions of (table, seed) alone, so policies that are compared meet the same ones.
     """
 
     def __init__(self, table: AgentTable, seed: int) -> None:
@@ -131,6 +132,7 @@ class TableWorld:
         self.seed = seed
         self._orders: dict[int, NDArray[np.intp]] = {}
         self._answers: dict[int, NDArray[np.bool_]] = {}
+        self._luck = self._generator(_REPEATS).random(table.tasks)
 
     def root(self) -> Replayed:
         """The seed agent."""
@@ -151,8 +153,8 @@ class TableWorld:
     def passes(self, agent: Replayed, task: int) -> bool:
         """The measured repeat that the seed draws; where the task has none, one of the agent's other results."""
         if agent.number not in self._answers:
-            draws = self._generator(_ANSWERS, agent.number).random(self.landscape.tasks)
-            self._answers[agent.number] = _answers(self.landscape.agents[agent.number].results, draws)
+            own = self._generator(_HOLES, agent.number).random(self.landscape.tasks)
+            self._answers[agent.number] = _answers(self.landscape.agents[agent.number].results, self._luck, own)
         return bool(self._answers[agent.number][task])
 
     def _agent(self, number: int) -> Replayed:
@@ -163,13 +165,13 @@ class TableWorld:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
 
-def _answers(results: NDArray[np.int8], draws: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Per task, whether it is passed: `draws`, uniform in [0, 1), choose among its measured results."""
+def _answers(results: NDArray[np.int8], luck: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Per task, whether it is passed: `luck`, in [0, 1), draws a measured repeat, and `own` where there is none."""
     measured = results != _UNMEASURED
     counts = measured.sum(axis=0)
-    passed = ((results == _PASSED) & measured).sum(axis=0)
-    shares = np.divide(passed, counts, out=np.full(len(draws), results[measured].mean()), where=counts > 0)
-    return np.asarray(draws < shares)
+    is_drawn = measured & (measured.cumsum(axis=0) == (luck * counts).astype(np.intp) + 1)
+    passed = (is_drawn & (results == _PASSED)).any(axis=0)
+    return np.asarray(np.where(counts > 0, passed, own < results[measured].mean()))
 
 
 def load_table(path: Path) -> AgentTable:
