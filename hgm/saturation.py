@@ -104,13 +104,14 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
         copy_archive(Folder(origin), folder, root)
 
 
-def check_same(path: Path, origin: Path, wanted: Wanted) -> None:
+def check_same(path: Path, origin: Path, wanted: Wanted, *, budget: Budget | None = None) -> None:
     """Whether the run that is there is the one of this table.
 
     Raises:
         RunError: it is another one.
     """
-    told = read(path).created.get("saturation")
+    state = read(path)
+    told = state.created.get("saturation")
     if told is None:
         raise RunError(f"{path} is no run of a table: choose another --run")
     asked = {**asdict(wanted), "origin": origin.name}
@@ -120,6 +121,8 @@ def check_same(path: Path, origin: Path, wanted: Wanted) -> None:
                 f"{path} was begun with {name} {told.get(name)}, not {value}: say the same to go on with it, or choose "
                 "another --run"
             )
+    if budget not in (None, state.config.budget):
+        raise RunError(f"{path} has a budget of {state.budget}: raise it with `hgm resume {path.name} --budget +…`")
 
 
 def document(state: RunState, name: str) -> dict[str, Any]:

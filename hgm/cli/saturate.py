@@ -76,14 +76,14 @@ def saturate(
     wanted = Wanted(children=children, depth=depth, agents=agents, repeats=repeats, seed=seed)
     origin = find_run(run, runs_dir)
     called = name or f"{origin.name[: LONGEST - len(_SUFFIX)]}{_SUFFIX}"
-    path = Path(called) if "/" in called else origin.parent / called
+    path = Path(called) if "/" in called else runs_dir / called
+    given = None if budget is None else parsed(budget)
     if path.exists():
         if not runs.Folder(path).journal.is_file():
             raise RunError(f"{path} is there, and is no run: choose another --run")
-        check_same(path, origin, wanted)
+        check_same(path, origin, wanted, budget=given)
     else:
-        given = None if budget is None else parsed(budget)
-        begin(origin, new_run(str(path), runs_dir), wanted, budget=given)
+        begin(origin, new_run(called, runs_dir), wanted, budget=given)
     _go_on(path, output, wanted, workers=workers, quiet=quiet)
 
 

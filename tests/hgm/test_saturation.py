@@ -244,5 +244,8 @@ def test_another_table_is_not_gone_on_with(origin: Path, made: Path) -> None:
         check_same(made, origin, Wanted(children=3, depth=2, agents=6, repeats=2))
     with pytest.raises(RunError, match="begun with origin origin, not other"):
         check_same(made, origin.parent / "other", WANTED)
+    check_same(made, origin, WANTED, budget=Budget(evaluations=6 * TASKS))
+    with pytest.raises(RunError, match=r"budget of 120: raise it with `hgm resume made --budget \+…`"):
+        check_same(made, origin, WANTED, budget=Budget(usd=3.0))
     with pytest.raises(RunError, match="no run of a table"):
         check_same(origin, origin, WANTED)
