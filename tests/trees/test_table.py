@@ -203,6 +203,17 @@ def test_a_table_is_read_from_its_file(tmp_path: Path):
     assert len(table.digest) == 64
 
 
+def test_the_table_that_is_published_is_what_its_page_says():
+    table = load_table(Path(__file__).parents[2] / "benchmarks" / "tables" / "builtin.json")
+    assert (table.name, len(table.agents), table.tasks, table.repeats) == ("builtin", 40, 17, 2)
+    expansions = [each for agent in table.agents for each in agent.expansions]
+    assert (len(expansions), sum(each.child is None for each in expansions)) == (75, 36)
+    scores = [agent.score for agent in table.agents]
+    assert (round(scores[0], 2), round(max(scores), 2)) == (0.35, 0.56)
+    assert max(scores) == max(scores[each.child] for each in table.agents[0].expansions if each.child)
+    assert sum(score > scores[agent.parent] for score, agent in zip(scores[1:], table.agents[1:], strict=True)) == 10
+
+
 def changed(*path_and_value):
     *path, last, value = path_and_value
     told = deepcopy(TINY)
