@@ -16,7 +16,7 @@ from hgm.run import Folder, create, read, read_events
 from hgm.saturation import Wanted, begin, check_same, document, text_of
 from hgm.state import GIVE_UP, RunState
 from hgm.summary import stage
-from tests.hgm.simulated import SEED_AGENT, created, go_on, make, work
+from tests.hgm.simulated import SEED_AGENT, created, cut, go_on, make, work
 from trees.archive import Archive
 from trees.records import Expansion, Outcome
 from trees.simulation import AgentTable, load_table
@@ -133,6 +133,15 @@ def test_what_was_stopped_goes_on_to_the_same_table(origin: Path, made: Path, tm
         assert not is_finished(read(tmp_path / "cut"))
     assert go_on(tmp_path / "cut") == ""
     assert read(tmp_path / "cut").essence() == read(made).essence()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.45, 0.55, 0.9])
+def test_what_was_killed_goes_on_to_the_same_table(made: Path, tmp_path: Path, share: float) -> None:
+    events = int(share * len(read_events(made)))
+    killed = cut(made, tmp_path / "killed", events)
+    assert not is_finished(read(killed))
+    assert go_on(killed) == ""
+    assert read(killed).essence() == read(made).essence()
 
 
 def test_workers_make_a_whole_table_too(origin: Path, tmp_path: Path) -> None:
