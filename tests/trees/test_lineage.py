@@ -10,7 +10,7 @@ from trees.policies import gaussian, make_policy
 from trees.policies.gaussian import GaussianTree
 from trees.policies.inheritance import Belief
 from trees.policies.knowledge_gradient import Means, worth
-from trees.records import NO_PARENT, ROOT, Evaluate, Expand, Outcome, TreeView
+from trees.records import NO_PARENT, ROOT, Evaluate, Expand, Expansion, Outcome, TreeView
 from trees.simulation import Landscape, World, simulate
 
 PRIOR = gaussian.Prior(root=1.0, step=0.5, drift=0.3, drift_step=0.2, inherited=0.9)
@@ -40,6 +40,7 @@ def means(**changes: object) -> Means:
         results=np.full(5, 4, np.int32),
         pending=np.zeros(5, np.int32),
         unseen=np.full(5, 60),
+        child=np.full(5, 0.8),
         expansion_cost=5.0,
         left=1000.0,
     )
@@ -89,7 +90,7 @@ def test_an_expansion_is_worth_what_looking_at_the_child_changes() -> None:
         wanted = []
         for looks in LOOKS:
             after = of(parents, np.append(PRECISION, TELLS * looks), np.append(PULL, 0))
-            wanted.append(0.9 * rise(lead, variance - ahead(after, 5, best)[1]) / (looks + 5))
+            wanted.append(0.8 * 0.9 * rise(lead, variance - ahead(after, 5, best)[1]) / (looks + 5))
         assert found[node] == pytest.approx(max(wanted), rel=1e-3)
 
 
@@ -133,6 +134,15 @@ def test_an_agent_is_not_expanded_before_its_first_results() -> None:
     tree.price_expansions(0.0)
     assert decided(tree.view(), eagerness=100, least_results=2) in (Expand(ROOT), Expand(1))
     assert decided(tree.view(), eagerness=100, horizon=30, least_results=1) == Expand(2)
+
+
+def test_where_expansions_keep_failing_another_agent_is_expanded() -> None:
+    tree = grown([(NO_PARENT, 14, 10), (ROOT, 18, 6), (ROOT, 17, 7)])
+    assert decided(tree.view(), eagerness=100) == Expand(1)
+    for _ in range(4):
+        tree.start_expansion(1)
+        tree.finish_expansion(1, Expansion.REJECTED)
+    assert decided(tree.view(), eagerness=100) == Expand(2)
 
 
 def test_the_task_is_one_whose_outcome_is_open() -> None:

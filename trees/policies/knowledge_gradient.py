@@ -35,6 +35,8 @@ class Means:
     """Per node, evaluations that run: counted as if they told what they are expected to."""
     unseen: NDArray[np.intp]
     """Per node, tasks that it may still be evaluated on."""
+    child: Floats
+    """Per node, chance that an expansion gives a child."""
     expansion_cost: float
     """In evaluations."""
     left: float
@@ -70,7 +72,7 @@ def worth(belief: Belief, prior: Prior, means: Means) -> Worth:
     lead = belief.ability + (1 + inherited) * belief.drift - values[best]
     cost = means.expansion_cost + _LOOKS
     rise = np.where(cost <= means.left, _rise(lead, told, child) / cost, -np.inf)
-    return Worth((1 - belief.broken_child) * rise.max(axis=1), evaluations)
+    return Worth(means.child * (1 - belief.broken_child) * rise.max(axis=1), evaluations)
 
 
 def _two_best(values: Floats, results: NDArray[np.int32]) -> tuple[int, int]:

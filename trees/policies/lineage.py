@@ -14,6 +14,8 @@ from trees.policies.schedule import Opened
 from trees.records import Decision, Evaluate, Expand, Stop, TreeView
 
 _PRIOR = Prior()
+_CHILD, _TREE_SEEN, _NODE_SEEN = 0.9, 10.0, 3.0
+"""Share of expansions that give a child, as if seen in so many of the tree; that of the tree, in so many of a node."""
 _LEAST_HANDED_OVER = 10
 """Evaluations of an agent that may win, by default."""
 _EVALUATIONS_PER_CHILD = 7
@@ -91,6 +93,7 @@ class Lineage(Opened):
             results=view.successes + view.failures,
             pending=view.pending_evaluations,
             unseen=(~view.seen).sum(axis=1),
+            child=_child_chance(view),
             expansion_cost=view.expansion_cost,
             left=_left(view),
         )
@@ -107,6 +110,12 @@ class Lineage(Opened):
         chance = belief.chance(node, unseen)
         tells = chance * (1 - chance) * (0.5 + rng.random(len(unseen)))
         return int(unseen[np.argmax(tells)])
+
+
+def _child_chance(view: TreeView) -> NDArray[np.float64]:
+    """Per node, of an expansion to give a child: by its own expansions so far, and by all of the tree."""
+    usual = (view.children.sum() + _CHILD * _TREE_SEEN) / (view.expansions.sum() + _TREE_SEEN)
+    return np.asarray((view.children + usual * _NODE_SEEN) / (view.expansions + _NODE_SEEN))
 
 
 def _left(view: TreeView) -> float:
