@@ -115,6 +115,14 @@ def test_a_mean_score_is_that_of_all_it_may_be() -> None:
     assert found.mean_score() == pytest.approx(np.where(is_broken, 0.04 * draws, draws).mean(axis=0), abs=0.003)
 
 
+def test_a_lower_score_is_the_quantile_that_it_says() -> None:
+    found = belief(grown([(NO_PARENT, 20, 10), (ROOT, 5, 9)]))
+    deviation = np.sqrt(found.gaussian.covariances().ability)
+    draws = found.score(found.ability + deviation * np.random.default_rng(3).standard_normal((50_000, 2)))
+    assert found.lower_score(0.05) == pytest.approx(np.quantile(draws, 0.05, axis=0), abs=0.004)
+    assert found.lower_score(0.5) == pytest.approx(found.score(found.ability))
+
+
 def test_hundreds_of_tasks_overflow_nothing() -> None:
     found = belief(grown([(NO_PARENT, 307, 193), (ROOT, 307, 193)], tasks=500, budget=2000))
     assert found.broken == pytest.approx([0, 0], abs=1e-9)

@@ -7,6 +7,7 @@ its own, which takes the weight from what it passed and failed.
 """
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,11 @@ class Belief:
         """Mean chance over all tasks of agents of such abilities that are not broken; any shape."""
         scores = _sigmoid(_GRID[:, None] - self.difficulty).mean(axis=1)
         return np.asarray(np.interp(ability, _GRID, scores))
+
+    def lower_score(self, share: float = 0.05) -> Floats:
+        """(nodes,): the score that each node, if it is not broken, is below with this probability."""
+        deviation = np.sqrt(self.gaussian.covariances().ability)
+        return self.score(self.ability + deviation * NormalDist().inv_cdf(share))
 
     def mean_score(self) -> Floats:
         """(nodes,): what the score is expected to be, by all that is uncertain."""
