@@ -159,7 +159,10 @@ def test_options_are_values_where_they_can_be():
         ("hgm:alpha=2", "at most 1"),
         ("hgm:alpha", "NAME:option=value"),
         ("hgm:", "NAME:option=value"),
+        ("hgm:alpha=1" + "0" * 5000, "at most 1"),
+        ("hgm:alpha=" + "[" * 5000, "at most 1"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_policies_that_there_are_not(text, remedy):
     with pytest.raises(ConfigError, match=remedy):

@@ -1,5 +1,6 @@
 """Simulated landscapes: the same world for every policy, budgets that hold, and the published ordering."""
 
+import os
 from dataclasses import asdict, dataclass, replace
 from heapq import heappop, heappush
 from pathlib import Path
@@ -14,6 +15,7 @@ from trees import statistics
 from trees.policies import make_policy
 from trees.records import ROOT, Decision, Evaluate, Expand, Stop, TreeView
 from trees.simulation import FAMILIES, Hidden, Landscape, World, load_landscape, oracle, simulate
+from trees.simulation.landscape import MOST_BYTES
 
 HGM = make_policy("hgm")
 PLAIN = FAMILIES["independent"]
@@ -370,19 +372,32 @@ def test_a_file_gives_parameters_and_starts_from_a_family(tmp_path: Path) -> Non
         ("rejected = 1", "rejected"),
         ("start = 0.8", "ceiling must be above start"),
         ('name = ""', "name"),
-        ("tasks = ", "mine.toml"),
+        ("tasks = ", "Invalid value"),
+        ('family = ["rare"]', "no family an array"),
+        ("[family]\nrare = 1", "no family a table"),
+        ("drift = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("tasks" + ".a" * 200 + " = 1", "not a table"),
+        ("tasks = 1" + "0" * 5000, "too many digits"),
+        ("tasks = 0x1" + "0" * 5000, "20,001 bits"),
+        ("drift = '" + "x" * 5000 + "'", "not 'x{58}…$"),
+        ("#" * (MOST_BYTES + 1), "at most 1,000,000 bytes"),
     ],
+    ids=lambda text: text[:30],
 )
-def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+def test_what_is_wrong_in_a_file_is_named_and_so_is_the_file(tmp_path: Path, text: str, named: str) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match=named):
+    with pytest.raises(ConfigError, match=rf"mine\.toml: .*{named}"):
         load_landscape(file)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
         load_landscape(tmp_path / "none.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
+    for place in (Path("/dev/zero"), tmp_path / "pipe.toml", tmp_path):
+        with pytest.raises(ConfigError, match=f"^{place}: .* regular file"):
+            load_landscape(place)
 
 
 def test_a_search_without_budget_or_worker_is_refused() -> None:

@@ -303,7 +303,7 @@ def _mean_known(values: Sequence[float]) -> float:
 def _value(text: str) -> object:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or more digits or brackets than Python takes
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

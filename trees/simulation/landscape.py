@@ -1,5 +1,6 @@
 """What a simulated landscape is made of: documented parameters with checked ranges, families, and TOML files."""
 
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -8,7 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from hgm.errors import ConfigError
+from trees.escape import shortened
 from trees.simulation.world import World
+
+MOST_BYTES = 1_000_000
+"""Of a file that describes a landscape."""
+_TOLD = 60
+"""Characters of a wrong value in an error."""
 
 
 class Range(NamedTuple):
@@ -99,7 +106,7 @@ class Landscape:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise ConfigError(f"a landscape's name must be a word, not {self.name!r}")
+            raise ConfigError(f"a landscape's name must be a word, not {_told(self.name)}")
         for parameter, kind in _PARAMETERS.items():
             self._check(parameter, kind)
         if not self.start < self.ceiling:
@@ -124,7 +131,7 @@ class Landscape:
         numeric = isinstance(value, int) or (isinstance(value, float) and kind.__origin__ is float and isfinite(value))
         if isinstance(value, bool) or not numeric or not allowed.least <= value <= allowed.most:
             wanted = f"a {'whole ' if kind.__origin__ is int else ''}number from {allowed.least} to {allowed.most}"
-            raise ConfigError(f"landscape {self.name}: {parameter} must be {wanted}, not {value!r}")
+            raise ConfigError(f"landscape {self.name}: {parameter} must be {wanted}, not {_told(value)}")
 
 
 _PARAMETERS: Mapping[str, Any] = {
@@ -160,16 +167,50 @@ def load_landscape(path: Path) -> Landscape:
     Its keys are the parameters of `Landscape`. With `family = "opposed"`, what it does not give comes from that family.
     Without a name it is called as the file is.
     """
-    try:
-        given = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as trouble:
-        raise ConfigError(f"{path}: {trouble}") from trouble
+    given = _tables(path)
     family = given.pop("family", None)
-    if family is not None and family not in FAMILIES:
-        raise ConfigError(f"{path}: there is no family {family!r}; choose one of: {', '.join(FAMILIES)}")
+    if family is not None and not (isinstance(family, str) and family in FAMILIES):
+        raise ConfigError(f"{path}: there is no family {_told(family)}; choose one of: {', '.join(FAMILIES)}")
     known = [field.name for field in fields(Landscape)]
     unknown = [key for key in given if key not in known]
     if unknown:
-        raise ConfigError(f"{path}: a landscape has no parameter {unknown[0]!r}; it has: family, {', '.join(known)}")
+        raise ConfigError(
+            f"{path}: a landscape has no parameter {_told(unknown[0])}; it has: family, {', '.join(known)}"
+        )
     base = asdict(FAMILIES[family]) if family is not None else {}
-    return Landscape(**{**base, "name": path.stem, **given})
+    try:
+        return Landscape(**{**base, "name": path.stem, **given})
+    except ConfigError as trouble:
+        raise ConfigError(f"{path}: {trouble}") from trouble
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """What a TOML file holds; ConfigError where it is none."""
+    try:
+        return tomllib.loads(_bytes(path).decode())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as trouble:
+        raise ConfigError(f"{path}: {trouble}") from trouble
+    except RecursionError as trouble:
+        raise ConfigError(f"{path}: arrays or tables are nested too deeply") from trouble
+    except ValueError as trouble:  # all that tomllib leaves to Python: numbers
+        raise ConfigError(f"{path}: a number has too many digits") from trouble
+
+
+def _bytes(path: Path) -> bytes:
+    """A regular file's, within the limit: a device never ends, and a pipe may never begin."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ConfigError(f"{path}: a landscape is described by a regular file, which this is not")
+    with path.open("rb") as file:
+        found = file.read(MOST_BYTES + 1)
+    if len(found) > MOST_BYTES:
+        raise ConfigError(f"{path}: a landscape's file has at most {MOST_BYTES:,} bytes")
+    return found
+
+
+def _told(value: object) -> str:
+    """A wrong value as it was written, if that is short: tables may be deep, and numbers longer than Python prints."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "an array"
+    if isinstance(value, int) and value.bit_length() > _TOLD:
+        return f"a whole number of {value.bit_length():,} bits"
+    return shortened(repr(value), _TOLD)
