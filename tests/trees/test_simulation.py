@@ -242,6 +242,18 @@ def test_no_more_than_so_many_nodes_while_evaluations_go_on() -> None:
     assert done.evaluations == 400
 
 
+@pytest.mark.parametrize("price", [0.0, 1e-4])
+@pytest.mark.parametrize("budget", [{"cost": 30}, {"evaluations": 30}, {"cost": 1000, "evaluations": 30}])
+def test_free_expansions_end_too(price: float, budget: dict[str, int]) -> None:
+    eager = make_policy("hgm", initial_expansions=3000)
+    world = World(replace(PLAIN, tasks=4, expansion_cost=price), 0)
+    done = simulate(eager, world, workers=3, seed=0, **budget)
+    assert done.children == 30
+    assert done.evaluations in (29, 30)
+    insisting = simulate(Insists(), world, seed=0, **budget)
+    assert (insisting.children, insisting.evaluations) == (30, 0)
+
+
 def test_a_policy_that_insists_on_expanding_or_starts_nothing_ends_the_search() -> None:
     insisting = simulate(Insists(), World(PLAIN, 2), evaluations=50, most_nodes=3, seed=2)
     assert (insisting.evaluations, len(insisting.scores)) == (0, 3)

@@ -38,6 +38,10 @@ def simulate(
     the cost, or where the world has none left of any node, the view says that a million expansions in a row gave no
     child, so that a policy evaluates. An expansion that it asks for nevertheless, or of a node that has none left, is
     refused: counted in the view as rejected, at no cost and without a draw.
+
+    A tree never has more children than the whole budget would pay evaluations, so a search ends where expansions are
+    free, or not counted, and its policy would go on for ever. Where one costs an evaluation or more this changes
+    nothing.
     """
     if cost is None and evaluations is None:
         raise ValueError("a simulation needs a budget: a cost, a number of evaluations, or both")
@@ -91,7 +95,8 @@ class _Game(Generic[A]):
         self.policy, self.world, self.workers, self.seed, self.keeps = policy, world, workers, seed, keeps
         self.budget = cost if cost is not None else float("inf")
         self.most_evaluations = evaluations if evaluations is not None else float("inf")
-        self.most_nodes = most_nodes if most_nodes is not None else float("inf")
+        most_children = min(self.budget, self.most_evaluations)
+        self.most_nodes = min(most_nodes if most_nodes is not None else float("inf"), most_children + 1)
         self.tree = Tree(world.landscape.tasks, evaluations)
         self.tree.price_expansions(world.landscape.expansion_cost)
         self.nodes: list[A] = []
