@@ -18,7 +18,7 @@ _NONE = "-"
 _LEGEND = """\
 O1: the best agent in hgm's own tree. O2: the best of as many children whose parents are chosen by the truth.
 to O1, to O2: share of the way from hgm that is closed. tree best: true score of the best agent in the policy's tree.
-r(CMP): correlation over agents of what guides expansions (results of the clade, or own mean) with their true CMP."""
+r(CMP): correlation over agents of what a policy expands by, if it says so, with the true best of their descendants."""
 
 
 class _Column(NamedTuple):

@@ -56,6 +56,16 @@ def test_all_policies_are_compared_unless_some_are_named(hgm: Command) -> None:
     assert {"hgm", "dgm", "sica", "greedy", "random", "flat_children", "hgm_released"} <= names
 
 
+def test_whoever_says_not_what_guides_it_has_no_correlation(hgm: Command) -> None:
+    named = ("--policy", "dgm", "--policy", "lineage")
+    said = hgm("compare", "policies", *named, "--seeds", "2", "--budget", "300", "-j", "1", "--family", "rare")
+    overall = said.out.partition("r(CMP)")[2]
+    last = {line.split()[0]: line.split()[-1] for line in overall.splitlines() if "±" in line}
+    assert last["dgm"] == "-"
+    assert abs(float(last["hgm"])) <= 1
+    assert abs(float(last["lineage"])) <= 1
+
+
 def test_a_landscape_of_ones_own_is_compared_on_alone(hgm: Command) -> None:
     Path("tiny.toml").write_text(TINY)
     said = hgm(*SMALL, "--landscape", "tiny.toml", "-o", "out.json")

@@ -15,6 +15,7 @@ from trees.policies.random import Random
 from trees.simulation import FAMILIES, Landscape, World, oracle, simulate
 from trees.simulation.comparison import Comparison, Match, Plan, Played, contender, contenders, play
 from trees.simulation.comparison_document import document, text_of
+from trees.simulation.guides import guide
 from trees.simulation.processes import played
 from trees.statistics import mean_interval
 
@@ -136,7 +137,7 @@ def test_large_budgets_take_a_tenth_of_the_seeds():
 def test_the_document_says_all_that_it_takes_to_repeat_it():
     plan = plan_of("sica:parent=released", seeds=2, budgets=(60,))
     found = json.loads(text_of(comparison_of(plan)))
-    assert (found["schema"], found["version"], found["numpy"]) == ("hgm-policy-comparison", 1, np.__version__)
+    assert (found["schema"], found["version"], found["numpy"]) == ("hgm-policy-comparison", 2, np.__version__)
     arguments = found["arguments"]
     assert arguments["policies"]["sica:parent=released"]["options"]["parent"] == "released"
     assert [Landscape(**given) for given in arguments["landscapes"]] == [SMALL, BROKEN]
@@ -204,5 +205,42 @@ def test_a_policy_may_tell_what_guides_it():
     done = simulate(Numbered(), world, cost=300, seed=0)
     assert found.played[1].correlation == done.cmp_correlation(np.arange(len(done.scores), dtype=np.float64))
     assert isnan(found.played[2].correlation)
-    hgm = simulate(make_policy("hgm"), world, cost=300, seed=0)
-    assert found.played[0].correlation == hgm.cmp_correlation(hgm.clade_signal())
+
+
+@pytest.mark.parametrize("name", ["hgm", "greedy"])
+@pytest.mark.parametrize("seed", range(4))
+def test_whom_a_policy_would_expand_has_the_largest_guide(name, seed):
+    """At the end of a budget the draws of hgm have no width left."""
+    policy = make_policy(name)
+    view = simulate(policy, World(FAMILIES["opposed"], seed), cost=300, seed=seed).view
+    found = guide(policy, view)
+    assert found is not None
+    assert policy.parent(view, np.random.default_rng(0)).node == np.nanargmax(found)
+
+
+def test_nothing_is_removed_from_what_hgm_goes_by():
+    view = simulate(make_policy("hgm"), World(FAMILIES["aligned"], 0), cost=300, seed=0).view
+    passed, failed = int(view.successes.sum()), int(view.failures.sum())
+    assert guide(make_policy("hgm"), view)[0] == pytest.approx((1 + passed) / (2 + passed + failed))
+    leaves = (view.children == 0) & (view.successes + view.failures > 0)
+    assert leaves.any()
+    assert np.isfinite(guide(make_policy("hgm"), view)[leaves]).all()
+
+
+def test_the_released_code_goes_by_its_lists_and_leaves_out_whom_it_never_expands():
+    policy = make_policy("hgm_released")
+    view = simulate(policy, World(FAMILIES["fragile"], 1), cost=500, seed=1).view
+    found, lists = guide(policy, view), policy.clade_lists(view)
+    assert found is not None
+    for node in range(len(view)):
+        if view.successes[node]:
+            assert found[node] == pytest.approx((1 + lists.passed[node]) / (2 + lists.length[node]))
+        else:
+            assert isnan(found[node])
+    assert np.isnan(found).any()
+
+
+@pytest.mark.parametrize("text", ["random", "flat_children", "dgm", "sica:parent=released"])
+def test_a_policy_that_says_nothing_has_no_guide(text):
+    policy = contender(text).policy
+    assert guide(policy, simulate(policy, World(SMALL, 0), cost=100, seed=0).view) is None

@@ -305,35 +305,25 @@ class Watched(Full):
         return Evaluate(ROOT, int(unseen[0])) if len(unseen) else Stop("done")
 
 
-def test_true_cmp_and_the_signals_that_should_tell_it() -> None:
+def test_true_cmp_is_the_best_of_all_descendants_and_correlates_with_what_tells_it() -> None:
     done = simulate(HGM, World(PLAIN, 8), evaluations=800, seed=8)
-    parent, cmp, clade = done.view.parent, done.true_cmp(), done.clade_signal()
+    parent, cmp = done.view.parent, done.true_cmp()
     for node in range(len(done.scores)):
         inside = [other for other in range(len(done.scores)) if other != node and _descends(parent, other, node)]
         assert (max(done.scores[inside]) if inside else None) == (None if np.isnan(cmp[node]) else cmp[node])
-        if not inside:
-            assert np.isnan(clade[node])
-            continue
-        best = inside[int(np.argmax(done.scores[inside]))]
-        kept = [other for other in inside if not _descends(parent, best, _child_towards(parent, node, other))]
-        passed, failed = int(done.view.successes[kept].sum()), int(done.view.failures[kept].sum())
-        assert (
-            np.isnan(clade[node]) if passed + failed == 0 else clade[node] == pytest.approx(passed / (passed + failed))
-        )
-    assert -1 <= done.cmp_correlation(clade) <= 1
-    assert np.isnan(simulate(HGM, World(PLAIN, 8), evaluations=3, seed=8).cmp_correlation())
+    assert done.cmp_correlation(cmp) == pytest.approx(1)
+    assert done.cmp_correlation(-cmp) == pytest.approx(-1)
+    known = np.isfinite(cmp)
+    mean_of_own = statistics.own_mean(done.view)
+    assert done.cmp_correlation(mean_of_own) == pytest.approx(np.corrcoef(mean_of_own[known], cmp[known])[0, 1])
+    young = simulate(HGM, World(PLAIN, 8), evaluations=3, seed=8)
+    assert np.isnan(young.cmp_correlation(statistics.own_mean(young.view)))
 
 
 def _descends(parent: np.ndarray, node: int, ancestor: int) -> bool:
     while node > ancestor:
         node = int(parent[node])
     return node == ancestor
-
-
-def _child_towards(parent: np.ndarray, node: int, descendant: int) -> int:
-    while parent[descendant] != node:
-        descendant = int(parent[descendant])
-    return descendant
 
 
 def test_the_oracle_has_as_many_children_and_finds_more() -> None:

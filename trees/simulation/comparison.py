@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,7 @@ from numpy.typing import NDArray
 from hgm.errors import ConfigError
 from trees.policies import make_policy
 from trees.policies.base import BasePolicy
-from trees.policies.flat_children import FlatChildren
-from trees.policies.hgm import HGM
-from trees.policies.hgm_released import HGMReleased
-from trees.policies.random import Random
-from trees.records import Policy, TreeView
+from trees.simulation.guides import guide
 from trees.simulation.outcome import Simulated
 from trees.simulation.play import oracle, simulate
 from trees.simulation.playable import Playable, Source
@@ -35,14 +31,6 @@ LARGE_BUDGET = 3_200
 
 _NO_WAY = 1e-9
 """What rounding may leave of no distance at all."""
-
-
-@runtime_checkable
-class Guided(Protocol):
-    """A policy that tells what it expands by."""
-
-    def guidance(self, view: TreeView) -> NDArray[np.float64]:
-        """Per node, what is held of the worth of its descendants; NaN where nothing is."""
 
 
 class Contender(NamedTuple):
@@ -125,7 +113,7 @@ class Played(NamedTuple):
     evaluations: int
     expansions: int
     correlation: float
-    """Of what guides its expansions with true CMP; NaN where nothing does, or too few nodes have both."""
+    """Of what guides its expansions with true CMP; NaN where nobody says what does, or too few nodes have both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,22 +265,15 @@ def _simulated(plan: Plan, one: Contender, world: Playable[Any], budget: int, mo
 
 
 def _played(one: Contender, done: Simulated) -> Played:
+    guided_by = guide(one.policy, done.view)
     return Played(
         score=done.score,
         best=done.best_score,
         children=done.children,
         evaluations=done.evaluations,
         expansions=done.expansions,
-        correlation=_correlation(one.policy, done),
+        correlation=nan if guided_by is None else done.cmp_correlation(guided_by),
     )
-
-
-def _correlation(policy: Policy, done: Simulated) -> float:
-    if isinstance(policy, Guided):
-        return done.cmp_correlation(policy.guidance(done.view))
-    if isinstance(policy, FlatChildren | Random):
-        return nan
-    return done.cmp_correlation(done.clade_signal() if isinstance(policy, HGM | HGMReleased) else None)
 
 
 def _mean_known(values: Sequence[float]) -> float:

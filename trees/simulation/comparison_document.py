@@ -12,7 +12,8 @@ from trees.simulation.comparison import REFERENCE, Comparison, Plan, Summary
 from trees.statistics import Gain
 
 SCHEMA = "hgm-policy-comparison"
-VERSION = 1
+VERSION = 2
+"""Grows when a reader of the old one could be misled. 1: `cmp_correlation` of some policies was of another signal."""
 
 
 def document(comparison: Comparison) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trees.records import ROOT, Evaluate, Expand, TreeView
-from trees.statistics import own_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,25 +57,12 @@ class Simulated:
         np.fmax.at(cmp, parent[1:], best[1:])
         return cmp
 
-    def clade_signal(self) -> NDArray[np.float64]:
-        """Per node, passed / evaluated over its clade without itself and without the child's clade that holds its best.
-
-        What HGM is correlated with true CMP by (arXiv 2510.21614, App. D): the best descendant's own results do not
-        predict it. NaN where nothing is left.
-        """
-        view, holder = self.view, self._holders()
-        passed = view.clade_successes - view.successes - view.clade_successes[holder]
-        failed = view.clade_failures - view.failures - view.clade_failures[holder]
-        unknown = np.full(len(holder), np.nan)
-        known = (holder != ROOT) & (passed + failed > 0)
-        return np.asarray(np.divide(passed, passed + failed, out=unknown, where=known))
-
-    def cmp_correlation(self, signal: NDArray[np.float64] | None = None) -> float:
-        """Pearson's, of a signal per node (by default its own mean) with true CMP, over the nodes that have both.
+    def cmp_correlation(self, signal: NDArray[np.float64]) -> float:
+        """Pearson's, of a signal per node with true CMP, over the nodes that have both.
 
         NaN with fewer than three such nodes, or where one of the two does not vary.
         """
-        pair = np.array([own_mean(self.view) if signal is None else signal, self.true_cmp()])
+        pair = np.array([signal, self.true_cmp()])
         pair = pair[:, np.isfinite(pair).all(axis=0)]
         if pair.shape[1] < 3 or not np.ptp(pair, axis=1).all():
             return float("nan")
@@ -89,11 +75,3 @@ class Simulated:
             parent = self.view.parent[node]
             best[parent] = max(best[parent], best[node])
         return best
-
-    def _holders(self) -> NDArray[np.intp]:
-        """Per node, the child whose clade holds its best descendant; ROOT for a node without children."""
-        holders = np.full(len(self.scores), ROOT)
-        parent, children = self.view.parent[1:], np.arange(1, len(self.scores))
-        is_best = self._clade_best()[1:] == self.true_cmp()[parent]
-        holders[parent[is_best]] = children[is_best]
-        return holders
