@@ -124,6 +124,27 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Gain:
     return Gain(mean, mean - half, mean + half)
 
 
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float], *, confidence: float = 0.95
+) -> Gain | None:
+    """Ratio of the means of independent pairs, and its interval by Fieller (Journal of the Royal Statistical Society B
+    16, 1954): all ratios that Student's t on numerator - ratio x denominator does not refute. At least two pairs.
+
+    None where the interval of the mean denominator is not above 0: then no ratio is too large to be the true one.
+    """
+    if len(numerators) != len(denominators) or len(numerators) < 2:
+        raise ValueError("an interval of a ratio needs at least two pairs")
+    over, under = float(np.mean(numerators)), float(np.mean(denominators))
+    width = student(confidence, len(numerators) - 1) ** 2 / len(numerators)
+    (over_over, over_under), (_, under_under) = (width * np.cov(numerators, denominators)).tolist()
+    square = under**2 - under_under
+    if under <= 0 or square <= 0:
+        return None
+    middle = over * under - over_under
+    half = sqrt(max(0.0, middle**2 - square * (over**2 - over_over)))
+    return Gain(over / under, (middle - half) / square, (middle + half) / square)
+
+
 def pass_at_k(n: int, passed: int, k: int) -> float:
     """The unbiased estimate that one of `k` attempts passes, from `n` of which so many passed: 1 - C(n-c, k) / C(n, k).
 

@@ -17,7 +17,8 @@ _GAP = 2
 _NONE = "-"
 _LEGEND = """\
 O1: the best agent in hgm's own tree. O2: the best of as many children whose parents are chosen by the truth.
-to O1, to O2: share of the way from hgm that is closed. tree best: true score of the best agent in the policy's tree.
+to O1, to O2: share of the way from hgm that is closed, with its 95 % interval; - where it is not clear that there is
+a way. tree best: true score of the best agent in the policy's tree.
 r(CMP): correlation over agents of what a policy expands by, if it says so, with the true best of their descendants."""
 
 
@@ -103,9 +104,15 @@ def _half(gain: Gain) -> float:
     return (gain.high - gain.low) / 2
 
 
-def _shares(labels: Sequence[str], values: Sequence[float]) -> list[str]:
-    pairs = zip(labels, values, strict=True)
-    return [percent(value) if label != REFERENCE and isfinite(value) else _NONE for label, value in pairs]
+def _shares(labels: Sequence[str], shares: Sequence[Gain | None]) -> list[str]:
+    return [
+        _NONE if label == REFERENCE or share is None else _share(share)
+        for label, share in zip(labels, shares, strict=True)
+    ]
+
+
+def _share(share: Gain) -> str:
+    return f"{percent(share.mean)} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
 def _name(text: str) -> str:

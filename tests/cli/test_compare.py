@@ -1,6 +1,7 @@
 """`hgm compare policies`, in this process and with small worlds."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_all_policies_are_compared_unless_some_are_named(hgm: Command) -> None:
     said = hgm("compare", "policies", "--seeds", "2", "--budget", "20", "-j", "1", "--family", "rare")
     names = {line.split(" ")[0] for line in said.out.splitlines()}
     assert {"hgm", "dgm", "sica", "greedy", "random", "flat_children", "hgm_released"} <= names
+
+
+def test_shares_of_a_way_come_with_an_interval_and_only_where_there_is_a_way(hgm: Command) -> None:
+    Path("still.toml").write_text(
+        "neutral = 1.0\nstep_noise = 0.0\ndrift = 0.0\ndrift_spread = 0.0\nruggedness = 0.0\n"
+    )
+    for place, expected in ((("--landscape", "still.toml"), 0), (("--family", "independent"), 2)):
+        said = hgm("compare", "policies", "--policy", "random", "--seeds", "20", "--budget", "200", "-j", "1", *place)
+        overall = said.out.partition("Gain over hgm in the same worlds")[2]
+        row = next(line for line in overall.splitlines() if line.startswith("random"))
+        assert len(re.findall(r"-?\d+ % \[-?\d+, -?\d+\]", row)) == expected, row
+        assert row.count("%") == expected
 
 
 def test_whoever_says_not_what_guides_it_has_no_correlation(hgm: Command) -> None:
@@ -131,7 +144,7 @@ def test_files_are_the_same_with_any_number_of_processes(hgm: Command) -> None:
     ("words", "remedy"),
     [
         (("--policy", "luck"), "choose one of: hgm, greedy"),
-        (("--policy", "greedy:beta=1"), "it has: alpha"),
+        (("--policy", "greedy:beta=1"), "it has: root_evaluations"),
         (("--policy", "greedy:alpha=2"), "at most 1"),
         (("--policy", "greedy:alpha"), "NAME:option=value"),
         (("--family", "steep"), "choose from: aligned"),

@@ -17,7 +17,7 @@ from trees.simulation.comparison import Comparison, Match, Plan, Played, contend
 from trees.simulation.comparison_document import document, text_of
 from trees.simulation.guides import guide
 from trees.simulation.processes import played
-from trees.statistics import mean_interval
+from trees.statistics import mean_interval, ratio_interval
 
 SMALL = Landscape(name="small", tasks=12, broken=0.2)
 BROKEN = Landscape(name="broken", tasks=12, broken=0.8)
@@ -66,18 +66,44 @@ def test_over_families_the_seed_is_the_unit():
     assert found.difference == pytest.approx(mean_interval([0.1, 0.05]))
 
 
+def far() -> Comparison:
+    """Four seeds in two families, with a clear way to both references."""
+    gains, starts = (0.1, 0.0, 0.2, 0.1), (0.40, 0.42, 0.38, 0.40)
+    matches = [
+        match(family, seed, starts[seed], starts[seed] + gains[seed] * size, o1=0.6, o2=0.8)
+        for family, size in (("small", 0.5), ("broken", 1.5))
+        for seed in range(4)
+    ]
+    return Comparison(plan=plan_of("random", seeds=4, budgets=(60,)), matches=tuple(matches))
+
+
 def test_the_way_to_the_references_is_that_of_the_means():
-    found = by_hand().summary("random", 60)
-    assert found.o1 == pytest.approx(0.575)
-    assert found.o2 == pytest.approx(0.75)
-    assert found.to_o1 == pytest.approx(0.075 / (0.575 - 0.4))
-    assert found.to_o2 == pytest.approx(0.075 / (0.75 - 0.4))
-    assert by_hand().summary("hgm", 60).to_o1 == 0
+    found = far().summary("random", 60)
+    assert found.to_o1 is not None
+    assert found.to_o2 is not None
+    assert found.to_o1.mean == pytest.approx(0.1 / (0.6 - 0.4))
+    assert found.to_o2.mean == pytest.approx(0.1 / (0.8 - 0.4))
+    assert far().summary("hgm", 60).to_o1 == pytest.approx((0, 0, 0))
 
 
-def test_without_a_way_there_is_no_share_of_it():
-    matches = tuple(replace(each, o1=each.played[0].score) for each in by_hand().matches)
-    assert isnan(replace(by_hand(), matches=matches).summary("random", 60).to_o1)
+def test_a_share_of_the_way_has_an_interval_over_seeds():
+    found = far().summary("random", 60).to_o1
+    assert found == pytest.approx(ratio_interval([0.1, 0.0, 0.2, 0.1], [0.2, 0.18, 0.22, 0.2]))
+    told = document(far())["results"][1]["all"]
+    assert told["to_o1"] == found.mean
+    assert told["to_o1_interval"] == [found.low, found.high]
+    assert found.low < 0.1 < 0.9 < found.high
+
+
+def test_without_a_clear_way_there_is_no_share_of_it():
+    """A way whose own interval holds 0, one of nothing at all, and one that leads down."""
+    for ends in ((0.45, 0.39, 0.39, 0.40), (0.40, 0.42, 0.38, 0.40), (0.3, 0.3, 0.3, 0.3)):
+        matches = tuple(replace(each, o1=ends[each.seed]) for each in far().matches)
+        comparison = replace(far(), matches=matches)
+        assert comparison.summary("random", 60).to_o1 is None
+        told = document(comparison)["results"][1]["all"]
+        assert (told["to_o1"], told["to_o1_interval"]) == (None, None)
+        assert told["to_o2"] is not None
 
 
 def test_correlations_are_averaged_where_they_are_known():

@@ -16,6 +16,7 @@ from trees.statistics import (
     own_mean,
     paired_gain_interval,
     ranking,
+    ratio_interval,
     smallest_detectable_gain,
     wilson,
 )
@@ -241,3 +242,48 @@ def test_the_interval_of_a_mean_over_runs_is_students() -> None:
     assert mean_interval([0.1, 0.2, 0.3]) == pytest.approx((0.2, -0.0484, 0.4484), abs=1e-4)
     with pytest.raises(ValueError, match="two values"):
         mean_interval([0.1])
+
+
+# Shares of a way
+
+
+def test_a_ratio_to_what_does_not_vary_has_the_interval_of_the_numerator() -> None:
+    over = [0.1, 0.2, -0.1, 0.4]
+    found, wanted = ratio_interval(over, [0.5] * 4), mean_interval(over)
+    assert found == pytest.approx([end / 0.5 for end in wanted])
+
+
+def test_at_the_ends_of_a_ratios_interval_students_test_is_undecided() -> None:
+    rng = np.random.default_rng(5)
+    under = rng.normal(0.1, 0.05, 30)
+    over = 0.4 * under + rng.normal(0, 0.03, 30)
+    found = ratio_interval(over.tolist(), under.tolist())
+    assert found is not None
+    assert mean_interval((over - found.low * under).tolist()).low == pytest.approx(0, abs=1e-12)
+    assert mean_interval((over - found.high * under).tolist()).high == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("way", [0.1, 0.04])
+def test_ninety_five_percent_of_intervals_of_a_ratio_hold_it(way: float) -> None:
+    """Also where the way is short beside its spread; those without an interval are not counted."""
+    rng, held = np.random.default_rng(6), list[bool]()
+    for _ in range(2000):
+        under = rng.normal(way, 0.1, 40)
+        found = ratio_interval((0.4 * under + rng.normal(0, 0.1, 40)).tolist(), under.tolist())
+        if found is not None:
+            held.append(found.low <= 0.4 <= found.high)
+    assert len(held) > 1000
+    assert 0.93 < np.mean(held) < 0.97
+
+
+@pytest.mark.parametrize("shift", [-0.2, -0.02, 0.0, 0.02, 0.2])
+def test_a_ratio_to_what_may_be_nothing_is_none(shift: float) -> None:
+    under = [shift + value for value in (-0.05, 0.1, 0.0, -0.05)]
+    found = ratio_interval([0.1, 0.2, 0.1, 0.0], under)
+    assert (found is None) == (mean_interval(under).low <= 0) == (shift < 0.2)
+
+
+@pytest.mark.parametrize(("over", "under"), [([0.1], [0.2]), ([0.1, 0.2], [0.1, 0.2, 0.3])])
+def test_a_ratio_needs_pairs(over: list[float], under: list[float]) -> None:
+    with pytest.raises(ValueError, match="two pairs"):
+        ratio_interval(over, under)

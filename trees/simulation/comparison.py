@@ -21,7 +21,7 @@ from trees.simulation.guides import guide
 from trees.simulation.outcome import Simulated
 from trees.simulation.play import oracle, simulate
 from trees.simulation.playable import Playable, Source
-from trees.statistics import Gain, mean_interval
+from trees.statistics import Gain, mean_interval, ratio_interval
 
 REFERENCE = "hgm"
 """Played in every world: what the others are compared with, and what the references are taken from."""
@@ -145,25 +145,15 @@ class Summary:
     difference_sd: float
     o1: float
     o2: float
+    to_o1: Gain | None
+    """Share of the way from the reference to O1 that is closed, of the means; None where the way is not clearly one."""
+    to_o2: Gain | None
+    """The same to O2."""
     best: float
     children: float
     evaluations: float
     expansions: float
     correlation: float
-
-    @property
-    def to_o1(self) -> float:
-        """Share of the way from the reference to O1 that is closed; NaN if there is no way."""
-        return self._share_of_way(self.o1)
-
-    @property
-    def to_o2(self) -> float:
-        """The same to O2."""
-        return self._share_of_way(self.o2)
-
-    def _share_of_way(self, end: float) -> float:
-        way = end - (self.score.mean - self.difference.mean)
-        return self.difference.mean / way if way > _NO_WAY else nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,14 +180,18 @@ class Comparison:
 
         scores = per_seed(lambda match: match.played[at].score)
         differences = per_seed(lambda match: match.played[at].score - match.played[0].score)
+        reference = per_seed(lambda match: match.played[0].score)
+        o1, o2 = per_seed(lambda match: match.o1), per_seed(lambda match: match.o2)
         return Summary(
             n=len(scores),
             score=mean_interval(scores.tolist()),
             score_sd=float(scores.std(ddof=1)),
             difference=mean_interval(differences.tolist()),
             difference_sd=float(differences.std(ddof=1)),
-            o1=float(per_seed(lambda match: match.o1).mean()),
-            o2=float(per_seed(lambda match: match.o2).mean()),
+            o1=float(o1.mean()),
+            o2=float(o2.mean()),
+            to_o1=_share_of_way(differences, o1 - reference),
+            to_o2=_share_of_way(differences, o2 - reference),
             best=mean("best"),
             children=mean("children"),
             evaluations=mean("evaluations"),
@@ -274,6 +268,10 @@ def _played(one: Contender, done: Simulated) -> Played:
         expansions=done.expansions,
         correlation=nan if guided_by is None else done.cmp_correlation(guided_by),
     )
+
+
+def _share_of_way(gains: NDArray[np.float64], ways: NDArray[np.float64]) -> Gain | None:
+    return ratio_interval(gains.tolist(), ways.tolist()) if ways.mean() > _NO_WAY else None
 
 
 def _mean_known(values: Sequence[float]) -> float:

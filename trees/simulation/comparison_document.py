@@ -13,7 +13,8 @@ from trees.statistics import Gain
 
 SCHEMA = "hgm-policy-comparison"
 VERSION = 2
-"""Grows when a reader of the old one could be misled. 1: `cmp_correlation` of some policies was of another signal."""
+"""Grows when a reader of the old one could be misled. 1: `cmp_correlation` of some policies was of another signal,
+and shares of a way that may be none were given."""
 
 
 def document(comparison: Comparison) -> Mapping[str, Any]:
@@ -61,8 +62,10 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         "difference": {"mean": difference.mean, "sd": summary.difference_sd, "interval": _interval(difference)},
         "o1": summary.o1,
         "o2": summary.o2,
-        "to_o1": _known(summary.to_o1),
-        "to_o2": _known(summary.to_o2),
+        "to_o1": summary.to_o1 and summary.to_o1.mean,
+        "to_o1_interval": summary.to_o1 and _interval(summary.to_o1),
+        "to_o2": summary.to_o2 and summary.to_o2.mean,
+        "to_o2_interval": summary.to_o2 and _interval(summary.to_o2),
         "best": summary.best,
         "children": summary.children,
         "evaluations": summary.evaluations,
