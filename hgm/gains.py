@@ -22,7 +22,7 @@ from hgm.search_command import flattened
 from hgm.session import benchmark_of, check_unchanged
 from hgm.state import RunState
 from hgm.summary import Comparison, comparison, sealed_openings, sealed_rates, spend
-from trees.bootstrap import LEAST_RUNS, mean_difference, mean_gain
+from trees.bootstrap import LEAST_RUNS, mean_difference, mean_gain, runs_differ
 from trees.policies import POLICIES
 from trees.records import ROOT, Outcome
 from trees.statistics import Gain, mcnemar, pass_at_k
@@ -432,7 +432,7 @@ def _arm(
     if not tasks:
         return ArmGain(**about, no_interval="no sealed task measured in every run" if own else "no run has a gain")
     gains, clusters = _differences(own, tasks), _clusters(tasks, repositories)
-    why = _why_no_interval(clusters, len(own))
+    why = _why_no_interval(clusters, gains)
     attempts = [row.best_of_k for row in rows if row.gain is not None]
     rates = [item.rate for item in attempts if item is not None and item.rate is not None]
     return ArmGain(
@@ -458,7 +458,7 @@ def _difference(own: Sequence[Rates], other: Sequence[Rates], than: str, reposit
     tasks = _common([*own, *other])
     one, two, clusters = _differences(own, tasks), _differences(other, tasks), _clusters(tasks, repositories)
     apart = mean(map(mean, one)) - mean(map(mean, two))
-    why = _why_no_interval(clusters, len(own), len(other))
+    why = _why_no_interval(clusters, one, two)
     return Difference(than=than, mean=apart, interval=None if why else mean_difference(one, two, clusters)[1:])
 
 
@@ -466,10 +466,13 @@ def _clusters(tasks: Sequence[str], repositories: Mapping[str, str]) -> list[str
     return [repositories.get(task, task) for task in tasks]
 
 
-def _why_no_interval(clusters: Sequence[str], *runs: int) -> str:
-    if min(runs) < LEAST_RUNS:
+def _why_no_interval(clusters: Sequence[str], *arms: Sequence[Sequence[float]]) -> str:
+    """Why the gains of these arms, a row per run, have none; empty where they have one."""
+    if min(map(len, arms)) < LEAST_RUNS:
         return f"no interval over runs: that takes {LEAST_RUNS} at least"
-    return "" if len({*clusters}) > 1 else "no interval over tasks: there is one"
+    if len({*clusters}) < 2:
+        return "no interval over tasks: there is one"
+    return "" if all(map(runs_differ, arms)) else "all runs gained the same: no interval"
 
 
 def _mean(costs: Sequence[Cost]) -> Cost | None:

@@ -11,6 +11,9 @@ interval is Student's t with Satterthwaite's degrees of freedom. What two ways o
 wide side. Taken instead of percentiles of runs and tasks resampled at the same time (Owen's pigeonhole bootstrap,
 Annals of Applied Statistics 1, 2007), which are too narrow with few runs and clusters, and of runs alone, which are
 far too narrow. The draws have a fixed seed: the same gains have the same interval.
+
+Runs that all gained the same, often nothing, do not tell how much searches differ: a handful of them is no proof that
+the next one gains as much. They get no interval, rather than one of tasks alone or of no width.
 """
 
 from collections.abc import Sequence
@@ -26,6 +29,7 @@ DRAWS = 4000
 LEAST_RUNS = 3
 """With fewer search runs nothing is said about other runs."""
 _SEED = 0
+_ROUNDING = 1e-9
 
 Gains: TypeAlias = Sequence[Sequence[float]]
 """A row per search run, a column per task."""
@@ -35,16 +39,22 @@ def mean_gain(gains: Gains, clusters: Sequence[object], *, confidence: float = 0
     """The mean over runs and tasks, with the interval for other runs on other tasks.
 
     Args:
-        gains: at least `LEAST_RUNS` rows.
+        gains: at least `LEAST_RUNS` rows, which differ.
         clusters: what each column belongs to; at least two different ones.
         confidence: how often such an interval should hold the truth.
 
     Raises:
-        ValueError: too few of either, or rows of different lengths.
+        ValueError: too few of either, rows of different lengths, or runs that all gained the same.
     """
     table, labels = _table(gains, clusters), _labels(clusters)
     rng = np.random.default_rng(_SEED)
     return _interval(table.mean(), [_over_runs(table, rng)], _over_clusters(table.mean(0), labels, rng), confidence)
+
+
+def runs_differ(gains: Gains) -> bool:
+    """Whether one run gained more than another over all tasks."""
+    means = [float(np.mean(row)) for row in gains]
+    return max(means) - min(means) > _ROUNDING
 
 
 def mean_difference(first: Gains, second: Gains, clusters: Sequence[object], *, confidence: float = 0.95) -> Gain:
@@ -84,14 +94,15 @@ def _interval(mean: float, runs: Sequence[_Part], tasks: _Part, confidence: floa
     parts = [*runs, tasks]
     variance = sum(part.variance for part in parts)
     squares = sum(part.variance**2 / part.freedom for part in parts)
-    # rounding alone is no variance
-    half = sqrt(variance) * student(confidence, variance**2 / squares) if variance > 1e-20 else 0.0
+    half = sqrt(variance) * student(confidence, variance**2 / squares)
     return Gain(float(mean), float(mean - half), float(mean + half))
 
 
 def _table(gains: Gains, clusters: Sequence[object]) -> NDArray[np.float64]:
     if len(gains) < LEAST_RUNS or any(len(row) != len(clusters) for row in gains):
         raise ValueError(f"an interval over runs needs {LEAST_RUNS} runs at least, each with a gain on the same tasks")
+    if not runs_differ(gains):
+        raise ValueError("all runs gained the same: how much others would differ is not known")
     return np.asarray(gains, dtype=np.float64)
 
 

@@ -15,14 +15,14 @@ from hgm.config import resolve
 from hgm.evaluation import SPLITS
 from hgm.gains import ArmGain, Cost, arm_of, report, repository_of, searched, unequal
 from hgm.gateway.records import Usage
-from hgm.jobs import Job, Result
+from hgm.jobs import EvaluationResult, Job, Result
 from hgm.run import create, read
 from hgm.search_command import search_command
 from hgm.summary import comparison
 from tests.cli.command import Command
-from tests.hgm.simulated import SEED_AGENT, created, go_on, work
+from tests.hgm.simulated import SEED_AGENT, Work, created, go_on, work
 from tests.test_docs import parse
-from trees.records import ROOT
+from trees.records import ROOT, Outcome
 
 SEALED = [f"z{number}" for number in range(8)]
 ARMS = {"hgm": 3, "flat_children": 3, "placebo": 3}
@@ -34,12 +34,23 @@ def metered(job: Job, slot: int) -> Result:
     return replace(work(job, slot), usage=Usage(calls=1, input_tokens=tokens))
 
 
-def search(path: Path, seed: int, *, arm: str = "hgm", stop_after: int | None = None, **changes: object) -> Path:
+def hopeless(job: Job, slot: int) -> Result:
+    """No child passes anything, and the seed agent passes everything."""
+    result = metered(job, slot)
+    if not isinstance(result, EvaluationResult):
+        return result
+    outcome = Outcome.PASSED if getattr(job, "node", ROOT) == ROOT else Outcome.FAILED
+    return replace(result, outcome=outcome, cause="" if outcome is Outcome.PASSED else "crashed")
+
+
+def search(
+    path: Path, seed: int, *, arm: str = "hgm", stop_after: int | None = None, by: Work = metered, **changes: object
+) -> Path:
     event = created(budget=25, policy="hgm" if arm == "placebo" else arm, seed=seed, placebo=arm == "placebo")
     event["sealed_tasks"] = SEALED
     event["config"]["confirmation"]["sealed_repeats"] = 3
     create(path, {**event, **changes}, SEED_AGENT)
-    go_on(path, by=metered, stop_after=stop_after)
+    go_on(path, by=by, stop_after=stop_after)
     return path
 
 
@@ -115,6 +126,19 @@ def test_two_runs_have_no_interval(hgm: Command, runs: Path) -> None:
     assert "[b]" in said.out
     told = json.loads(Path("gains.json").read_text())
     assert [arm["interval"] for arm in told["arms"]] == [None, None]
+
+
+def test_runs_that_all_gained_the_same_have_no_interval_and_it_is_said_why(hgm: Command, runs: Path) -> None:
+    for seed in range(3):
+        shutil.rmtree(runs / f"placebo-{seed}")
+        search(runs / f"placebo-{seed}", seed, arm="placebo", by=hopeless)
+    said = hgm("compare", "runs", *names("hgm", "placebo"), "-o", "gains.json")
+    assert "placebo: all runs gained the same: no interval" in said.out
+    own, placebo = json.loads(Path("gains.json").read_text())["arms"]
+    assert (placebo["runs"], placebo["gain"], placebo["interval"]) == (3, 0, None)
+    assert own["interval"] is not None
+    (apart,) = own["differences"]
+    assert (apart["than"], apart["mean"], apart["interval"]) == ("placebo", own["gain"], None)
 
 
 def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:

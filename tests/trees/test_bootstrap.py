@@ -2,11 +2,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trees.bootstrap import mean_difference, mean_gain
+from trees.bootstrap import mean_difference, mean_gain, runs_differ
 from trees.statistics import pass_at_k
 
 SETS = 200
@@ -65,7 +65,7 @@ def test_the_interval_is_near_what_formulas_say() -> None:
     """Runs at -0.1, 0 and 0.1 on tasks that do not differ: Student's t of three runs, 4.303 * 0.1 / sqrt(3)."""
     gain = mean_gain([[-0.1] * 4, [0.0] * 4, [0.1] * 4], range(4))
     assert gain == pytest.approx((0.0, -0.2484, 0.2484), rel=0.03, abs=1e-9)
-    gain = mean_gain([[-0.1, 0.0, 0.1]] * 3, range(3))
+    gain = mean_gain([[shift - 0.1, shift, shift + 0.1] for shift in (-1e-4, 0.0, 1e-4)], range(3))
     assert gain == pytest.approx((0.0, -0.2484, 0.2484), rel=0.03, abs=1e-9)
 
 
@@ -75,6 +75,7 @@ CELLS = st.lists(st.lists(st.sampled_from([-1.0, -1 / 3, 0.0, 1 / 3, 1.0]), min_
 @settings(deadline=None, max_examples=40)
 @given(CELLS, st.lists(st.integers(0, 3), min_size=6, max_size=6).filter(lambda found: len(set(found)) > 1))
 def test_the_interval_holds_its_mean_and_is_the_same_each_time(found: list[list[float]], clusters: list[int]) -> None:
+    assume(runs_differ(found))
     gain = mean_gain(found, clusters)
     assert gain.mean == pytest.approx(np.mean(found))
     assert gain.low <= gain.mean <= gain.high
@@ -84,9 +85,18 @@ def test_the_interval_holds_its_mean_and_is_the_same_each_time(found: list[list[
     assert (turned.low, turned.high) == pytest.approx((-gain.high, -gain.low))
 
 
-def test_equal_agents_gain_nothing_for_sure() -> None:
-    assert mean_gain([[0.0] * 5] * 3, range(5)) == (0, 0, 0)
-    assert mean_difference([[0.25] * 5] * 3, [[0.25] * 5] * 4, range(5)) == (0, 0, 0)
+@pytest.mark.parametrize("row", [[0.0] * 5, [0.25] * 5, [0.1, 0.2, 0.3, 0.7, -0.4]])
+def test_runs_that_gained_the_same_say_nothing_for_sure(row: list[float]) -> None:
+    """Be it on each task or over all, up to rounding; and neither does what is set beside them."""
+    apart = [[0.0] * 5, [0.1] * 5, [0.2] * 5]
+    equal = [row, row[::-1], row[2:] + row[:2]]
+    assert not runs_differ(equal)
+    assert runs_differ(apart)
+    with pytest.raises(ValueError, match="gained the same"):
+        mean_gain(equal, range(5))
+    for one, other in ((equal, equal), (equal, apart), (apart, equal)):
+        with pytest.raises(ValueError, match="gained the same"):
+            mean_difference(one, other, range(5))
 
 
 def test_tasks_that_fall_together_are_not_counted_as_many() -> None:
@@ -99,7 +109,7 @@ def test_tasks_that_fall_together_are_not_counted_as_many() -> None:
     ("found", "clusters", "match"),
     [
         ([[0.0, 0.0]] * 2, [0, 1], "3 runs"),
-        ([[0.0, 0.0]] * 3, [0, 0], "two clusters"),
+        ([[0.0, 0.0], [0.1, 0.1], [0.1, 0.0]], [0, 0], "two clusters"),
         ([[0.0, 0.0]] * 3, [0, 1, 2], "same tasks"),
         ([[0.0, 0.0], [0.0, 0.0], [0.0]], [0, 1], "same tasks"),
     ],
