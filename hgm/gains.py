@@ -30,7 +30,7 @@ from trees.statistics import Gain, mcnemar, pass_at_k
 SCHEMA, VERSION = "hgm.gains", 1
 PLACEBO, TEST_TIME = "placebo", "test_time_k"
 BASELINES = (PLACEBO, "flat_children")
-"""Every other arm is set beside these."""
+"""Every other arm is set beside these: the placebo of its own policy, and that policy."""
 MOST_APART = 0.05
 """Arms whose costs differ by a larger part were not run at equal cost."""
 LEAST_REPEATS = 3
@@ -123,6 +123,9 @@ class Difference:
     """How much more an arm gains than another, on the tasks that both have."""
 
     than: str
+    """Its name."""
+    baseline: str
+    """Which of `BASELINES` it is."""
     mean: float
     interval: tuple[float, float] | None
 
@@ -202,12 +205,33 @@ def searched(
 
 def arm_of(state: RunState) -> str:
     """What a run is called after: its policy with the options that were set, or the placebo."""
-    policy = state.config.policy
-    options = ", ".join(f"{name}={value}" for name, value in sorted(policy.options.items()))
-    named = policy.name + (f" ({options})" if options else "")
+    named = _policy_of(state)
     if not state.config.placebo:
         return named
     return PLACEBO if named == "hgm" else f"{PLACEBO} of {named}"
+
+
+def _policy_of(state: RunState) -> str:
+    policy = state.config.policy
+    options = ", ".join(f"{name}={value}" for name, value in sorted(policy.options.items()))
+    return policy.name + (f" ({options})" if options else "")
+
+
+def placebo_of(arm: str, runs: Sequence[Searched]) -> str | None:
+    """The arm that searched as this one does, with the same policy and options, but with the placebo's edits.
+
+    None where there is no such arm, or this one is a placebo itself. How arms are called does not matter.
+    """
+    searches = _searches(arm, runs)
+    if len(searches) != 1 or True in searches.values():
+        return None
+    wanted = dict.fromkeys(searches, True)
+    return next((other for other in dict.fromkeys(run.arm for run in runs) if _searches(other, runs) == wanted), None)
+
+
+def _searches(arm: str, runs: Sequence[Searched]) -> dict[str, bool]:
+    """The policies of an arm's runs, with whether they are placebos; one at most, unless arms were made by hand."""
+    return {_policy_of(run.state): run.state.config.placebo for run in runs if run.arm == arm}
 
 
 def report(runs: Sequence[Searched], progress: Callable[[str], None] = lambda what: None) -> Report:
@@ -219,7 +243,7 @@ def report(runs: Sequence[Searched], progress: Callable[[str], None] = lambda wh
     pooled = _pooled(runs)
     rows = tuple(_row(run, pooled) for run in runs)
     arms = tuple(
-        _arm(arm, [row for row in rows if row.arm == arm], _by_arm(runs, tables), repositories)
+        _arm(arm, [row for row in rows if row.arm == arm], _by_arm(runs, tables), repositories, _baselines(arm, runs))
         for arm in dict.fromkeys(run.arm for run in runs)
     )
     warnings = [*note, *_repeated(runs), *_settings_apart(runs), *_few_repeats(rows), *unequal(arms, _timed(runs))]
@@ -422,8 +446,19 @@ def _differences(tables: Sequence[Rates], tasks: Sequence[str]) -> list[list[flo
     return [[table[task][1] - table[task][0] for task in tasks] for table in tables]
 
 
+def _baselines(arm: str, runs: Sequence[Searched]) -> dict[str, str]:
+    """Baseline -> the arm that is this arm's."""
+    found = {name: name for name in BASELINES if name not in (arm, PLACEBO)}
+    own = placebo_of(arm, runs)
+    return {PLACEBO: own, **found} if own is not None else found
+
+
 def _arm(
-    arm: str, rows: Sequence[RunGain], tables: Mapping[str, Sequence[Rates]], repositories: Mapping[str, str]
+    arm: str,
+    rows: Sequence[RunGain],
+    tables: Mapping[str, Sequence[Rates]],
+    repositories: Mapping[str, str],
+    baselines: Mapping[str, str],
 ) -> ArmGain:
     own = tables.get(arm, [])
     tasks = _common(own)
@@ -445,21 +480,24 @@ def _arm(
         interval=None if why else mean_gain(gains, clusters)[1:],
         no_interval=why,
         differences=tuple(
-            _difference(own, tables[than], than, repositories)
-            for than in BASELINES
-            if than != arm and _common([*own, *tables.get(than, [])]) and than in tables
+            _difference(own, tables[than], than, baseline, repositories)
+            for baseline, than in baselines.items()
+            if than in tables and _common([*own, *tables[than]])
         ),
         best_of_k=mean(rates) if len(rates) == len(own) else None,
         largest_k=max((item.k for item in attempts if item is not None), default=None),
     )
 
 
-def _difference(own: Sequence[Rates], other: Sequence[Rates], than: str, repositories: Mapping[str, str]) -> Difference:
+def _difference(
+    own: Sequence[Rates], other: Sequence[Rates], than: str, baseline: str, repositories: Mapping[str, str]
+) -> Difference:
     tasks = _common([*own, *other])
     one, two, clusters = _differences(own, tasks), _differences(other, tasks), _clusters(tasks, repositories)
     apart = mean(map(mean, one)) - mean(map(mean, two))
     why = _why_no_interval(clusters, one, two)
-    return Difference(than=than, mean=apart, interval=None if why else mean_difference(one, two, clusters)[1:])
+    interval = None if why else mean_difference(one, two, clusters)[1:]
+    return Difference(than=than, baseline=baseline, mean=apart, interval=interval)
 
 
 def _clusters(tasks: Sequence[str], repositories: Mapping[str, str]) -> list[str]:

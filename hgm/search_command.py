@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import join, quote
 from typing import Any
 
 from hgm.budget import Budget
-from hgm.config import SearchConfig
+from hgm.config import PolicyConfig, SearchConfig
 from hgm.names import LONGEST
 from hgm.state import RunState
 
@@ -19,19 +19,20 @@ _SAID = ("budget", "seed", "workers", "sandbox", "policy", "placebo")
 
 
 def search_command(
-    state: RunState, *, policy: str, placebo: bool, seeds: Sequence[int], runs_dir: Path, usual_dir: Path
+    state: RunState, *, policy: PolicyConfig, placebo: bool, seeds: Sequence[int], runs_dir: Path, usual_dir: Path
 ) -> str:
     """One line for a shell: a search for each seed, with the budget and all settings of this run.
 
     Runs are called after the policy and the seed where nothing of that name is there yet.
     """
     words = ["--placebo"] if placebo else []
-    words += [] if (policy, placebo) == ("hgm", True) else ["--policy", policy]
+    words += [] if (policy.name, placebo) == ("hgm", True) else ["--policy", policy.name]
+    words += _assignments(flattened(policy.options, "policy.options."))
     words += ["--budget", str(state.budget), "--workers", str(state.config.workers)]
     words += ["--sandbox", str(state.created["sandbox"]), *_settings(state.config, placebo=placebo)]
     if runs_dir != usual_dir:
         words += ["--runs-dir", str(runs_dir)]
-    stem = "placebo" if placebo else policy
+    stem = policy.name if not placebo else "placebo" if policy.name == "hgm" else f"{policy.name}-placebo"
     names = [f"{stem}-{seed}" for seed in seeds]
     is_free = all(len(name) <= LONGEST and not (runs_dir / name).exists() for name in names)
     if len(seeds) == 1:
@@ -62,8 +63,13 @@ def _settings(config: SearchConfig, *, placebo: bool) -> Iterator[str]:
         if name in _FLAGS:
             yield from (f"--{name}", str(value))
         else:
-            # what JSON writes of text, numbers and lists, TOML reads
-            yield from ("-o", f"{name}={json.dumps(value)}")
+            yield from _assignments([(name, value)])
+
+
+def _assignments(settings: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """As flags; what JSON writes of text, numbers and lists, TOML reads."""
+    for name, value in settings:
+        yield from ("-o", f"{name}={json.dumps(value)}")
 
 
 _NO_BACKBONES = dict(flattened({"backbones": SearchConfig(budget=Budget(evaluations=1)).backbones.model_dump()}))

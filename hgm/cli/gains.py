@@ -149,30 +149,37 @@ def _missing(
     wanted: Sequence[str], made: "Report", found: "Sequence[Searched]", runs_dir: Path
 ) -> Iterator[tuple[str, str]]:
     """Arms that are asked for and not there, and what makes them."""
-    from hgm.gains import PLACEBO, TEST_TIME
+    from hgm.config import PolicyConfig
+    from hgm.gains import PLACEBO, TEST_TIME, placebo_of
     from hgm.search_command import search_command
 
     there = {arm.arm for arm in made.arms if arm.gain is not None}
-    first = next((arm.arm for arm in made.arms if arm.arm != PLACEBO), made.arms[0].arm)
-    pattern = next(run for run in found if run.arm == first)
-    seeds = list(dict.fromkeys(run.state.config.seed for run in found if run.arm == first))
+    pattern = _pattern(found)
+    own_placebo = pattern.arm if pattern.state.config.placebo else placebo_of(pattern.arm, found)
+    seeds = list(dict.fromkeys(run.state.config.seed for run in found if run.arm == pattern.arm))
     for name in wanted:
+        is_placebo = name == PLACEBO
         if name == TEST_TIME:
             if lacking := list(_repeats_lacking(made)):
                 yield name, "; ".join(lacking)
-        elif name not in there:
-            is_placebo = name == PLACEBO
+        elif (own_placebo if is_placebo else name) not in there:
+            policy = pattern.state.config.policy if is_placebo else PolicyConfig(name=name)
             yield (
                 name,
                 search_command(
                     pattern.state,
-                    policy="hgm" if is_placebo else name,
+                    policy=policy,
                     placebo=is_placebo,
                     seeds=seeds,
                     runs_dir=pattern.path.parent,
                     usual_dir=RUNS_DIR,
                 ),
             )
+
+
+def _pattern(found: "Sequence[Searched]") -> "Searched":
+    """The run whose settings another arm gets: the first one that is no placebo, if there is one."""
+    return next((run for run in found if not run.state.config.placebo), found[0])
 
 
 def _repeats_lacking(made: "Report") -> Iterator[str]:
@@ -296,11 +303,11 @@ def _table_of_arms(made: "Report") -> "Table":
     from hgm.cli.terminal import safe
     from hgm.gains import BASELINES
 
-    than = [name for name in BASELINES if any(item.than == name for arm in made.arms for item in arm.differences)]
+    than = [name for name in BASELINES if any(item.baseline == name for arm in made.arms for item in arm.differences)]
     others = [f"less {name}'s" for name in than]
     drawn = _table("arm", "runs", "tasks", "seed -> winner", "gain", *others, "seed, best of k (upper bound)")
     for arm in made.arms:
-        apart = {item.than: _gain(item.mean, item.interval) for item in arm.differences}
+        apart = {item.baseline: _gain(item.mean, item.interval) for item in arm.differences}
         count = f"{arm.runs} of {arm.runs + arm.without}" if arm.without else str(arm.runs)
         drawn.add_row(
             f"[bold]{safe(arm.arm)}[/bold]",

@@ -11,7 +11,7 @@ from evaluators.base import Split
 from evaluators.builtin import BuiltinBenchmark
 from hgm.budget import Budget
 from hgm.cli.options import settings
-from hgm.config import resolve
+from hgm.config import PolicyConfig, resolve
 from hgm.evaluation import SPLITS
 from hgm.gains import ArmGain, Cost, arm_of, report, repository_of, searched, unequal
 from hgm.gateway.records import Usage
@@ -46,7 +46,9 @@ def hopeless(job: Job, slot: int) -> Result:
 def search(
     path: Path, seed: int, *, arm: str = "hgm", stop_after: int | None = None, by: Work = metered, **changes: object
 ) -> Path:
-    event = created(budget=25, policy="hgm" if arm == "placebo" else arm, seed=seed, placebo=arm == "placebo")
+    """A run of an arm: POLICY, `placebo`, or `placebo of POLICY`."""
+    policy = "hgm" if arm == "placebo" else arm.removeprefix("placebo of ")
+    event = created(budget=25, policy=policy, seed=seed, placebo=arm.startswith("placebo"))
     event["sealed_tasks"] = SEALED
     event["config"]["confirmation"]["sealed_repeats"] = 3
     create(path, {**event, **changes}, SEED_AGENT)
@@ -154,6 +156,48 @@ def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:
     assert "greedy is missing" in said.out
 
 
+def test_the_placebo_of_a_policy_is_set_beside_that_policy_alone(hgm: Command, runs: Path) -> None:
+    for seed in range(3):
+        search(runs / f"greedy-{seed}", seed, arm="greedy")
+        search(runs / f"greedy-placebo-{seed}", seed, arm="placebo of greedy")
+    own = [f"greedy-{seed}" for seed in range(3)]
+    placebos = [f"greedy-placebo-{seed}" for seed in range(3)]
+    said = hgm("compare", "runs", *own, *placebos, *names("hgm", "placebo"), "--arms", "placebo", "-o", "gains.json")
+    than = {
+        arm["arm"]: [(item["baseline"], item["than"]) for item in arm["differences"]]
+        for arm in json.loads(Path("gains.json").read_text())["arms"]
+    }
+    assert than == {
+        "hgm": [("placebo", "placebo")],
+        "greedy": [("placebo", "placebo of greedy")],
+        "placebo": [],
+        "placebo of greedy": [],
+    }
+    assert "less placebo's" in said.out
+    assert "placebo is missing" not in said.out
+    by_hand = hgm(
+        "compare", "runs", "--arm", f"mine={','.join(own)}", "--arm", f"sham={','.join(placebos)}", "-o", "g.json"
+    )
+    assert by_hand.code == 0
+    mine = next(arm for arm in json.loads(Path("g.json").read_text())["arms"] if arm["arm"] == "mine")
+    assert [item["than"] for item in mine["differences"]] == ["sham"]
+
+
+def test_the_command_for_a_placebo_is_of_the_first_arms_policy_and_options(hgm: Command, runs: Path) -> None:
+    for seed in range(2):
+        event = created(budget=25, seed=seed)
+        event["config"]["policy"] = {"name": "greedy", "options": {"alpha": 0.5, "root_evaluations": 3}}
+        search(runs / f"tuned-{seed}", seed, config=event["config"])
+    said = hgm("compare", "runs", "tuned-0", "tuned-1", *names("placebo"), "--arms", "placebo")
+    line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
+    words = shlex.split(line.partition("do ")[2].partition(" --seed $seed")[0])
+    parse(tuple(words))
+    assert words[:5] == ["hgm", "search", "--placebo", "--policy", "greedy"]
+    assert {"policy.options.alpha=0.5", "policy.options.root_evaluations=3"} <= {*words}
+    assert line.endswith("--run greedy-placebo-$seed; done")
+    assert "less placebo's" not in said.out, "that one is of hgm"
+
+
 def test_too_few_repeats_for_best_of_k_are_said(hgm: Command, runs: Path) -> None:
     few = created(budget=25, seed=1)  # two repeats
     few["sealed_tasks"] = SEALED
@@ -231,18 +275,25 @@ def test_the_command_for_an_arm_holds_every_setting(made: Path, tmp_path: Path) 
         policy={"name": "hgm", "options": {"alpha": 0.5}},
     )
     state.budget = Budget(evaluations=25, usd=3)
-    line = search_command(state, policy="greedy", placebo=False, seeds=[4], runs_dir=tmp_path, usual_dir=Path("runs"))
+    greedy = PolicyConfig(name="greedy", options={"alpha": 0.7})
+    line = search_command(state, policy=greedy, placebo=False, seeds=[4], runs_dir=tmp_path, usual_dir=Path("runs"))
     words = shlex.split(line)
     parse(tuple(words))
     assert ("--policy greedy" in line, "--budget 25,3usd" in line, "--run greedy-4" in line) == (True, True, True)
     given = settings([words[place + 1] for place, word in enumerate(words) if word == "-o"])
+    assert given.pop("policy") == {"options": {"alpha": 0.7}}
     again = resolve(budget=25, seed=4, workers=2, data="/some where/rows.jsonl", benchmark="quixbugs", **given)
     assert again.model_dump(exclude={"policy"}) == state.config.model_dump(exclude={"policy"})
 
 
 def test_the_command_for_several_seeds_is_one_line(made: Path, tmp_path: Path) -> None:
     line = search_command(
-        read(made / "hgm-0"), policy="hgm", placebo=True, seeds=[0, 1], runs_dir=Path("runs"), usual_dir=Path("runs")
+        read(made / "hgm-0"),
+        policy=PolicyConfig(),
+        placebo=True,
+        seeds=[0, 1],
+        runs_dir=Path("runs"),
+        usual_dir=Path("runs"),
     )
     assert line.startswith("for seed in 0 1; do hgm search --placebo --budget 25 ")
     assert line.endswith(" --seed $seed --run placebo-$seed; done")
