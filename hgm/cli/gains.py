@@ -60,8 +60,11 @@ def runs(
         out().print(part)
     missing = dict(_missing(wanted, made, found, runs_dir))
     for name, how in missing.items():
-        what = "cannot be told" if name == TEST_TIME else "is missing; at equal cost"
+        what = "cannot be told" if name == TEST_TIME else "is missing; with the same budget"
         out().print(f"[yellow]{_safe(name)} {what}:[/yellow] {_safe(how)}", soft_wrap=True)
+    if {*missing} - {TEST_TIME}:
+        for advice in _equal_cost(made, found):
+            out().print(f"[yellow]{_safe(advice)}[/yellow]", soft_wrap=True)
     if arms is None:
         out().print(f"[dim]a full report has other arms, too: --arms {WANTED}[/dim]")
     if output:
@@ -180,6 +183,24 @@ def _missing(
 def _pattern(found: "Sequence[Searched]") -> "Searched":
     """The run whose settings another arm gets: the first one that is no placebo, if there is one."""
     return next((run for run in found if not run.state.config.placebo), found[0])
+
+
+def _equal_cost(made: "Report", found: "Sequence[Searched]") -> Iterator[str]:
+    """What to write for equal cost, where the budget of the pattern is no cost."""
+    from hgm.budget import Budget
+
+    pattern = _pattern(found)
+    budget, cost = pattern.state.budget, next(arm.cost for arm in made.arms if arm.arm == pattern.arm)
+    if {*budget.units} <= {"tokens", "usd"}:
+        return
+    same = (
+        "the same budget is not the same cost: an evaluation or an hour of another arm may take more tokens, or fewer"
+    )
+    if cost is not None and cost.tokens >= 1:
+        took = f"--budget {Budget(tokens=round(cost.tokens))}, what {pattern.arm} took on average"
+        yield f"{same}. For equal cost write {took}, for --budget {budget}"
+    else:
+        yield f"{same}; no tokens were counted that a budget could be made of"
 
 
 def _repeats_lacking(made: "Report") -> Iterator[str]:

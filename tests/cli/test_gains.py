@@ -18,7 +18,7 @@ from hgm.gateway.records import Usage
 from hgm.jobs import EvaluationResult, Job, Result
 from hgm.run import create, read
 from hgm.search_command import search_command
-from hgm.summary import comparison
+from hgm.summary import comparison, spend
 from tests.cli.command import Command
 from tests.hgm.simulated import SEED_AGENT, Work, created, go_on, work
 from tests.test_docs import parse
@@ -154,6 +154,34 @@ def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:
     assert "--run placebo" not in line, "that name is taken"
     assert "hgm is missing" not in said.out
     assert "greedy is missing" in said.out
+    assert "equal cost:" not in said.out, "evaluations are no cost"
+    tokens = [read(runs / name) for name in names("hgm")]
+    mean = sum(spend(state).usage.tokens.total for state in tokens) / 3
+    assert (
+        f"For equal cost write --budget {Budget(tokens=round(mean))}, what hgm took on average, for --budget 25"
+        in said.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "by", "told"),
+    [
+        (Budget(evaluations=25), work, "no tokens were counted"),
+        (Budget(evaluations=25, seconds=3600.0), metered, "for --budget 25,1h"),
+        (Budget(tokens=60_000), metered, ""),
+        (Budget(tokens=60_000, usd=5.0), metered, ""),
+    ],
+    ids=["no tokens", "time", "tokens", "dollars"],
+)
+def test_the_same_budget_is_called_equal_cost_only_where_it_is_one(
+    hgm: Command, tmp_path: Path, budget: Budget, by: Work, told: str
+) -> None:
+    search(tmp_path / "runs" / "one", 0, by=by, config={**created(seed=0)["config"], "budget": str(budget)})
+    said = hgm("compare", "runs", "one", "--arms", "greedy,test_time_k")
+    assert said.code == 0
+    assert f"greedy is missing; with the same budget: hgm search --policy greedy --budget {budget} " in said.out
+    assert ("the same budget is not the same cost" in said.out) == bool(told)
+    assert told in said.out
 
 
 def test_the_placebo_of_a_policy_is_set_beside_that_policy_alone(hgm: Command, runs: Path) -> None:
