@@ -135,8 +135,8 @@ def row(runs: Path, gain: RunGain) -> dict[str, object]:
 def summary(arm: ArmGain, rows: list[dict[str, object]]) -> dict[str, object]:
     """Means over the runs of an arm, gains with the 95 % interval over runs; of sealed tasks over tasks, too."""
     found: dict[str, object] = {"runs": len(rows)}
-    if arm.interval is not None:
-        found["sealed"] = figures(arm.seed_rate, arm.winner_rate, arm.gain, arm.interval)
+    if arm.gain is not None:
+        found["sealed"] = figures(arm.seed_rate, arm.winner_rate, arm.gain, arm.interval or (None, None))
     pairs = [(item["seed_quixbugs"], item["winner_quixbugs"]) for item in rows if "seed_quixbugs" in item]
     if len(pairs) > 1:
         before, after = ([float(str(rate)) for rate in rates] for rates in zip(*pairs, strict=True))
@@ -145,7 +145,9 @@ def summary(arm: ArmGain, rows: list[dict[str, object]]) -> dict[str, object]:
     return found
 
 
-def figures(seed: float | None, winner: float | None, gain: float | None, ends: Sequence[float]) -> dict[str, object]:
+def figures(
+    seed: float | None, winner: float | None, gain: float | None, ends: Sequence[float | None]
+) -> dict[str, object]:
     """One benchmark's cells."""
     return {"seed": seed, "winner": winner, "gain": gain, "low": ends[0], "high": ends[1]}
 
@@ -162,7 +164,8 @@ def cells(found: object) -> str:
     """Three cells of one benchmark."""
     if not isinstance(found, dict):
         return "– | – | –"
-    gain = f"{100 * found['gain']:+.1f} [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+    ends = "" if found["low"] is None else f" [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+    gain = f"{100 * found['gain']:+.1f}{ends}"
     return f"{100 * found['seed']:.1f} % | {100 * found['winner']:.1f} % | {gain}"
 
 
