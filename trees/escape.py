@@ -1,5 +1,7 @@
 """Text of agents, models and benchmarks in files that other programs read: nothing in it acts or hides."""
 
+from collections.abc import Sequence
+
 LONGEST = 300
 """Characters of a text in a picture."""
 
@@ -18,6 +20,25 @@ def shortened(text: str, limit: int = LONGEST) -> str:
     """The same on one line of at most `limit` characters; the last one is an ellipsis where something was cut."""
     shown = visible(text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def told_apart(names: Sequence[str], limit: int) -> list[str]:
+    """Names on one line of at most `limit` characters each, cut in the middle, since options differ at their ends.
+
+    Those that would still look the same end in their number among all, counted from 1.
+    """
+    shown = [_cut(name, limit) for name in names]
+    endings = [f" {number}" if shown.count(one) > 1 else "" for number, one in enumerate(shown, start=1)]
+    return [_cut(name, limit - len(ending)) + ending for name, ending in zip(names, endings, strict=True)]
+
+
+def _cut(text: str, limit: int) -> str:
+    """The beginning and the end, with an ellipsis for what was between."""
+    if len(text) > 2 * limit:  # what is far from both ends needs no escapes
+        text = text[:limit] + text[-limit:]
+    shown = visible(text)
+    kept = max(0, limit - 1)
+    return shown if len(shown) <= limit else f"{shown[: kept - kept // 2]}…{shown[len(shown) - kept // 2 :]}"
 
 
 def _escape(character: str) -> str:

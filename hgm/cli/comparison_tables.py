@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hgm.cli.terminal import one_line, percent, plural
+from hgm.cli.terminal import percent, plural
+from trees.escape import told_apart
 from trees.simulation.comparison import REFERENCE, Comparison, Plan, Summary
 from trees.statistics import Gain
 
@@ -59,11 +60,11 @@ def _heading(plan: Plan, budget: int) -> str:
 
 def _scores(comparison: Comparison, budget: int) -> list[_Column]:
     plan = comparison.plan
-    columns = [_Column("", [*map(_name, plan.labels), "O1", "O2"])]
-    for family in plan.families:
+    columns = [_Column("", [*_names(plan.labels), "O1", "O2"])]
+    for family, head in zip(plan.families, _names(plan.families), strict=True):
         found = [comparison.summary(label, budget, family) for label in plan.labels]
         values = [*(summary.score.mean for summary in found), found[0].o1, found[0].o2]
-        columns.append(_Column(_name(family), [f"{value:.3f}" for value in values]))
+        columns.append(_Column(head, [f"{value:.3f}" for value in values]))
     return columns
 
 
@@ -71,7 +72,7 @@ def _overall(comparison: Comparison, budget: int) -> list[_Column]:
     labels = comparison.plan.labels
     found = [comparison.summary(label, budget) for label in labels]
     return [
-        _Column("", [_name(label) for label in labels]),
+        _Column("", _names(labels)),
         _Column("score", [f"{each.score.mean:.3f} ± {_half(each.score):.3f}" for each in found]),
         _Column("gain", _gains(labels, found)),
         _Column("to O1", _shares(labels, [each.to_o1 for each in found])),
@@ -85,10 +86,10 @@ def _overall(comparison: Comparison, budget: int) -> list[_Column]:
 
 def _differences(comparison: Comparison, budget: int) -> list[_Column]:
     plan = comparison.plan
-    columns = [_Column("", [_name(label) for label in plan.labels[1:]])]
-    for family in plan.families:
+    columns = [_Column("", _names(plan.labels)[1:])]
+    for family, head in zip(plan.families, _names(plan.families), strict=True):
         found = [comparison.summary(label, budget, family) for label in plan.labels[1:]]
-        columns.append(_Column(_name(family), _gains(plan.labels[1:], found)))
+        columns.append(_Column(head, _gains(plan.labels[1:], found)))
     return columns
 
 
@@ -115,8 +116,8 @@ def _share(share: Gain) -> str:
     return f"{percent(share.mean)} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
-def _name(text: str) -> str:
-    return one_line(text, _LABEL)
+def _names(texts: Sequence[str]) -> list[str]:
+    return told_apart(texts, _LABEL)
 
 
 def _print(console: Console, title: str, columns: list[_Column]) -> None:

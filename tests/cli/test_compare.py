@@ -69,6 +69,14 @@ def test_shares_of_a_way_come_with_an_interval_and_only_where_there_is_a_way(hgm
         assert row.count("%") == expected
 
 
+def test_long_names_are_told_apart(hgm: Command) -> None:
+    labels = [f"hgm:root_evaluations=0,initial_expansions=5,alpha=0.{digit}" for digit in (4, 5)]
+    named = [word for label in labels for word in ("--policy", label)]
+    said = hgm("compare", "policies", *named, "--seeds", "2", "--budget", "20", "-j", "1", "--family", "rare")
+    heads = [line.partition("  ")[0] for line in said.out.splitlines() if line.startswith("hgm:")]
+    assert {*heads} == {f"hgm:root_evaluations…ansions=5,alpha=0.{digit}" for digit in (4, 5)}
+
+
 def test_whoever_says_not_what_guides_it_has_no_correlation(hgm: Command) -> None:
     named = ("--policy", "dgm", "--policy", "lineage")
     said = hgm("compare", "policies", *named, "--seeds", "2", "--budget", "300", "-j", "1", "--family", "rare")

@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from trees.escape import shortened
+from trees.escape import shortened, told_apart
 
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#8a7f00")
 """By Okabe and Ito, with a darker yellow: told apart by every kind of colour vision."""
@@ -24,6 +24,8 @@ _INNER = 22
 _APART = 3.0
 """Pixels between the bars of two names at one position."""
 _TICKS = 5
+_NAME, _TITLE = 18, 40
+"""Characters of a name in the legend, and of a panel's title."""
 
 
 class Point(NamedTuple):
@@ -74,10 +76,11 @@ def multiples(panels: Sequence[Panel], *, title: str, note: str, positions: str)
     top = _TOP + _LINE * (ceil(len(names) / per_line) - 1)
     height = top + rows * (_HEIGHT + _GAP_Y)
     parts = [*_beginning(title, note, width, height), *_legend(names, per_line)]
-    for number, panel in enumerate(panels):
+    titles = told_apart([panel.title for panel in panels], _TITLE)
+    for number, (panel, panel_title) in enumerate(zip(panels, titles, strict=True)):
         x = _LEFT + number % columns * (_WIDTH + _GAP_X)
         y = top + number // columns * (_HEIGHT + _GAP_Y)
-        parts += [f'<g transform="translate({x} {y})">', *_panel(panel, scale, positions), "</g>"]
+        parts += [f'<g transform="translate({x} {y})">', *_panel(panel, panel_title, scale, positions), "</g>"]
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -110,14 +113,14 @@ def _beginning(title: str, note: str, width: float, height: float) -> Iterator[s
 
 
 def _legend(names: Sequence[str], per_line: int) -> Iterator[str]:
-    for number, name in enumerate(names):
+    for number, name in enumerate(told_apart(names, _NAME)):
         x, y = _MARGIN + number % per_line * _ENTRY, 62 + number // per_line * _LINE
         yield f'<path d="M{x} {y}h22" {_look(number)}/>'
-        yield f'<text x="{x + 28}" y="{y + 4}">{escape(shortened(name, 18))}</text>'
+        yield f'<text x="{x + 28}" y="{y + 4}">{escape(name)}</text>'
 
 
-def _panel(panel: Panel, scale: _Scale, positions: str) -> Iterator[str]:
-    yield f'<text x="0" y="-8" font-weight="600">{escape(shortened(panel.title, 40))}</text>'
+def _panel(panel: Panel, title: str, scale: _Scale, positions: str) -> Iterator[str]:
+    yield f'<text x="0" y="-8" font-weight="600">{escape(title)}</text>'
     for tick in scale.ticks:
         y = scale.y(tick)
         yield f'<path d="M0 {y:.1f}h{_WIDTH}" stroke="{_GRID}"/>'

@@ -1,5 +1,9 @@
 from xml.etree import ElementTree
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trees.escape import told_apart
 from trees.export.plots import Panel, Point, multiples
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +35,28 @@ def test_all_panels_have_the_same_scale_which_holds_every_interval():
 def test_names_are_made_fit_for_xml():
     root = drawn(panel("a\x1b[31mred", "n\x00"))
     assert not [text.text for text in root.iter() if text.text and ("\x1b" in text.text or "\x00" in text.text)]
+
+
+def test_long_names_and_titles_are_told_apart():
+    options = ["hgm:root_evaluations=0", "hgm:root_evaluations=10"]
+    alike = [f"hgm:alpha={'0' * 20}{digit}{'0' * 20}" for digit in "12"]
+    long = [f"{'a' * 40}{digit}{'b' * 40}" for digit in "12"]
+    root = drawn(*(panel(title, "hgm", *options, *alike) for title in long))
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    legend = [text.text for text in root.findall(f"{SVG}text")][-5:]
+    assert legend == ["hgm", "hgm:root_…ations=0", "hgm:root_…tions=10", "hgm:alph…0000000 4", "hgm:alph…0000000 5"]
+    assert {"a" * 19 + "…" + "b" * 18 + f" {number}" for number in (1, 2)} <= {*texts}
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab\x1b\n "), max_size=30), min_size=1, max_size=12, unique=True),
+    st.integers(8, 20),
+)
+def test_names_fit_and_none_is_like_another(names, limit):
+    shown = told_apart(names, limit)
+    assert len({*shown}) == len(names)
+    assert all(len(one) <= limit and one.isprintable() for one in shown)
+    assert all(one == name for one, name in zip(shown, names, strict=True) if len(name) <= limit and name.isprintable())
 
 
 def test_one_position_and_differences_of_nothing_can_be_drawn():
