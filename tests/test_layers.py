@@ -52,7 +52,7 @@ LIBRARIES = {
     "pytest": ("pytest", ["evaluators/inside/suite.py"]),
     "requests": ("docker", ["sandboxes/engine.py"]),
     "rich": ("rich", ["hgm/cli/"]),
-    "scipy": ("scipy", ["trees/policies/inheritance.py", "trees/statistics.py"]),
+    "scipy": ("scipy", ["trees/policies/knowledge_gradient.py", "trees/statistics.py"]),
     "starlette": ("starlette", ["hgm/gateway/", "hgm/serving.py"]),
     "tomli_w": ("tomli-w", ["hgm/run.py"]),
     "swebench": ("swebench", ["evaluators/swebench_harness.py"]),
