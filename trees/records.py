@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -93,6 +94,8 @@ class TreeView:
     """Share of the budget that is measured, running or charged, 0 to 1: of the unit with the least left."""
     expansion_cost: float = EXPANSION_COST
     """What an expansion costs, in evaluations, as far as is known."""
+    left: float = inf
+    """What the budget still pays, in evaluations; an estimate where it is of something else."""
 
     def __len__(self) -> int:
         return len(self.parent)

@@ -1,6 +1,7 @@
 """The live search tree: integer columns with one entry per node, changed only by decisions and their results."""
 
 from collections import Counter
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Tree:
         self._columns["results"] = np.zeros((1, tasks), np.int8)
         self._running_evaluations: set[tuple[int, int]] = set()
         self._running_expansions: Counter[int] = Counter()
-        self._evaluations = 0
+        self._evaluations = self._expansions = 0
         self.charged = 0
         """Evaluations taken from the budget for nothing measured. Read it; `charge` sets it."""
         self._used = 0.0
@@ -96,6 +97,7 @@ class Tree:
         """Count one running expansion of `node`."""
         self._require_node(node)
         self._columns["expansions"][node] += 1
+        self._expansions += 1
         self._running_expansions[node] += 1
         self._changed()
 
@@ -154,6 +156,7 @@ class Tree:
                 rejections_in_row=self._rejections_in_row,
                 spent=self._spent(),
                 expansion_cost=self._expansion_cost,
+                left=self._left(),
                 **{name: _window(column[: self._size]) for name, column in self._columns.items()},
             )
         return self._view
@@ -161,6 +164,12 @@ class Tree:
     def _spent(self) -> float:
         evaluations = (self._evaluations + self.charged) / self.budget if self.budget else 0.0
         return min(1.0, max(evaluations, self._used))
+
+    def _left(self) -> float:
+        by_evaluations = self.budget - self._evaluations - self.charged if self.budget else inf
+        used = self._evaluations + self._expansion_cost * self._expansions
+        by_others = used * (1 - self._used) / self._used if self._used else inf
+        return max(0.0, min(by_evaluations, by_others))
 
     def _add_node(self, parent: int) -> int:
         if self._size == len(self._columns["parent"]):

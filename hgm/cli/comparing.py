@@ -15,7 +15,7 @@ from hgm.cli.terminal import is_live, out, plural
 from hgm.errors import ConfigError
 from trees.export.plots import Panel, Point, multiples
 from trees.simulation import FAMILIES, AgentTable, load_landscape, load_table
-from trees.simulation.comparison import Comparison, Match, Plan, Summary
+from trees.simulation.comparison import MOST_BUDGET, Comparison, Match, Plan, Summary
 from trees.simulation.comparison_document import text_of
 from trees.simulation.playable import Source
 from trees.simulation.processes import played
@@ -62,8 +62,8 @@ def budgets(given: Sequence[int] | None, among: Sequence[Source]) -> tuple[int, 
 
 
 def _rounded(budget: float) -> int:
-    """To two digits, and at least 1."""
-    return max(1, int(float(f"{budget:.1e}")))
+    """To two digits, and within what a comparison may play."""
+    return min(MOST_BUDGET, max(1, int(float(f"{budget:.1e}"))))
 
 
 def told(plan: Plan) -> str:

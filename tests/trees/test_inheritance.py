@@ -112,7 +112,7 @@ def test_a_mean_score_is_that_of_all_it_may_be() -> None:
     draws = found.score(found.ability + deviation * rng.standard_normal((100_000, 3)))
     is_broken = rng.random(draws.shape) < found.broken
     assert 0.2 < found.broken[1] < 0.8
-    assert found.mean_score() == pytest.approx(np.where(is_broken, 0.04 * draws, draws).mean(axis=0), abs=0.003)
+    assert found.mean_score() == pytest.approx(np.where(is_broken, 0.04, draws).mean(axis=0), abs=0.003)
 
 
 def test_a_lower_score_is_the_quantile_that_it_says() -> None:
@@ -121,6 +121,18 @@ def test_a_lower_score_is_the_quantile_that_it_says() -> None:
     draws = found.score(found.ability + deviation * np.random.default_rng(3).standard_normal((50_000, 2)))
     assert found.lower_score(0.05) == pytest.approx(np.quantile(draws, 0.05, axis=0), abs=0.004)
     assert found.lower_score(0.5) == pytest.approx(found.score(found.ability))
+
+
+@pytest.mark.parametrize("elsewhere", [0, 1])
+def test_more_passes_never_make_an_agent_look_worse(elsewhere) -> None:
+    """Where the rest of the tree passes next to nothing, as with a weak seed agent and hard tasks."""
+    scores = []
+    for passes in (0, 3, 10, 20, 30):
+        others = [(ROOT, elsewhere if node == 5 else 0, 30) for node in range(20)]
+        found = belief(grown([(NO_PARENT, 0, 30), *others, (1, passes, 30 - passes)], budget=1000)).mean_score()
+        scores.append(found[-1])
+        assert passes <= 3 or found.argmax() == len(found) - 1
+    assert scores == sorted(scores)
 
 
 def test_hundreds_of_tasks_overflow_nothing() -> None:

@@ -80,6 +80,23 @@ def test_an_evaluation_is_worth_what_looking_changes() -> None:
         assert found[node] == pytest.approx(max(wanted), rel=1e-3)
 
 
+def test_an_evaluation_of_the_best_agent_is_worth_what_it_may_fall_behind() -> None:
+    """By the variance of its own value alone: see `worth`."""
+
+    def variance(precision: np.ndarray) -> float:
+        by_ability, by_drift = of(PARENTS, precision, PULL).covariances_with(best, HORIZON)
+        return float(by_ability[best] + HORIZON * by_drift[best])
+
+    ability, drift = of(PARENTS, PRECISION, PULL).means()
+    second, best = np.argsort(ability + HORIZON * drift)[-2:].tolist()
+    lead, _ = ahead(of(PARENTS, PRECISION, PULL), second, best)
+    wanted = []
+    for looks in LOOKS:
+        more = PRECISION + TELLS * looks * (np.arange(5) == best)
+        wanted.append(rise(lead, variance(PRECISION) - variance(more)) / looks)
+    assert worth(belief(), PRIOR, means()).evaluations[best] == pytest.approx(max(wanted), rel=1e-3)
+
+
 def test_an_expansion_is_worth_what_looking_at_the_child_changes() -> None:
     found = worth(belief(), PRIOR, means()).expansions
     best = 3
@@ -164,6 +181,14 @@ def test_the_last_of_the_budget_makes_the_best_agent_ripe_to_be_handed_over() ->
     decision = decided(tree.view(), eagerness=100)
     assert isinstance(decision, Evaluate)
     assert decision.node == 1
+
+
+def test_with_next_to_nothing_left_and_everything_broken_it_still_decides() -> None:
+    tree = grown([(NO_PARENT, 30, 0), *((ROOT, 0, 29) for _ in range(6))], tasks=30, budget=10**6)
+    tree.use(1 - 1e-7)
+    assert isinstance(decided(tree.view(), root_evaluations=0), Evaluate)
+    finished = grown([(NO_PARENT, 150, 50), *((ROOT, 0, 200) for _ in range(10))], tasks=200, budget=2500)
+    assert isinstance(decided(finished.view()), Expand)
 
 
 @pytest.mark.parametrize("worth", [0.0, 0.05])

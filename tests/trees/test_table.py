@@ -1,6 +1,7 @@
 """Recorded tables: a tiny one whose replays are counted by hand, and files that nobody should trust."""
 
 import json
+import os
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -300,8 +301,10 @@ def test_a_file_that_is_no_table_is_refused_by_its_name(tmp_path: Path, content:
 def test_a_file_that_is_not_there_is_a_users_error(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_table(tmp_path / "none.json")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_table(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ConfigError, match="a regular file"):
+            load_table(place)
 
 
 def test_more_results_than_fit_are_refused_before_they_are_read():

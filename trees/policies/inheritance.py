@@ -18,12 +18,14 @@ from trees.records import ROOT, TreeView
 
 _ITERATIONS = 2
 """Steps of Newton's method: too few to be exact (some abilities are off by 0.3), but more do not decide better."""
+_STRIDE = 2.0
+"""No step moves an ability by more logits: far from the truth Newton's method overshoots."""
 _MOST = 6.0
 """Abilities are within so many logits; a chance of 0.25 % is as good as none."""
 _GRID = np.linspace(-_MOST, _MOST, 49)
 _BROKEN_CHANCE = 0.04
-_LEAST_CHANCE = 0.02
-"""Of an agent that is not broken, at any task: what is impossible by the model happens."""
+_LEAST_CHANCE = 0.04
+"""Of an agent that is not broken, at any task: no pass speaks for being broken."""
 _CERTAIN = 500.0
 _POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 
@@ -78,7 +80,7 @@ class Belief:
         """(nodes,): what the score is expected to be, by all that is uncertain."""
         deviation = np.sqrt(self.gaussian.covariances().ability)
         healthy = self.score(self.ability[:, None] + deviation[:, None] * _POINTS) @ _WEIGHTS / _WEIGHTS.sum()
-        return np.asarray(healthy * (1 - self.broken + _BROKEN_CHANCE * self.broken))
+        return np.asarray(healthy * (1 - self.broken) + _BROKEN_CHANCE * self.broken)
 
 
 def believe(view: TreeView, prior: Prior) -> Belief:
@@ -101,8 +103,8 @@ def believe(view: TreeView, prior: Prior) -> Belief:
         precision = results.by_node(weight * chance * (1 - chance))
         pull = precision * ability + results.by_node(weight * (passed - chance))
         tree = GaussianTree(view.parent, prior.inheritance, middle, precision, pull)
-        ability, drift = tree.means()
-        ability = np.clip(ability, -_MOST, _MOST)
+        moved, drift = tree.means()
+        ability = np.clip(moved, ability - _STRIDE, ability + _STRIDE).clip(-_MOST, _MOST)
         broken = _broken(view, results, ability, drift, difficulty, broken, prior)
     broken_child = _broken_child(broken, prior)
     return Belief(

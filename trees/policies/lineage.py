@@ -1,7 +1,6 @@
 """Ours: do next what promises the largest gain per cost, by what results say about inherited ability and drift."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import ClassVar
 
 import numpy as np
@@ -53,12 +52,13 @@ class Lineage(Opened):
     def decide(self, view: TreeView, rng: np.random.Generator) -> Decision:
         """What is worth most."""
         belief = believe(view, _PRIOR)
-        if (owed := _owed(view, belief)) is not None:
-            return Evaluate(owed, self._task(view, belief, owed, rng))
+        best = int(np.argmax(belief.ability - BROKEN_LOSS * belief.broken))
+        if (lacking := _lacking(view, best)) and view.left < lacking + 1:
+            return Evaluate(best, self._task(view, belief, best, rng))
         found = self._worth(view, belief)
         nodes = np.flatnonzero(~view.seen.all(axis=1))
         evaluation = largest(found.evaluations[nodes], nodes) if len(nodes) else None
-        if self.may_expand(view):
+        if self.may_expand(view) and (evaluation is None or view.left - view.expansion_cost >= lacking):
             expansion = largest(found.expansions)
             if evaluation is None or found.expansions[expansion.node] > found.evaluations[evaluation.node]:
                 return Expand(*expansion)
@@ -72,10 +72,10 @@ class Lineage(Opened):
         return np.lexsort((-believe(view, _PRIOR).mean_score(), ~is_known))
 
     def guidance(self, view: TreeView) -> NDArray[np.float64]:
-        """What an expansion goes by: the value of its child."""
+        """The score of a child by what is believed: an expansion goes by that, by its uncertainty and by costs."""
         belief = believe(view, _PRIOR)
         ahead = 1 + self._horizon(view) * _PRIOR.inheritance.inherited
-        return np.asarray(belief.score(belief.ability + ahead * belief.drift) * (1 - belief.broken))
+        return np.asarray(belief.score(belief.ability + ahead * belief.drift) * (1 - belief.broken_child))
 
     def expected_expansions(self, evaluations: int, tasks: int) -> int:
         """The initial ones, and one per so many evaluations."""
@@ -95,7 +95,7 @@ class Lineage(Opened):
             unseen=(~view.seen).sum(axis=1),
             child=_child_chance(view),
             expansion_cost=view.expansion_cost,
-            left=_left(view),
+            left=view.left,
         )
         found = worth(belief, _PRIOR.inheritance, means)
         begun = means.results + means.pending
@@ -118,15 +118,7 @@ def _child_chance(view: TreeView) -> NDArray[np.float64]:
     return np.asarray((view.children + usual * _NODE_SEEN) / (view.expansions + _NODE_SEEN))
 
 
-def _left(view: TreeView) -> float:
-    """Of the budget, in evaluations; the budget's own unit may be another."""
-    used = view.evaluations + view.expansion_cost * float(view.expansions.sum())
-    return used * (1 - view.spent) / view.spent if view.spent > 0 else inf
-
-
-def _owed(view: TreeView, belief: Belief) -> int | None:
-    """The best agent, while what is left of the budget is just what it needs to be handed over."""
-    best = int(np.argmax(belief.ability - BROKEN_LOSS * belief.broken))
-    begun = int(view.successes[best] + view.failures[best] + view.pending_evaluations[best])
-    lacking = min(_LEAST_HANDED_OVER - begun, len(view.unseen(best)))
-    return best if lacking > 0 and _left(view) < lacking + 1 else None
+def _lacking(view: TreeView, node: int) -> int:
+    """Evaluations that a node still needs to be handed over, as far as it has unseen tasks."""
+    begun = int(view.successes[node] + view.failures[node] + view.pending_evaluations[node])
+    return max(0, min(_LEAST_HANDED_OVER - begun, len(view.unseen(node))))

@@ -23,6 +23,7 @@ from trees.simulation.play import oracle, simulate
 from trees.simulation.playable import Playable, Source
 from trees.statistics import Gain, mean_interval, ratio_interval
 
+MOST_BUDGET = 1_000_000
 REFERENCE = "hgm"
 """Played in every world: what the others are compared with, and what the references are taken from."""
 EQUAL = ("cost", "evaluations")
@@ -72,7 +73,7 @@ class Plan:
         _require_whole("first seed", self.first_seed, 0, 10**15)
         _require_whole("workers", self.workers, 1, 10_000)
         for budget in self.budgets:
-            _require_whole("budget", budget, 1, 1_000_000)
+            _require_whole("budget", budget, 1, MOST_BUDGET)
         if not self.landscapes or not self.budgets:
             raise ConfigError("a comparison needs a landscape and a budget")
         if self.equal not in EQUAL:

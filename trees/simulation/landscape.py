@@ -1,6 +1,5 @@
 """What a simulated landscape is made of: documented parameters with checked ranges, families, and TOML files."""
 
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +9,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from hgm.errors import ConfigError
 from trees.escape import shortened
+from trees.simulation.files import content
 from trees.simulation.world import World
 
 MOST_BYTES = 1_000_000
@@ -187,24 +187,13 @@ def load_landscape(path: Path) -> Landscape:
 def _tables(path: Path) -> dict[str, Any]:
     """What a TOML file holds; ConfigError where it is none."""
     try:
-        return tomllib.loads(_bytes(path).decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as trouble:
+        return tomllib.loads(content(path, what="a landscape", most_bytes=MOST_BYTES).decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as trouble:
         raise ConfigError(f"{path}: {trouble}") from trouble
     except RecursionError as trouble:
         raise ConfigError(f"{path}: arrays or tables are nested too deeply") from trouble
     except ValueError as trouble:  # all that tomllib leaves to Python: numbers
         raise ConfigError(f"{path}: a number has too many digits") from trouble
-
-
-def _bytes(path: Path) -> bytes:
-    """A regular file's, within the limit: a device never ends, and a pipe may never begin."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ConfigError(f"{path}: a landscape is described by a regular file, which this is not")
-    with path.open("rb") as file:
-        found = file.read(MOST_BYTES + 1)
-    if len(found) > MOST_BYTES:
-        raise ConfigError(f"{path}: a landscape's file has at most {MOST_BYTES:,} bytes")
-    return found
 
 
 def _told(value: object) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hgm.errors import ConfigError
 from trees.records import NO_PARENT, ROOT, Outcome
+from trees.simulation.files import content
 from trees.simulation.playable import Birth
 
 SCHEMA = "hgm-agent-table"
@@ -176,15 +177,9 @@ def _answers(results: NDArray[np.int8], luck: NDArray[np.float64], own: NDArray[
 
 def load_table(path: Path) -> AgentTable:
     """The table in a file; ConfigError says what is wrong with it."""
+    found = content(path, what="a table", most_bytes=MOST_BYTES)
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-    except OSError as trouble:
-        raise ConfigError(f"{path}: cannot be read ({trouble.strerror})") from trouble
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path}: a table has at most {MOST_BYTES // 2**20} MB")
-    try:
-        return table_from(_parsed(content), digest=sha256(content).hexdigest())
+        return table_from(_parsed(found), digest=sha256(found).hexdigest())
     except ConfigError as trouble:
         raise ConfigError(f"{path}: {trouble}") from trouble
 
@@ -232,12 +227,12 @@ class _Shape(NamedTuple):
     expansion_cost: float
 
 
-def _parsed(content: bytes) -> object:
+def _parsed(text: bytes) -> object:
     def refuse(word: str) -> None:
         raise ConfigError(f"{word} is no JSON")
 
     try:
-        return json.loads(content, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as trouble:
         raise ConfigError(f"no JSON: {str(trouble)[:MOST_TEXT]}") from trouble
 
