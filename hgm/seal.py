@@ -78,7 +78,13 @@ def _sealed(files: Files, folder: Path) -> Files:
         write_folder(files, workspace, read_only=False)
         for command in _COMMANDS:
             subprocess.run(
-                ["git", *command], cwd=workspace, env=_ENV, check=True, capture_output=True, stdin=subprocess.DEVNULL
+                ["git", *command],
+                cwd=workspace,
+                env=_ENV,
+                check=True,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the search, which finishes what runs
             )
         inside = [path for path in (workspace / ".git").rglob("*") if path.is_file()]
         return {os.fsencode(path.relative_to(workspace)): File(path.read_bytes()) for path in sorted(inside)}

@@ -137,9 +137,12 @@ def ignored_by(rules: Files, paths: Iterable[bytes]) -> frozenset[bytes]:
             target = Path(os.fsdecode(os.path.join(os.fsencode(place), path)))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.data)
-        subprocess.run(["git", "init", "--quiet", "--template=", place], env=_GIT, check=True, capture_output=True)
+        made = ["git", "init", "--quiet", "--template=", place]
+        subprocess.run(made, env=_GIT, check=True, capture_output=True, process_group=0)
         command = ["git", "-C", place, "check-ignore", "--no-index", "-z", "--stdin"]
-        told = subprocess.run(command, env=_GIT, input=b"\0".join(paths) + b"\0", capture_output=True, check=False)
+        told = subprocess.run(
+            command, env=_GIT, input=b"\0".join(paths) + b"\0", capture_output=True, check=False, process_group=0
+        )
     if told.returncode not in (0, 1):
         raise SandboxError(f"git does not say what is ignored: {told.stderr[:300]!r}")
     return frozenset(filter(None, told.stdout.split(b"\0")))

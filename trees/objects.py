@@ -63,6 +63,7 @@ def run_git(repository: Path, *arguments: str, stdin: bytes = b"") -> bytes:
             capture_output=True,
             timeout=GIT_DEADLINE_S,
             check=False,
+            process_group=0,  # Ctrl-C is for the search, which finishes what runs
         )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()

@@ -13,6 +13,7 @@ from sandboxes.base import File
 from tests.trees.real_git import agent, git
 from tests.trees.test_paths import HOSTILE, PLAIN
 from trees.git import BareRepository
+from trees.objects import run_git
 from trees.paths import check_path
 
 
@@ -378,3 +379,10 @@ def test_git_missing_is_an_error_of_the_archive(repository, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ArchiveError, match="git diff-tree"):
         repository.diff(a, b)
+
+
+def test_an_interrupt_of_the_terminal_does_not_reach_git(tmp_path: Path) -> None:
+    """Ctrl-C goes to all of a process group, and the search finishes what runs."""
+    run_git(tmp_path, "init", "--quiet", "--bare", str(tmp_path))
+    told = run_git(tmp_path, "-c", "alias.group=!cut -d' ' -f5 /proc/self/stat", "group")
+    assert int(told) not in (0, os.getpgrp())
