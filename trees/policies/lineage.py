@@ -30,8 +30,8 @@ class Lineage(Opened):
     - Done is what is expected to raise the best agent's value most, per cost (`trees.policies.knowledge_gradient`):
       some evaluations of one agent, or an expansion and some evaluations of the child. There is no schedule.
     - The task of an evaluation is one that the agent passes about every second time, which tells most.
-    - Handed over is the agent of the largest mean score. The last of the budget is kept for the ten evaluations that
-      it needs for that.
+    - Handed over is the agent of the largest mean score. The last of the budget is kept for what the best one lacks of
+      the ten evaluations that it needs for that; where another becomes the best at the very end, it may lack some.
     """
 
     name: ClassVar[str] = "lineage"
