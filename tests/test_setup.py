@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,19 +15,22 @@ TOOLS = ("bash", "cut", "dirname", "env", "grep", "mktemp", "rm", "sha256sum", "
 
 
 @pytest.fixture
-def bare(tmp_path) -> Path:
-    """A checkout that anybody may read, beside a PATH with next to nothing on it."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder == tmp_path or folder.name.startswith(("pytest-", "popen-")):  # pytest's own, a worker's among them
-            folder.chmod(0o755)
-    (tmp_path / "scripts").mkdir()
-    for name in ("setup", "engine"):
-        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "bin").mkdir()
-    for tool in TOOLS:
-        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
-    return tmp_path
+def bare() -> Iterator[Path]:
+    """A checkout that anybody may read, beside a PATH with next to nothing on it.
+
+    Not in tmp_path: any other pytest that starts takes its parents away from other users.
+    """
+    with TemporaryDirectory(prefix="hgm-test-", dir="/tmp") as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        (place / "scripts").mkdir()
+        for name in ("setup", "engine"):
+            shutil.copy(ROOT / "scripts" / name, place / "scripts")
+        shutil.copy(ROOT / "pyproject.toml", place)
+        (place / "bin").mkdir()
+        for tool in TOOLS:
+            (place / "bin" / tool).symlink_to(shutil.which(tool))
+        yield place
 
 
 def give(bare: Path, name: str, script: str = "exit 0") -> None:

@@ -689,6 +689,7 @@ CHEATS = (
             "    line = json.dumps({'nonce': '', 'status': 0, 'reports': rows, 'log': ''})\n"
             "    print('3 of 3 passed', line, flush=True)\n"
             "    os._exit(0)\n"
+            "os.wait()\n"
         ),
         fools="words",
     ),
