@@ -14,7 +14,7 @@ from hgm.state import RunState
 from sandboxes.base import File, Files
 from trees.archive import Archive
 from trees.checkouts import checkout, is_address
-from trees.policies import make_policy
+from trees.policies import policy_of_run
 from trees.records import TreeView
 
 BUNDLED = Path(str(package_files("hgm"))) / "agents"
@@ -49,7 +49,7 @@ def best_node(state: RunState, view: TreeView | None = None) -> int:
     """The confirmed winner, or the node that the run's policy would hand over now; by `view`, if given."""
     if state.winner is not None:
         return state.winner
-    policy = make_policy(state.config.policy.name, **state.config.policy.options)
+    policy = policy_of_run(state.config.policy.name, **state.config.policy.options)
     return int(policy.ranking(view or state.tree.view(), minimum=state.config.minimum_evaluations)[0])
 
 

@@ -45,7 +45,7 @@ from hgm.state import RunState
 from hgm.sweep import clean
 from sandboxes.base import File, Files
 from trees.checkouts import checkout, is_address
-from trees.policies import make_policy
+from trees.policies import make_policy, policy_of_run
 from trees.records import ROOT
 
 
@@ -276,7 +276,7 @@ def _search(
     recording: Recording | None,
     clock: Clock,
 ) -> Ending:
-    policy = make_policy(run.state.config.policy.name, **run.state.config.policy.options)
+    policy = policy_of_run(run.state.config.policy.name, **run.state.config.policy.options)
     display.opened(run.state)
     follow()
 

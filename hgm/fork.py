@@ -14,6 +14,9 @@ from trees.archive import Archive
 from trees.journal import Event
 from trees.policies import POLICIES, make_policy
 
+_NOT_SHARED = ("record", "replay", "saturation")
+"""Of event zero: a fork of a table of agents is a search."""
+
 
 def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> RunState:
     """Make the run `target` of what `origin` was after event `at`; from there the given policy decides.
@@ -23,13 +26,13 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
 
     Raises:
         RunError: no such run or event, the search was over by then, or `target` exists.
-        ConfigError: there is no such policy.
+        ConfigError: there is no such policy, or none is given and the origin's is that of a table of agents.
     """
     events = read_events(origin)
     _check(events, at)
     whole, state = RunState.replay(events), RunState.replay(events[:at])
     created = {
-        **{name: kept for name, kept in whole.created.items() if name not in ("record", "replay")},
+        **{name: kept for name, kept in whole.created.items() if name not in _NOT_SHARED},
         "config": _with_policy(whole.created["config"], policy or whole.config.policy.name),
         "sealed_openings": sealed_openings(whole),
         "forked_from": {"run": origin.name, "event": at},

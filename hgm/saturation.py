@@ -24,7 +24,7 @@ from hgm.state import Evaluation, RunState
 from hgm.summary import sealed_openings
 from hgm.text import printable
 from trees.objects import run_git
-from trees.policies import make_policy
+from trees.policies import policy_of_run
 from trees.policies.saturate import Saturate
 from trees.records import ROOT, Expansion, Outcome
 from trees.simulation.table import LETTERS, MOST_AGENTS, MOST_REPEATS, SCHEMA, VERSION
@@ -83,7 +83,7 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
         _require_free(whole)
         budget = _enough(wanted, root)
     policy = {"children": wanted.children, "depth": wanted.depth, "agents": wanted.most_agents}
-    make_policy(Saturate.name, **policy)
+    policy_of_run(Saturate.name, **policy)
     config = {
         **whole.created["config"],
         "policy": {"name": Saturate.name, "options": policy},

@@ -49,6 +49,8 @@ MISTAKES = {
     "a negative seed": ((*SEARCH, "--seed", "-1"), "greater than or equal to 0"),
     "a missing configuration file": ((*SEARCH, "--config", "nowhere.toml"), "nowhere.toml"),
     "an unknown policy": ((*SEARCH, "--policy", "luck"), "hgm, greedy, random"),
+    "a policy that is no way to search": ((*SEARCH, "--policy", "saturate"), "choose one of: hgm, greedy, random"),
+    "no way to search, compared": (("compare", "policies", "--policy", "saturate"), "choose one of: hgm, greedy"),
     "an unknown option of a policy": ((*SEARCH, "-o", "policy.options.beta=2"), "alpha"),
     "a bad option of a policy": ((*SEARCH, "-o", "policy.options.alpha=2"), "at most 1"),
     "an unknown sandbox": ((*SEARCH, "--sandbox", "chroot"), "'auto', 'bubblewrap' or 'docker'"),

@@ -12,7 +12,7 @@ from hgm.loop import Watch, search
 from hgm.run import Folder, create, opened
 from sandboxes.base import File
 from trees.journal import Journal
-from trees.policies import make_policy
+from trees.policies import policy_of_run
 from trees.records import Expansion, Outcome
 
 SEED_AGENT = {
@@ -72,7 +72,7 @@ def go_on(path: Path, *, workers: int = 1, stop_after: int | None = None, by: Wo
         with opened(path) as run:
             return search(
                 run,
-                make_policy(run.state.config.policy.name, **run.state.config.policy.options),
+                policy_of_run(run.state.config.policy.name, **run.state.config.policy.options),
                 executor,
                 watch=Watch(finished=lambda job, result: told.append(result)),
                 stopping=lambda: stop_after is not None and len(told) >= stop_after,

@@ -10,6 +10,7 @@ import pytest
 from evaluators.base import Split
 from hgm.budget import Budget
 from hgm.errors import ConfigError, RunError
+from hgm.fork import fork
 from hgm.jobs import EvaluationResult, ExpandJob, ExpansionResult, Job, Result
 from hgm.plan import is_finished
 from hgm.run import Folder, create, read, read_events
@@ -258,3 +259,14 @@ def test_another_table_is_not_gone_on_with(origin: Path, made: Path) -> None:
         check_same(made, origin, WANTED, budget=Budget(usd=3.0))
     with pytest.raises(RunError, match="no run of a table"):
         check_same(origin, origin, WANTED)
+
+
+def test_a_fork_of_a_table_is_a_search_by_another_policy(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="saturate is no way to search"):
+        fork(made, tmp_path / "fork", at=20)
+    fork(made, tmp_path / "fork", at=20, policy="greedy")
+    assert go_on(tmp_path / "fork") == ""
+    state = read(tmp_path / "fork")
+    assert {item.repeat for item in state.evaluations} == {0}
+    with pytest.raises(RunError, match="no run of a table"):
+        check_same(tmp_path / "fork", made, WANTED)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hgm.errors import ConfigError
-from trees.policies import POLICIES, make_policy
+from trees.policies import POLICIES, make_policy, policy_of_run
 from trees.policies.saturate import MOST_PER_CHILD
 from trees.records import Evaluate, Expand
 from trees.simulation import Landscape, Simulated, World, simulate
@@ -14,7 +14,7 @@ BARREN = Landscape(name="barren", tasks=2, rejected=0.9)
 
 
 def grown(landscape: Landscape = SMALL, *, seed: int = 0, workers: int = 1, **options: int) -> Simulated:
-    policy = make_policy("saturate", **options)
+    policy = policy_of_run("saturate", **options)
     return simulate(policy, World(landscape, seed), evaluations=100_000, workers=workers, seed=seed, trace=True)
 
 
@@ -56,12 +56,15 @@ def test_results_come_before_children_and_elder_agents_first():
         assert kinds == sorted(kinds, key=[Evaluate, Expand].index)
 
 
-def test_it_is_no_way_to_search_and_is_still_found_by_its_name():
+def test_it_is_no_way_to_search_and_is_found_by_its_name_where_a_run_has_it():
     assert "saturate" not in POLICIES
-    assert make_policy("saturate", children=2).children == 2
+    with pytest.raises(ConfigError, match=r"saturate is no way to search.*tree saturate.*: hgm, greedy, random"):
+        make_policy("saturate", children=2)
+    assert policy_of_run("hgm", alpha=0.5) == make_policy("hgm", alpha=0.5)
+    assert policy_of_run("saturate", children=2).children == 2
     for options in ({"children": 0}, {"depth": 1.5}, {"agents": True}):
         with pytest.raises(ConfigError, match=next(iter(options))):
-            make_policy("saturate", **options)
+            policy_of_run("saturate", **options)
 
 
 def test_it_waits_for_an_agents_results_before_it_is_expanded():

@@ -20,12 +20,25 @@ POLICIES: Mapping[str, type[BasePolicy]] = {policy.name: policy for policy in _A
 
 
 def make_policy(name: str, /, **options: object) -> BasePolicy:
-    """The policy called `name`; ConfigError says which names and options there are."""
-    policy = Saturate if name == Saturate.name else POLICIES.get(name)
-    if policy is None:
+    """The policy called `name`, to search with; ConfigError says which names and options there are."""
+    if name == Saturate.name:
+        raise ConfigError(
+            f"policy {name} is no way to search, and `hgm tree saturate` alone decides by it; choose one of: "
+            f"{', '.join(POLICIES)}"
+        )
+    if name not in POLICIES:
         raise ConfigError(f"there is no policy {name!r}; choose one of: {', '.join(POLICIES)}")
+    return _made(POLICIES[name], options)
+
+
+def policy_of_run(name: str, /, **options: object) -> BasePolicy:
+    """The policy that a run which exists was begun with: that of a table of agents, too."""
+    return _made(Saturate, options) if name == Saturate.name else make_policy(name, **options)
+
+
+def _made(policy: type[BasePolicy], options: Mapping[str, object]) -> BasePolicy:
     known = [field.name for field in fields(policy)]
     unknown = [option for option in options if option not in known]
     if unknown:
-        raise ConfigError(f"policy {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+        raise ConfigError(f"policy {policy.name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
     return policy(**options)  # each policy checks the values of its options
