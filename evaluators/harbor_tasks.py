@@ -1,7 +1,6 @@
 """One task folder in Harbor's format: what its files say, as a task."""
 
 import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,6 +15,7 @@ from evaluators.guarded import plain
 from evaluators.harbor_images import EnvironmentTable, environment
 from hgm.errors import EvaluatorError
 from sandboxes.base import File, Files
+from trees.toml import tables
 
 VariableName = Annotated[str, Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\z")]
 _NAME = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?\z"
@@ -119,8 +119,8 @@ def read_record(path: Path) -> TaskFile:
     """
     files = read_tree(path, only=b"task.toml")
     try:
-        table = tomllib.loads(files[b"task.toml"].data.decode())
-    except (ValueError, RecursionError) as error:
+        table = tables(files[b"task.toml"].data.decode())
+    except ValueError as error:
         raise EvaluatorError(f"{path}/task.toml: {error}") from error
     return _checked(TaskFile, {"task": {"name": path.name}, **table}, f"{path}/task.toml")
 

@@ -7,13 +7,13 @@ each kind of assertion: `evaluators.grade_exercise` says what they are for.
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import TypeAlias
 
 from sandboxes.base import File, Files
+from trees.toml import tables
 
 Rows: TypeAlias = list[tuple[str, bool]]
 """Test and whether it passed, as reported."""
@@ -122,8 +122,8 @@ def _rust_canaries(text: str, word: str) -> str:
 
 def _crates(texts: Mapping[str, str]) -> Iterable[str]:
     try:
-        named = tomllib.loads(texts.get("Cargo.toml", "")).get("dependencies", {})
-    except (tomllib.TOMLDecodeError, RecursionError):
+        named = tables(texts.get("Cargo.toml", "")).get("dependencies", {})
+    except ValueError:
         named = None
     return list(named) if isinstance(named, dict) else ["a Cargo.toml that cargo can read"]
 

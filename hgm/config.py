@@ -1,8 +1,8 @@
 """Typed configuration: defaults, then a TOML file, then flags. An unknown key is an error."""
 
+import math
 import os
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     ValidationError,
     field_validator,
     model_validator,
@@ -24,9 +25,13 @@ from hgm.budget import restored as restored_budget
 from hgm.errors import ConfigError, JournalError
 from hgm.jobs import Mode
 from sandboxes.stdio import Transport
+from trees.escape import told
+from trees.toml import tables
 
 BUILTIN = "builtin/rules"
 MOST_WORKERS = 64
+_BITS = 63
+"""Of a whole number."""
 
 
 def default_workers(processors: int | None) -> int:
@@ -40,11 +45,17 @@ class _Record(BaseModel):
     )
 
 
+def _plain_value(value: object) -> object:
+    if not isinstance(value, bool | int | float | str) or value in (math.inf, -math.inf) or value != value:
+        raise ValueError("a finite number, true, false or a word is wanted")
+    return value
+
+
 class PolicyConfig(_Record):
     """Which policy decides, and its options; those that a policy does not have are refused when it is made."""
 
     name: str = "hgm"
-    options: dict[str, bool | int | float] = Field(default_factory=dict)
+    options: dict[str, Annotated[bool | int | float | str, PlainValidator(_plain_value)]] = Field(default_factory=dict)
     """e.g. alpha = 0.6, root_evaluations = 5 (0 = as published), initial_expansions = 5."""
 
 
@@ -295,9 +306,10 @@ def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
     Raises:
         ConfigError: the file is unreadable, a key unknown or a value out of range.
     """
-    values = _read(file) if file else {}
+    values = merge(_read(file) if file else {}, flags)
+    _check_numbers(values)
     try:
-        return SearchConfig.model_validate(merge(values, flags))
+        return SearchConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explained(error)) from error
 
@@ -333,10 +345,10 @@ def _dotted(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tables(file.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{file}: not a TOML file: {error}") from error
 
 
@@ -352,6 +364,15 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _check_numbers(values: Mapping[str, Any], above: str = "") -> None:
+    """No setting needs a larger whole number, and Python neither prints nor divides the largest."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _check_numbers(value, f"{above}{name}.")
+        elif isinstance(value, int) and value.bit_length() > _BITS:
+            raise ConfigError(f"{above}{name}: {told(value)}: at most {_BITS} bits are taken")
+
+
 def _explain(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "configuration"
     if item["type"] == "extra_forbidden":
@@ -361,7 +382,7 @@ def _explain(item: Any) -> str:
     said = item["msg"].removeprefix("Value error, ")
     if where.endswith((".base_url", ".key")):
         return f"{where}: {said}"  # what stands there may be a secret
-    return f"{where}: {said}, not {item['input']!r}" if item["loc"] else said
+    return f"{where}: {said}, not {told(item['input'])}" if item["loc"] else said
 
 
 def _nearest(setting: str) -> str:

@@ -1,7 +1,6 @@
 """The agent contract (protocol 1), host side: what `agent.toml` says, and how an agent folder becomes files."""
 
 import os
-import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hgm.errors import AgentError, WorkspaceRejected
 from sandboxes.base import Files
 from sandboxes.snapshot import MIB, Bounds, read_folder
+from trees.toml import tables
 
 PROTOCOL = 1
 MANIFEST = b"agent.toml"
@@ -53,9 +53,11 @@ def read_manifest(files: Files) -> Manifest:
     if MANIFEST not in files:
         raise AgentError("not an agent: no agent.toml at its top (see docs/bring-your-own-agent.md)")
     try:
-        return Manifest.model_validate(tomllib.loads(files[MANIFEST].data.decode()))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        told = tables(files[MANIFEST].data.decode())
+    except ValueError as error:  # no UTF-8, or no TOML
         raise AgentError(f"agent.toml is not TOML: {error}") from error
+    try:
+        return Manifest.model_validate(told)
     except ValidationError as error:
         first = error.errors()[0]
         raise AgentError(f"agent.toml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 LONGEST = 300
 """Characters of a text in a picture."""
+_TOLD = 60
+"""Characters of a wrong value in a message, and bits of a number there."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -20,6 +22,15 @@ def shortened(text: str, limit: int = LONGEST) -> str:
     """The same on one line of at most `limit` characters; the last one is an ellipsis where something was cut."""
     shown = visible(text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def told(value: object) -> str:
+    """A wrong value as it was written, if that is short: tables may be deep, and numbers longer than Python prints."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "an array"
+    if isinstance(value, int) and value.bit_length() > _TOLD:
+        return f"a whole number of {value.bit_length():,} bits"
+    return shortened(repr(value), _TOLD)
 
 
 def told_apart(names: Sequence[str], limit: int) -> list[str]:

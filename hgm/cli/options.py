@@ -1,7 +1,6 @@
 """Flags that several commands share, and how their words become values."""
 
 import os
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hgm.errors import ConfigError
+from trees.escape import shortened
+from trees.toml import tables
 
 if TYPE_CHECKING:
     from evaluators.selection import Selection
@@ -21,6 +22,8 @@ _LIMITS = (
     "providers",
 )
 """The settings of an evaluation that have no flag of their own."""
+_DEEPEST = 8
+"""Parts of a dotted key, at most: no setting has as many."""
 _FLAGS = {
     "backbones": "--backbone",
     "data": "--data",
@@ -168,8 +171,8 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         names = _names(key.strip())
-        if not equals or not all(names):
-            raise ConfigError(f"-o {pair}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
+        if not equals or not all(names) or not 0 < len(names) <= _DEEPEST:
+            raise ConfigError(f"-o {shortened(pair)}: write KEY=VALUE, e.g. -o limits.memory_mb=256")
         _nest(values, names, _value(value.strip()))
     return values
 
@@ -202,11 +205,11 @@ def limits_alone(pairs: list[str] | None, *, agent: str, benchmark: str) -> dict
 def _names(key: str) -> list[str]:
     """The parts of a dotted key; one in quotes may hold dots and slashes, as in TOML."""
     try:
-        parsed = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
+        parsed: Any = tables(f"{key} = 0")
+    except ValueError:
         return key.split(".")
     names = []
-    while isinstance(parsed, dict):
+    while isinstance(parsed, dict) and len(parsed) == 1:
         ((name, parsed),) = parsed.items()
         names.append(name)
     return names
@@ -231,8 +234,8 @@ def _nest(values: dict[str, Any], names: list[str], value: Any) -> None:
 
 def _value(text: str) -> Any:
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = tables(f"value = {text}")
+    except ValueError:
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

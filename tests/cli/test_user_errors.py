@@ -53,6 +53,13 @@ MISTAKES = {
     "no way to search, compared": (("compare", "policies", "--policy", "saturate"), "choose one of: hgm, greedy"),
     "an unknown option of a policy": ((*SEARCH, "-o", "policy.options.beta=2"), "alpha"),
     "a bad option of a policy": ((*SEARCH, "-o", "policy.options.alpha=2"), "at most 1"),
+    "a huge option of a policy": ((*SEARCH, "-o", f"policy.options.alpha=0x{'f' * 5_000}"), "20,000 bits"),
+    "a huge option, compared": (("compare", "policies", "--policy", f"hgm:alpha=0x{'f' * 5_000}"), "at most 1"),
+    "a huge count, compared": (("compare", "policies", "--policy", f"hgm:root_evaluations={10**30}"), "to 1,000,000"),
+    "more evaluations of the root than tasks": (
+        (*SEARCH, "-o", "policy.options.root_evaluations=900000"),
+        "the smallest that can is --budget 61",
+    ),
     "an unknown sandbox": ((*SEARCH, "--sandbox", "chroot"), "'auto', 'bubblewrap' or 'docker'"),
     "an engine's runtime for bubblewrap": (
         (*SEARCH, "--sandbox", "bubblewrap", "--docker-runtime", "runsc"),
@@ -162,6 +169,14 @@ def test_a_folder_that_is_no_agent(hgm: Command, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     said = hgm(*SEARCH, "--agent", "./empty")
     assert (said.code, "agent.toml" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "[" * 5_000], ids=["digits", "brackets"])
+def test_a_manifest_that_python_does_not_read(hgm: Command, tmp_path: Path, number: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "agent.toml").write_text(f"protocol = {number}\n")
+    said = hgm(*SEARCH, "--agent", "./mine")
+    assert (said.code, "agent.toml is not TOML: " in said.err) == (2, True)
 
 
 def test_an_export_over_something(hgm: Command, finished: Path) -> None:

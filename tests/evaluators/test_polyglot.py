@@ -403,10 +403,11 @@ def test_unusable_records_say_where(tmp_path) -> None:
     with pytest.raises(EvaluatorError, match=r"line 2: id "):
         PolyglotBenchmark(data)
     (tmp_path / "odd").mkdir()
-    odd = {**RUST, "Cargo.toml": "dependencies = 1\n"}
-    assert PolyglotBenchmark(written(tmp_path / "odd", {"rust": odd, "python": PYTHON})).refused == {
-        "rust/add": "it needs what its image has not: a Cargo.toml that cargo can read"
-    }
+    for unreadable in ("dependencies = 1\n", f"dependencies = {'9' * 5_000}\n", "dependencies = " + "[" * 5_000):
+        odd = {**RUST, "Cargo.toml": unreadable}
+        assert PolyglotBenchmark(written(tmp_path / "odd", {"rust": odd, "python": PYTHON})).refused == {
+            "rust/add": "it needs what its image has not: a Cargo.toml that cargo can read"
+        }
     clone = tmp_path / "clone"
     (clone / "go" / "exercises" / "practice" / "Foo_Bar").mkdir(parents=True)
     with pytest.raises(EvaluatorError, match=r"Foo_Bar: id "):

@@ -1,11 +1,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from hgm.budget import Budget
+from hgm.cli.options import settings
 from hgm.config import MOST_WORKERS, SearchConfig, default_workers, known_settings, merge, resolve
 from hgm.errors import ConfigError
+from tests.trees.options import an_option
+from trees.policies import make_policy
 
 
 def test_a_file_gives_way_to_flags(tmp_path: Path) -> None:
@@ -72,6 +77,48 @@ def test_language_models_have_more_time_unless_somebody_says() -> None:
     given = {"solve_deadline_s": 5.0}
     limits = resolve(budget=5, backbones={"solver": "local/m", "editor": "local/m"}, limits=given).limits
     assert (limits.solve_deadline_s, limits.improve_deadline_s) == (5.0, 1800.0)
+
+
+@given(options=st.lists(an_option().map("policy.options.{}".format), max_size=3))
+def test_whatever_options_say_there_is_a_policy_or_a_short_users_error(options: list[str]) -> None:
+    said = ""
+    try:
+        policy = resolve(budget=5, **settings(options)).policy
+        assert make_policy(policy.name, **policy.options).name == "hgm"
+    except ConfigError as trouble:
+        said = str(trouble)
+    assert len(said) < 1_000
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 5_000, "9" * 5_000, "[" * 5_000], ids=["hex", "decimal", "brackets"])
+def test_numbers_beyond_all_measure_in_a_file_are_a_users_error(tmp_path: Path, number: str) -> None:
+    (tmp_path / "c.toml").write_text(f"seed = {number}\n")
+    with pytest.raises(ConfigError, match=r"too many digits|nested too deeply|seed: a whole number of 20,000 bits"):
+        resolve(tmp_path / "c.toml", budget=5)
+
+
+@pytest.mark.parametrize("setting", [*known_settings(), "policy.options.alpha"])
+def test_a_number_beyond_all_measure_is_a_users_error_in_every_setting(setting: str) -> None:
+    with pytest.raises(ConfigError, match=f"{setting}: a whole number of 20,000 bits"):
+        resolve(**{"budget": 5, **settings([f"{setting}=0x{'f' * 5_000}"])})
+
+
+def test_a_wrong_value_is_told_in_short() -> None:
+    with pytest.raises(ConfigError, match=r"seed: .*, not '9{50}") as trouble:
+        resolve(budget=5, **settings([f"seed={'9' * 5_000}"]))
+    assert len(str(trouble.value)) < 200
+
+
+def test_a_word_is_an_option_where_a_policy_takes_one() -> None:
+    options = settings(["policy.options.parent=released"])["policy"]
+    policy = resolve(budget=5, policy={"name": "sica", **options}).policy
+    assert make_policy(policy.name, **policy.options) == make_policy("sica", parent="released")
+
+
+@pytest.mark.parametrize("pair", ["#=3", "[x]\n[y]\nz=3", ".".join("a" * 5_000) + "=3"], ids=lambda pair: pair[:5])
+def test_what_names_no_setting_is_a_users_error(pair: str) -> None:
+    with pytest.raises(ConfigError, match="write KEY=VALUE"):
+        settings([pair])
 
 
 def test_settings_of_docker_ask_for_docker() -> None:

@@ -8,9 +8,12 @@ from multiprocessing import active_children
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hgm.errors import ConfigError
-from trees.policies import make_policy
+from tests.trees.options import an_option
+from trees.policies import POLICIES, make_policy
 from trees.policies.random import Random
 from trees.simulation import FAMILIES, Landscape, World, oracle, simulate
 from trees.simulation.comparison import Comparison, Match, Plan, Played, contender, contenders, play
@@ -186,14 +189,32 @@ def test_options_are_values_where_they_can_be():
         ("hgm:alpha=2", "at most 1"),
         ("hgm:alpha", "NAME:option=value"),
         ("hgm:", "NAME:option=value"),
-        ("hgm:alpha=1" + "0" * 5000, "at most 1"),
+        ("hgm:alpha=1" + "0" * 5000, "at most 1, not '1000"),
+        ("hgm:alpha=0x" + "f" * 5000, "at most 1, not a whole number of 20,000 bits"),
+        ("hgm:alpha=1e400", "at most 1, not inf"),
+        ("hgm:alpha=nan", "at most 1, not nan"),
+        ("hgm:root_evaluations=0x" + "f" * 5000, "from 0 to 1,000,000"),
+        ("hgm:max_rejections_in_row=1000001", "from 1 to 1,000,000"),
+        ("lineage:horizon=-inf", "from 0 to 100"),
+        ("luck" * 5000, "hgm, greedy, random"),
         ("hgm:alpha=" + "[" * 5000, "at most 1"),
     ],
     ids=lambda text: text[:30],
 )
 def test_policies_that_there_are_not(text, remedy):
-    with pytest.raises(ConfigError, match=remedy):
+    with pytest.raises(ConfigError, match=remedy) as trouble:
         contender(text)
+    assert len(str(trouble.value)) < 500
+
+
+@given(name=st.sampled_from([*POLICIES, "saturate", "luck"]), options=st.lists(an_option(), max_size=3))
+def test_whatever_options_say_there_is_a_policy_or_a_short_users_error(name, options):
+    said = ""
+    try:
+        assert contender(":".join([name, *([",".join(options)] if options else [])])).policy.name == name
+    except ConfigError as trouble:
+        said = str(trouble)
+    assert len(said) < 1_000
 
 
 @pytest.mark.parametrize(

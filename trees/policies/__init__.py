@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from hgm.errors import ConfigError
+from trees.escape import told
 from trees.policies.base import BasePolicy
 from trees.policies.dgm import DGM
 from trees.policies.flat_children import FlatChildren
@@ -27,7 +28,7 @@ def make_policy(name: str, /, **options: object) -> BasePolicy:
             f"{', '.join(POLICIES)}"
         )
     if name not in POLICIES:
-        raise ConfigError(f"there is no policy {name!r}; choose one of: {', '.join(POLICIES)}")
+        raise ConfigError(f"there is no policy {told(name)}; choose one of: {', '.join(POLICIES)}")
     return _made(POLICIES[name], options)
 
 
@@ -40,5 +41,5 @@ def _made(policy: type[BasePolicy], options: Mapping[str, object]) -> BasePolicy
     known = [field.name for field in fields(policy)]
     unknown = [option for option in options if option not in known]
     if unknown:
-        raise ConfigError(f"policy {policy.name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+        raise ConfigError(f"policy {policy.name} has no option {told(unknown[0])}; it has: {', '.join(known)}")
     return policy(**options)  # each policy checks the values of its options

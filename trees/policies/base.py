@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from hgm.errors import ConfigError
 from trees import statistics
+from trees.escape import told
 from trees.records import Decision, Drawn, Evaluate, TreeView
 
 _TOLD = 5
 """So many of the largest draws are told of a decision."""
+_MOST = 1_000_000
+"""Of any option that counts: as many as a search has evaluations."""
 
 
 class Pick(NamedTuple):
@@ -60,12 +63,13 @@ class BasePolicy(ABC):
     def require(self, holds: bool, option: str, wanted: str) -> None:
         """ConfigError that names the option, unless it holds."""
         if not holds:
-            raise ConfigError(f"policy {self.name}: {option} must be {wanted}, not {getattr(self, option)!r}")
+            raise ConfigError(f"policy {self.name}: {option} must be {wanted}, not {told(getattr(self, option))}")
 
     def require_whole(self, option: str, least: int) -> None:
-        """ConfigError unless the option is a whole number of at least `least`."""
+        """ConfigError unless the option is a whole number from `least` to a million."""
         value = getattr(self, option)
-        self.require(_is_whole(value) and value >= least, option, f"a whole number of at least {least}")
+        holds = _is_whole(value) and least <= value <= _MOST
+        self.require(holds, option, f"a whole number from {least} to {_MOST:,}")
 
     def require_number(self, option: str, least: float, most: float) -> None:
         """ConfigError unless the option is a number from `least` to `most`, both included."""

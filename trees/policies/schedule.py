@@ -51,8 +51,8 @@ class Opened(BasePolicy):
         return self.decide(view, rng)
 
     def opening(self, tasks: int) -> int:
-        """As `root_evaluations` says."""
-        return self.root_evaluations
+        """As `root_evaluations` says; a task is never repeated."""
+        return min(self.root_evaluations, tasks)
 
     def _root_is_due(self, view: TreeView) -> bool:
         evaluations = view.successes[ROOT] + view.failures[ROOT] + view.pending_evaluations[ROOT]

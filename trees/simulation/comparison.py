@@ -4,7 +4,6 @@ A world is a family and a seed. Each of its policies is played by one process, s
 once. What comes out is a function of the plan alone, whichever processes play it and in whichever order they end.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgm.errors import ConfigError
+from trees.escape import shortened
 from trees.policies import make_policy
 from trees.policies.base import BasePolicy
 from trees.simulation.guides import guide
@@ -22,6 +22,7 @@ from trees.simulation.outcome import Simulated
 from trees.simulation.play import oracle, simulate
 from trees.simulation.playable import Playable, Source
 from trees.statistics import Gain, mean_interval, ratio_interval
+from trees.toml import tables
 
 MOST_BUDGET = 1_000_000
 REFERENCE = "hgm"
@@ -217,7 +218,9 @@ def contender(text: str) -> Contender:
     name, colon, options = text.partition(":")
     pairs = [pair.partition("=") for pair in options.split(",")] if colon else []
     if not all(option.strip() and equals for option, equals, _ in pairs):
-        raise ConfigError(f"policy {text}: write NAME:option=value,option=value, e.g. hgm:root_evaluations=0")
+        raise ConfigError(
+            f"policy {shortened(text)}: write NAME:option=value,option=value, e.g. hgm:root_evaluations=0"
+        )
     return Contender(text, make_policy(name, **{option.strip(): _value(value.strip()) for option, _, value in pairs}))
 
 
@@ -282,8 +285,8 @@ def _mean_known(values: Sequence[float]) -> float:
 
 def _value(text: str) -> object:
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):  # no TOML, or more digits or brackets than Python takes
+        parsed = tables(f"value = {text}")
+    except ValueError:
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

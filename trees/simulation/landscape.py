@@ -1,6 +1,5 @@
 """What a simulated landscape is made of: documented parameters with checked ranges, families, and TOML files."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -8,14 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from hgm.errors import ConfigError
-from trees.escape import shortened
+from trees.escape import told
 from trees.simulation.files import content
 from trees.simulation.world import World
+from trees.toml import tables
 
 MOST_BYTES = 1_000_000
 """Of a file that describes a landscape."""
-_TOLD = 60
-"""Characters of a wrong value in an error."""
 
 
 class Range(NamedTuple):
@@ -106,7 +104,7 @@ class Landscape:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise ConfigError(f"a landscape's name must be a word, not {_told(self.name)}")
+            raise ConfigError(f"a landscape's name must be a word, not {told(self.name)}")
         for parameter, kind in _PARAMETERS.items():
             self._check(parameter, kind)
         if not self.start < self.ceiling:
@@ -131,7 +129,7 @@ class Landscape:
         numeric = isinstance(value, int) or (isinstance(value, float) and kind.__origin__ is float and isfinite(value))
         if isinstance(value, bool) or not numeric or not allowed.least <= value <= allowed.most:
             wanted = f"a {'whole ' if kind.__origin__ is int else ''}number from {allowed.least} to {allowed.most}"
-            raise ConfigError(f"landscape {self.name}: {parameter} must be {wanted}, not {_told(value)}")
+            raise ConfigError(f"landscape {self.name}: {parameter} must be {wanted}, not {told(value)}")
 
 
 _PARAMETERS: Mapping[str, Any] = {
@@ -170,12 +168,12 @@ def load_landscape(path: Path) -> Landscape:
     given = _tables(path)
     family = given.pop("family", None)
     if family is not None and not (isinstance(family, str) and family in FAMILIES):
-        raise ConfigError(f"{path}: there is no family {_told(family)}; choose one of: {', '.join(FAMILIES)}")
+        raise ConfigError(f"{path}: there is no family {told(family)}; choose one of: {', '.join(FAMILIES)}")
     known = [field.name for field in fields(Landscape)]
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ConfigError(
-            f"{path}: a landscape has no parameter {_told(unknown[0])}; it has: family, {', '.join(known)}"
+            f"{path}: a landscape has no parameter {told(unknown[0])}; it has: family, {', '.join(known)}"
         )
     base = asdict(FAMILIES[family]) if family is not None else {}
     try:
@@ -187,19 +185,6 @@ def load_landscape(path: Path) -> Landscape:
 def _tables(path: Path) -> dict[str, Any]:
     """What a TOML file holds; ConfigError where it is none."""
     try:
-        return tomllib.loads(content(path, what="a landscape", most_bytes=MOST_BYTES).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as trouble:
+        return tables(content(path, what="a landscape", most_bytes=MOST_BYTES).decode())
+    except ValueError as trouble:  # no UTF-8, or no TOML
         raise ConfigError(f"{path}: {trouble}") from trouble
-    except RecursionError as trouble:
-        raise ConfigError(f"{path}: arrays or tables are nested too deeply") from trouble
-    except ValueError as trouble:  # all that tomllib leaves to Python: numbers
-        raise ConfigError(f"{path}: a number has too many digits") from trouble
-
-
-def _told(value: object) -> str:
-    """A wrong value as it was written, if that is short: tables may be deep, and numbers longer than Python prints."""
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "an array"
-    if isinstance(value, int) and value.bit_length() > _TOLD:
-        return f"a whole number of {value.bit_length():,} bits"
-    return shortened(repr(value), _TOLD)
