@@ -1,4 +1,6 @@
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,19 @@ def hgm(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     """`hgm(…)` in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return command(capsys)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder that no other test's runs are in, with a path short enough for sockets.
+
+    pytest's own folder, which outlives it, comes first.
+    """
+    with tempfile.TemporaryDirectory(prefix="hgm-t-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """`hgm tree saturate` from the command line: real sandboxes, gateway, seed agent and the offline backbone."""
 
 import json
-import tempfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,16 +15,6 @@ from tests.cli.command import Command
 from trees.simulation import load_table
 
 SIZE = ("--children", "2", "--depth", "2", "--agents", "4", "--repeats", "2")
-
-
-@pytest.fixture
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A temporary folder that no other test's runs are in, with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="hgm-t-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        monkeypatch.setenv("TMPDIR", folder)
-        monkeypatch.setattr("tempfile.tempdir", folder)
-        yield
 
 
 def contents(path: Path) -> dict[str, str]:

@@ -23,7 +23,7 @@ from sandboxes.leftovers import leftovers
 from tests.cli.command import Command
 from trees.archive import Archive
 
-pytestmark = pytest.mark.needs("bubblewrap")
+pytestmark = [pytest.mark.needs("bubblewrap"), pytest.mark.usefixtures("own_folder")]
 
 BUBBLEWRAP = ("--sandbox", "bubblewrap")
 SMALL = (
@@ -32,16 +32,6 @@ SMALL = (
     *("-o", "confirmation.sealed_repeats=1", "-o", "policy.options.root_evaluations=2"),
     *("-o", "policy.options.initial_expansions=2"),
 )
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A temporary folder that no other test's runs are in, with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="hgm-t-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        monkeypatch.setenv("TMPDIR", folder)
-        monkeypatch.setattr("tempfile.tempdir", folder)
-        yield
 
 
 def test_a_search_grows_a_tree_and_everything_can_be_asked_about_it(hgm: Command, tmp_path: Path) -> None:
