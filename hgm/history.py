@@ -170,7 +170,8 @@ class History:
         self, state: RunState, evaluations: Evaluations, running: Mapping[str, Running], events: Sequence[Event]
     ) -> None:
         self.state = state
-        """Without the search evaluations that have ended: they are in `evaluations`, and counted in `view`."""
+        """Without the search evaluations that have ended: they are in `evaluations`, and counted in `view`. So nothing
+        here tells what a budget holds back (`hgm.meter.readings`), as it does what is used (`hgm.meter.spent`)."""
         self.evaluations = evaluations
         """Of all splits."""
         self.running = running

@@ -69,8 +69,8 @@ class Spent:
 def spent(state: "RunState") -> list[Spent]:
     """All units that limit this run."""
     found = [
-        Spent(unit=reading.unit, limit=reading.total, used=reading.settled, reserved=reading.reserved)
-        for reading in readings(state)
+        Spent(unit=unit, limit=total, used=settled(state, unit), reserved=_reserved(state, unit))
+        for unit, total in _totals(state)
     ]
     limit = state.budget.evaluations
     if limit is None:
@@ -148,13 +148,17 @@ def _totals(state: "RunState") -> Iterator[tuple[Unit, float]]:
 
 def _reading(state: "RunState", unit: Unit, total: float) -> Reading:
     job = _job(state, unit)
-    reserved = 0.0 if unit == "seconds" else job * len(state.running)
     since = max(0.0, total - state.settled_when_raised.get(unit, 0.0))
     held_back = 0.0
     if state.candidates is None:
         held_back = min(MOST_HELD_BACK * since, _to_confirm(state, unit, job)) + _charged(state, unit, job)
     return Reading(
-        unit=unit, total=total, settled=settled(state, unit), reserved=reserved, job=job, held_back=held_back
+        unit=unit,
+        total=total,
+        settled=settled(state, unit),
+        reserved=_reserved(state, unit),
+        job=job,
+        held_back=held_back,
     )
 
 
@@ -168,6 +172,10 @@ def settled(state: "RunState", unit: Unit) -> float:
 def used(usage: Usage, unit: Unit) -> float:
     """Of tokens or money; time is no usage."""
     return usage.usd if unit == "usd" else float(usage.tokens.total)
+
+
+def _reserved(state: "RunState", unit: Unit) -> float:
+    return 0.0 if unit == "seconds" else _job(state, unit) * len(state.running)
 
 
 def _job(state: "RunState", unit: Unit) -> float:
