@@ -66,6 +66,18 @@ class Spent:
     """By what has not: what those jobs may use at most."""
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Jobs of one kind."""
+
+    jobs: int = 0
+    tokens: int = 0
+
+    def with_one(self, usage: Usage) -> "Tally":
+        """And one more of them."""
+        return Tally(self.jobs + 1, self.tokens + usage.tokens.total)
+
+
 def spent(state: "RunState") -> list[Spent]:
     """All units that limit this run."""
     found = [
@@ -120,14 +132,15 @@ def crossed(before: float, after: float) -> float | None:
 
 
 def expansion_cost(state: "RunState") -> float:
-    """What an expansion of this run takes, in evaluations, by their tokens; the first ones are guessed in part."""
-    evaluations, expansions = len(state.evaluations), len(state.expansions)
-    of_evaluations = used(state.evaluation_usage, "tokens")
-    if not of_evaluations:
+    """What an expansion of this run takes, in evaluations, by their tokens; the first ones are guessed in part.
+
+    Of both counts what was measured: whatever the host cut short may have taken nothing.
+    """
+    evaluations, expansions = state.measured_evaluations, state.measured_expansions
+    if not evaluations.tokens:
         return EXPANSION_COST
-    each = of_evaluations / evaluations
-    seen = (used(state.usage, "tokens") - of_evaluations) / each
-    return (seen + _GUESSED * EXPANSION_COST) / (expansions + _GUESSED)
+    seen = expansions.tokens / evaluations.tokens * evaluations.jobs
+    return (seen + _GUESSED * EXPANSION_COST) / (expansions.jobs + _GUESSED)
 
 
 def affordable(state: "RunState", wanted: int) -> int:

@@ -120,6 +120,8 @@ class RunState:
         """Of all finished jobs and of the gateway's own probes."""
         self.evaluation_usage = Usage()
         """Of the finished evaluations among them."""
+        self.measured_evaluations, self.measured_expansions = meter.Tally(), meter.Tally()
+        """Those of them that measured something."""
         self.evaluation_s = 0.0
         """How long those took, all in all."""
         self.longest_s = 0.0
@@ -302,7 +304,9 @@ class RunState:
         key = (job.node, job.task, job.repeat)
         if unmeasured:
             self._unmeasured[key] += 1
-        elif outcome is Outcome.FAILED:
+        else:
+            self.measured_evaluations = self.measured_evaluations.with_one(usage)
+        if outcome is Outcome.FAILED:
             self._failures[job.id] = len(self.evaluations)
         if self._is_of_search(job):
             give_up = self._unmeasured[key] >= GIVE_UP
@@ -328,6 +332,8 @@ class RunState:
         kind = Expansion(payload["kind"])
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if kind is Expansion.UNMEASURED else 0
         self.expansions.append(FinishedExpansion(job=job.id, kind=kind, usage=usage, wall_s=payload["wall_s"]))
+        if kind is not Expansion.UNMEASURED:
+            self.measured_expansions = self.measured_expansions.with_one(usage)
         child = self.tree.finish_expansion(job.node, kind)
         notes = tuple(payload.get("notes", ()))
         if notes and effort.rule(self.config) == "charge":

@@ -371,6 +371,28 @@ def test_a_policy_sees_what_an_expansion_costs_in_evaluations() -> None:
     assert seen[-1] == pytest.approx((3 * 5 + expansions * 12) / (3 + expansions))
 
 
+def test_what_was_not_measured_says_nothing_of_what_an_expansion_costs() -> None:
+    run = Driven(budget="400", workers=1)
+    given = []
+
+    def host_fails(job: str) -> bool:
+        """Every third evaluation and expansion, which then has taken nothing."""
+        given.append(job)
+        return len(given) % 3 == 0
+
+    while run.start():
+        (job,) = run.state.running
+        if host_fails(job):
+            ended = {"kind": Expansion.UNMEASURED, "reason": "host"} if job[0] == "x" else {"outcome": "unmeasured"}
+            run.tell("finished", {"job": job, "usage": usage_to_json(used(0)), "wall_s": 0.1, "cause": "", **ended})
+        else:
+            run.end(job, used(12_000 if job[0] == "x" else 1_000))
+    made = sum(item.kind is not Expansion.UNMEASURED for item in run.state.expansions)
+    assert 10 < made < len(run.state.expansions)
+    assert any(item.outcome is Outcome.UNMEASURED for item in run.state.evaluations)
+    assert run.state.tree.view().expansion_cost == pytest.approx((3 * 5 + made * 12) / (3 + made))
+
+
 def test_thresholds_are_told_once_each(tmp_path: Path) -> None:
     path = tmp_path / "run"
     event = simulated.created(budget="1Mtok", backbones=BACKBONES, limits={"tokens": 20_000})
