@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from evaluators.base import Split
 from hgm.gateway.records import Usage
-from trees.records import EXPANSION_COST
+from trees.records import EXPANSION_COST, ROOT, Outcome
 
 if TYPE_CHECKING:
     from hgm.state import RunState
@@ -199,7 +200,7 @@ def _job(state: "RunState", unit: Unit) -> float:
 
 
 def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
-    """What confirming, the sealed comparison and a table's repeats are expected to take.
+    """What confirming, the sealed comparison and a table's repeats are expected to take, beside what is measured.
 
     The room that every further job needs to be started is theirs, too: only the last one of a search may take it.
     """
@@ -207,7 +208,19 @@ def _to_confirm(state: "RunState", unit: Unit, job: float) -> float:
     select = len(state.created["select_tasks"]) * (confirmation.candidates + 1)
     sealed = len(state.created["sealed_tasks"]) * confirmation.sealed_repeats * 2
     repeats = (state.repeats - 1) * len(state.nodes) * len(state.search_tasks)
-    return (select + sealed + repeats) * _each(state, unit, job)
+    return max(0, select + sealed + repeats - state.kept_when_raised) * _each(state, unit, job)
+
+
+def kept(state: "RunState") -> int:
+    """Measured evaluations beside the search's own that a search which goes on needs again, whatever it finds.
+
+    Those are a table's repeats, and the seed agent's: other candidates and the winner may be others then.
+    """
+    return sum(
+        item.outcome is not Outcome.UNMEASURED
+        and (item.repeat > 0 if item.split is Split.SEARCH else item.node == ROOT)
+        for item in state.evaluations
+    )
 
 
 def _charged(state: "RunState", unit: Unit, job: float) -> float:

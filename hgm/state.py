@@ -130,6 +130,8 @@ class RunState:
         """By the clock, from the first event of each session to its last."""
         self.settled_when_raised: dict[str, float] = {}
         """Unit -> what was settled when the budget was last raised."""
+        self.kept_when_raised = 0
+        """Evaluations that were measured then, and that nobody needs to pay again (`hgm.meter.kept`)."""
         self.ended_by: tuple[str, ...] = ()
         """The units of the budget that ended the search."""
         self.left_out = 0
@@ -384,6 +386,7 @@ class RunState:
         if self.budget.evaluations is not None:
             self.tree.allow(self.budget.evaluations)
         self.settled_when_raised = {unit: meter.settled(self, unit) for unit in ("usd", "tokens", "seconds")}
+        self.kept_when_raised = meter.kept(self)
         self.candidates, self.winner, self.sealed_tasks = None, None, None
         self.select_tasks, self.ended_by, self.left_out = (), (), 0
 

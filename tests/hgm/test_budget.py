@@ -339,6 +339,19 @@ def test_a_raised_budget_searches_on_is_confirmed_again_and_counts_a_second_open
     assert len(jobs) == len(set(jobs)), "nothing is paid twice"
 
 
+def test_what_is_measured_already_is_not_held_back_again() -> None:
+    run = Driven(budget="1usd", workers=1)
+    run.play(lambda job: used(5_000))
+    state = run.state
+    confirmed = len(state.on_split(ROOT, Split.SELECT)) + len(state.on_split(ROOT, Split.SEALED))
+    assert confirmed >= 2
+    run.tell("budget raised", {"by": "2usd"})
+    candidates, repeats = state.config.confirmation.candidates, state.config.confirmation.sealed_repeats
+    wanted = len(state.created["select_tasks"]) * (candidates + 1) + len(state.created["sealed_tasks"]) * repeats * 2
+    (reading,) = meter.readings(state)
+    assert reading.held_back == pytest.approx((wanted - confirmed) * 0.005)
+
+
 def test_more_evaluations_go_on_where_the_search_was(tmp_path: Path) -> None:
     path = simulated.make(tmp_path / "run", budget=12)
     simulated.go_on(path)

@@ -2,18 +2,21 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from evaluators.base import Split
+from hgm import meter
 from hgm.budget import Budget
 from hgm.errors import ConfigError, RunError
 from hgm.fork import fork
+from hgm.gateway.records import Usage
 from hgm.jobs import EvaluationResult, ExpandJob, ExpansionResult, Job, Result
 from hgm.plan import is_finished
-from hgm.run import Folder, create, read, read_events
+from hgm.run import Folder, create, opened, read, read_events
 from hgm.saturation import Wanted, begin, check_same, document, text_of
 from hgm.state import GIVE_UP, RunState
 from hgm.summary import stage
@@ -239,6 +242,22 @@ def test_money_is_not_spent_without_a_budget(tmp_path: Path) -> None:
     assert not (tmp_path / "table").exists()
     begin(tmp_path / "paid", tmp_path / "table", WANTED, budget=Budget(usd=3.0))
     assert read(tmp_path / "table").budget == Budget(usd=3.0)
+
+
+def test_repeats_that_are_measured_are_not_held_back_again(origin: Path, tmp_path: Path) -> None:
+    def paid(job: Job, slot: int) -> Result:
+        return replace(work(job, slot), usage=Usage(calls=1, input_tokens=1_000))
+
+    begin(origin, tmp_path / "paid", WANTED, budget=Budget(tokens=2_000_000))
+    assert go_on(tmp_path / "paid", by=paid) == ""
+    assert is_finished(read(tmp_path / "paid"))
+    measured = [item for item in read(tmp_path / "paid").evaluations if item.outcome is not Outcome.UNMEASURED]
+    assert sum(item.repeat > 0 for item in measured) == 6 * TASKS
+    with opened(tmp_path / "paid") as run:
+        run.begin_session()
+        run.raise_budget(Budget(tokens=100_000))
+        (reading,) = meter.readings(run.state)
+    assert reading.held_back == 0
 
 
 def test_a_sample_keeps_the_seed_that_drew_it(tmp_path: Path) -> None:
