@@ -29,7 +29,7 @@ from pathlib import Path
 from evaluators.base import Split, Task
 from evaluators.folders import read_tree
 from evaluators.harbor_images import refusal
-from evaluators.harbor_tasks import read_record, read_task
+from evaluators.harbor_tasks import groups_of, read_record, read_task
 from evaluators.splits import split_of
 from hgm.errors import ConfigError, EvaluatorError
 from sandboxes.base import Files
@@ -51,6 +51,7 @@ class HarborBenchmark:
         self.name = name or folder.resolve().name
         self.refused: dict[str, str] = {}
         """Tasks that cannot be done here, by name, and why."""
+        self.refused_groups: dict[str, dict[str, str]] = {}
         self._places: dict[str, tuple[Path, Split]] = {}
         self._names: set[str] = set()
         listed = _listed_splits(folder)
@@ -70,6 +71,7 @@ class HarborBenchmark:
             raise EvaluatorError(f"{path}: another task has the name {name!r} too")
         if reason := refusal(record.environment, _looked_at(path), verifier_env=record.verifier.env):
             self.refused[name] = reason
+            self.refused_groups[name] = groups_of(record)
             return
         split = listed.get(name) or record.metadata.hgm.split or split_of("harbor", name)
         self._places[task_id] = (path, split)

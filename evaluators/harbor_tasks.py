@@ -158,7 +158,6 @@ def read_task(path: Path, *, task_id: str, benchmark: str, split: Split) -> Task
     workspace = {} if needs else _below(files, "environment/workspace")
     if not (workspace or needs):
         raise EvaluatorError(f"{path}: environment/workspace, the files of the task, is missing or empty")
-    told = {"difficulty": record.metadata.difficulty, "category": record.metadata.category}
     return Task(
         id=task_id,
         benchmark=benchmark,
@@ -171,9 +170,15 @@ def read_task(path: Path, *, task_id: str, benchmark: str, split: Split) -> Task
         solution={} if reference else solution,
         environment=needs,
         name=record.task.name,
-        groups={group: value for group, value in told.items() if value},
+        groups=groups_of(record),
         deadline_s=record.agent.timeout_sec,
     )
+
+
+def groups_of(record: TaskFile) -> dict[str, str]:
+    """What people know a task by, as far as its record tells."""
+    told = {"difficulty": record.metadata.difficulty, "category": record.metadata.category}
+    return {group: value for group, value in told.items() if value}
 
 
 def _below(files: Files, folder: str) -> Files:

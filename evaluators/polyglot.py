@@ -54,6 +54,8 @@ class PolyglotBenchmark:
         self._refused = {task_id: why for task_id, why in told.items() if why}
         self.refused = {self._exercises[task_id].name: why for task_id, why in sorted(self._refused.items())}
         """Exercises that are no tasks, and why."""
+        languages = {exercise.name: exercise.language for exercise in self._exercises.values()}
+        self.refused_groups = {name: {"language": languages[name]} for name in self.refused}
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -47,7 +47,7 @@ class Selected:
         self.name = benchmark.name
         self.notes: tuple[str, ...] = tuple(getattr(benchmark, "notes", ()))
         refused: Mapping[str, str] = getattr(benchmark, "refused", {})
-        self.refused = {name: why for name, why in refused.items() if not selection.ids or name in selection.ids}
+        self.refused = {name: why for name, why in refused.items() if _is_asked_for(benchmark, name, selection)}
         self.has_images: bool = getattr(benchmark, "has_images", True)
         self.shows_tests: bool = getattr(benchmark, "shows_tests", False)
         self._benchmark, self._selection = benchmark, selection
@@ -66,6 +66,13 @@ class Selected:
 
     def task(self, task_id: str) -> Task:
         return self._benchmark.task(task_id)
+
+
+def _is_asked_for(benchmark: Benchmark, name: str, selection: Selection) -> bool:
+    """Whether a selection would have a refused task; its groups hold where the benchmark tells them."""
+    told: Mapping[str, str] = getattr(benchmark, "refused_groups", {}).get(name, {})
+    is_of_groups = all(told.get(group, values[0]) in values for group, values in selection.groups.items() if values)
+    return is_of_groups and (not selection.ids or name in selection.ids) and name not in selection.without
 
 
 def _kept(benchmark: Benchmark, selection: Selection) -> frozenset[str]:

@@ -391,6 +391,8 @@ def test_what_cannot_be_a_task_is_left_out_by_name(tmp_path) -> None:
         "rust/add": "it needs what its image has not: rayon",
     }
     assert sum(len(benchmark.tasks(split)) for split in Split) == 1
+    assert selected(benchmark, Selection(groups={"language": ("python",)})).refused == {}
+    assert selected(benchmark, Selection(without=("go/add",))).refused.keys() == {"rust/add"}
     with pytest.raises(ConfigError, match="polyglot leaves go/add out: its files hold no test"):
         selected(benchmark, Selection(ids=("go/add",)))
 
