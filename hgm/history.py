@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from evaluators.base import Split
 from hgm.agents_by_name import best_node
-from hgm.errors import JournalError, RunError
+from hgm.errors import JournalError, RunError, boundary
 from hgm.gateway.records import Usage
 from hgm.jobs import ExpandJob
 from hgm.run import Folder
@@ -54,7 +54,9 @@ class _Table:
     def read(self, journal: Journal, last: int, pool: Executor) -> Callable[[], _Columns]:
         """Begin to read events 1 to `last`; what is returned waits for them, in their order."""
         # As one array of JSON each: a row at a time would have the threads wait for each other at every row.
-        expressions = ", ".join(f"json_group_array({expression})" for expression, _ in self.columns.values())
+        # As bytes: half a surrogate pair, which a journal may hold, is no text to SQLite's Python.
+        groups = (f"CAST(json_group_array({expression}) AS BLOB)" for expression, _ in self.columns.values())
+        expressions = ", ".join(groups)
         query = f"SELECT {expressions} FROM events WHERE seq > ? AND seq <= ? AND kind = '{self.kind}' AND {self.mark}"
         ranges = [(first, min(first + _BATCH, last)) for first in range(0, last, _BATCH)]
         batches = [pool.submit(self._batch, journal, query, range_) for range_ in ranges]
@@ -63,7 +65,8 @@ class _Table:
     def _batch(self, journal: Journal, query: str, range_: tuple[int, int]) -> _Columns:
         (texts,) = journal.rows(query, range_)
         columns = zip(self.columns.items(), texts, strict=True)
-        return {name: np.array(load_list(text), kind) for (name, (_, kind)), text in columns}
+        with boundary(JournalError, f"{journal.path} is damaged"):
+            return {name: np.array(load_list(text), kind) for (name, (_, kind)), text in columns}
 
 
 def _in_order(batches: Sequence[_Columns]) -> _Columns:

@@ -36,13 +36,16 @@ def load_object(text: str) -> dict[str, Any]:
     return value
 
 
-def load_list(text: str) -> list[Any]:
-    """The list that SQLite wrote as JSON.
+def load_list(text: bytes) -> list[Any]:
+    """The list that SQLite wrote as JSON, where half a surrogate pair is what UTF-8 would make of it.
 
     Raises:
         ValueError: the text is not JSON, or no list.
     """
-    value = from_json(text)
+    try:
+        value = from_json(text)
+    except ValueError:  # of half a surrogate pair, too
+        value = json.loads(text.decode("utf-8", "surrogatepass"))
     if not isinstance(value, list):
         raise ValueError(f"a JSON array was expected, not {text[:40]!r}")
     return value

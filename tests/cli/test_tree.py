@@ -1,14 +1,21 @@
 import json
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from pydantic_core import from_json
+
 from hgm.agents_by_name import best_node, find_agent
 from hgm.contract import NOTE
+from hgm.history import history
+from hgm.jobs import EvaluationResult, Job, Result
 from hgm.run import Folder, read
 from hgm.summary import expectation
 from tests.cli.command import Command
+from tests.hgm.simulated import go_on, make, work
 from trees.archive import Archive
+from trees.records import Outcome
 
 
 def test_the_whole_tree_is_shown(hgm: Command, finished: Path) -> None:
@@ -87,8 +94,6 @@ def test_the_export_goes_to_the_screen(hgm: Command, finished: Path) -> None:
 
 
 def test_the_export_of_a_run_that_has_only_begun(hgm: Command, tmp_path: Path) -> None:
-    from tests.hgm.simulated import make
-
     make(tmp_path / "runs" / "new")
     document = json.loads(hgm("tree", "export", "new").out)
     assert [node["status"] for node in document["nodes"]] == ["unevaluated"]
@@ -105,6 +110,27 @@ def test_the_format_is_that_of_the_files_name(hgm: Command, finished: Path, tmp_
     assert (said.code, "there are html, json" in said.err) == (2, True)
     said = hgm("tree", "export", "done", "--with", "done", "--format", "svg")
     assert (said.code, "--format html" in said.err) == (2, True)
+
+
+def test_half_a_surrogate_pair_in_a_journal_ends_no_export(hgm: Command, tmp_path: Path) -> None:
+    def broken(job: Job, slot: int) -> Result:
+        result = work(job, slot)
+        if isinstance(result, EvaluationResult):
+            return replace(result, cause="te\udcffsts\ud83d \U0001f600") if result.outcome is Outcome.FAILED else result
+        return replace(result, brief="a\ud800", reason=result.reason and f"{result.reason}: \ud800")
+
+    run = make(tmp_path / "runs" / "odd", budget=30)
+    go_on(run, by=broken)
+    told, state = history(run), read(run)
+    assert set(told.evaluations.causes) == {item.cause for item in state.evaluations}
+    assert any("\udcff" in cause for cause in told.evaluations.causes)
+    for kind in ("html", "json", "graphml", "dot", "svg", "csv"):
+        said = hgm("tree", "export", "odd", "-o", f"tree.{kind}")
+        assert said.code == 0, said.err
+        assert hgm("tree", "export", "odd", "--format", kind).out == Path(f"tree.{kind}").read_text("utf-8")
+    document = from_json(Path("tree.json").read_bytes())  # strict: half a pair is no JSON to it
+    assert "te\\udcffsts\\ud83d \U0001f600" in document["measurements"]["causes"]
+    assert any(node["brief"] == "a\\ud800" for node in document["nodes"])
 
 
 def test_a_link_and_a_pipe_stay_what_they_are(hgm: Command, finished: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from trees.statistics import cmp_estimate, lower_bound, wilson
 
 SCHEMA = "hgm.tree"
 VERSION = 2
+_SURROGATE = "\\ud"
+"""How half a pair begins in JSON, and every whole one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +210,7 @@ def export(view: TreeView, nodes: Sequence[NodeFacts], facts: RunFacts, *, quant
 def text_of(document: Mapping[str, Any]) -> str:
     """The document as ASCII text: nothing in it can reach a terminal as a control character.
 
+    Half a surrogate pair, which many programs take for no JSON, is written as an escape inside its text.
     Each agent, and each column of measurements, takes a line.
 
     Raises:
@@ -226,7 +229,17 @@ def _lines(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return dumps(value, allow_nan=False)
+    text = dumps(value, allow_nan=False)
+    return dumps(_whole(value)) if _SURROGATE in text else text
+
+
+def _whole(value: Any) -> Any:
+    """The same value, with lone surrogates in its texts as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _counts(view: TreeView, node: int) -> dict[str, Any]:

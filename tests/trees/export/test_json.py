@@ -235,7 +235,7 @@ def test_text_is_ascii_and_strict(tree):
     text = text_of(export(tree.view(), facts_of(tree), odd))
     assert text.isascii()
     assert all(character == "\n" or character.isprintable() for character in text)
-    assert json.loads(text)["run"] == odd.run
+    assert json.loads(text)["run"] == odd.run.replace("\udcff", "\\udcff"), "half a pair is no text to others"
     assert [line for line in text.splitlines() if "0.25" in line] == ['    "usd": [0.25, null],']
     with pytest.raises(ValueError, match="JSON compliant"):
         text_of(export(tree.view(), facts_of(tree), replace(FACTS, results={"x": float("nan")})))
