@@ -15,7 +15,7 @@ from typing import Any
 import hgm
 from evaluators.base import Split
 from hgm import effort
-from hgm.budget import Budget, plain
+from hgm.budget import MOST_EVALUATIONS, Budget, plain
 from hgm.errors import ConfigError, HGMError, RunError, boundary
 from hgm.fork import copy_archive
 from hgm.gateway.records import Usage
@@ -27,12 +27,23 @@ from trees.objects import run_git
 from trees.policies import policy_of_run
 from trees.policies.saturate import Saturate
 from trees.records import ROOT, Expansion, Outcome
-from trees.simulation.table import LETTERS, MOST_AGENTS, MOST_REPEATS, SCHEMA, VERSION
+from trees.simulation.table import (
+    LETTERS,
+    MOST_AGENTS,
+    MOST_BYTES,
+    MOST_REPEATS,
+    MOST_RESULTS,
+    MOST_TASKS,
+    SCHEMA,
+    VERSION,
+)
 
 LICENCE = "Apache-2.0"
 _LETTERS = {outcome: letter for letter, outcome in LETTERS.items()}
 _WORD = 60
 """Characters of what is told of a rejection."""
+_SECONDS = 8
+"""Bytes of a file that the duration on a task takes, e.g. 1234.56 and a comma."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +83,14 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
 
     Raises:
         RunError: `origin` is no search, or `target` exists.
-        ConfigError: the tree is too large, or costs money and no budget is given.
+        ConfigError: the tree is too large for a table's file, or costs money and no budget is given.
     """
     require_search(origin)
     events = read_events(origin)
     whole, root = RunState.replay(events), RunState.replay(events[:1])
     if wanted.seed not in (None, whole.config.seed) and whole.config.selection.sample is not None:
         raise ConfigError(f"the tasks of {origin.name} are a sample that its seed has drawn: leave --seed out")
+    _check_size(wanted, len(root.search_tasks))
     if budget is None:
         _require_free(whole)
         budget = _enough(wanted, root)
@@ -272,10 +284,35 @@ def _require_free(state: RunState) -> None:
 
 
 def _enough(wanted: Wanted, state: RunState) -> Budget:
-    """Evaluations for the whole tree, each once; repeats come on top."""
+    """Evaluations for the whole tree, each once; repeats come on top.
+
+    Raises:
+        ConfigError: no budget holds as many.
+    """
     config = state.config
     charge = config.expansion.charge_evaluations if effort.rule(config) == "charge" else 0
-    return Budget(evaluations=wanted.most_agents * (len(state.search_tasks) + charge))
+    each = len(state.search_tasks) + charge
+    if wanted.most_agents * each > MOST_EVALUATIONS:
+        raise ConfigError(
+            f"{wanted.most_agents:,} agents x {each:,} evaluations are more than a budget holds: at most --agents "
+            f"{MOST_EVALUATIONS // each}, or another --budget, e.g. 10Mtok or 2h"
+        )
+    return Budget(evaluations=wanted.most_agents * each)
+
+
+def _check_size(wanted: Wanted, tasks: int) -> None:
+    """Refuse what a table's file does not hold, before anything is spent on it."""
+    if tasks > MOST_TASKS:
+        raise ConfigError(
+            f"a table has at most {MOST_TASKS:,} tasks, not {tasks:,}: begin with a search of fewer (--sample)"
+        )
+    results = tasks * wanted.repeats
+    fitting = min(MOST_RESULTS // results, MOST_BYTES // (results + _SECONDS * tasks))
+    if wanted.most_agents > fitting:
+        raise ConfigError(
+            f"{wanted.most_agents:,} agents x {tasks:,} tasks x {wanted.repeats} repeats are more than a table's file "
+            f"holds: at most --agents {fitting}, or lower --repeats"
+        )
 
 
 def _require(flag: str, value: int, least: int, most: int) -> None:

@@ -97,7 +97,7 @@ def _go_on(path: Path, output: Path, wanted: "Wanted", *, workers: int | None, q
     from hgm.errors import HGMError
     from hgm.loop import Ending
     from hgm.saturation import document, text_of
-    from hgm.text import printable
+    from trees.escape import shortened
     from trees.simulation.table import table_from
 
     tasks = len(runs.read(path).search_tasks)
@@ -116,7 +116,7 @@ def _go_on(path: Path, output: Path, wanted: "Wanted", *, workers: int | None, q
     if ending is not Ending.FINISHED:
         out().print(f"[yellow]{safe(ending)}:[/yellow] no table is written yet; the same command again goes on")
         raise typer.Exit(STATUS[ending])
-    told = document(runs.read(path), printable(output.stem, 100))
+    told = document(runs.read(path), shortened(output.stem, 100))
     table = table_from(told)
     write([text_of(told)], output)
     for line in _summary(table, output):

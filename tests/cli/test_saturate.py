@@ -51,9 +51,11 @@ def test_a_table_of_real_agents_is_made_and_policies_are_compared_on_it(hgm: Com
     assert contents(tmp_path / "runs" / "first") == before, "the run that it begins as is not touched"
     assert leftovers(run_id(tmp_path / "runs" / "first-table")) == []
 
-    again = hgm("tree", "saturate", "first", *SIZE, "-o", "again.json", "--quiet")
-    assert again.code == 0
-    assert json.loads((tmp_path / "again.json").read_text())["agents"] == told["agents"], "nothing is run twice"
+    odd = f"{'long ' * 30}\n.json"
+    again = hgm("tree", "saturate", "first", *SIZE, "-o", odd, "--quiet")
+    assert again.code == 0, again.err
+    assert len(load_table(tmp_path / odd).name) == 100
+    assert json.loads((tmp_path / odd).read_text())["agents"] == told["agents"], "nothing is run twice"
 
     compared = hgm("compare", "policies", "--policy", "random", "--seeds", "3", "-j", "1", "--table", "table.json")
     assert compared.code == 0

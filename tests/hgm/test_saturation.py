@@ -234,6 +234,33 @@ def test_numbers_out_of_their_range_are_refused_by_their_flag(numbers: dict[str,
         Wanted(**{"children": 2, "depth": 2, "repeats": 2, **numbers})
 
 
+@pytest.mark.parametrize(
+    ("tasks", "numbers", "remedy"),
+    [
+        (10_001, {"agents": 2}, "at most 10,000 tasks, not 10,001: begin with a search of fewer"),
+        (10_000, {"agents": 21, "repeats": 100}, "at most --agents 20, or lower --repeats"),
+        (1_000, {"agents": 10_000, "repeats": 1, "children": 100}, "at most --agents 7456, or lower --repeats"),
+    ],
+)
+def test_what_no_file_of_a_table_holds_is_refused_before_anything_is_spent(
+    tmp_path: Path, tasks: int, numbers: dict[str, int], remedy: str
+) -> None:
+    made_with = {**created(), "search_tasks": [f"t{number}" for number in range(tasks)]}
+    create(tmp_path / "large", made_with, SEED_AGENT)
+    wanted = {"children": 50, "depth": 3, "repeats": 2, **numbers}
+    with pytest.raises(ConfigError, match=remedy):
+        begin(tmp_path / "large", tmp_path / "table", Wanted(**wanted))
+    assert not (tmp_path / "table").exists()
+    if tasks <= 10_000:
+        fitting = int(remedy.split()[3].strip(","))
+        if fitting * tasks > 1_000_000:
+            with pytest.raises(
+                ConfigError, match="more than a budget holds: at most --agents 1000, or another --budget"
+            ):
+                begin(tmp_path / "large", tmp_path / "table", Wanted(**{**wanted, "agents": fitting}))
+        begin(tmp_path / "large", tmp_path / "table", Wanted(**{**wanted, "agents": fitting}), budget=Budget(tokens=9))
+
+
 def test_money_is_not_spent_without_a_budget(tmp_path: Path) -> None:
     models = dict.fromkeys(("editor", "solver", "diagnosis", "judge"), "openai/gpt-5-mini")
     create(tmp_path / "paid", {**created(backbones=models), "prices": {"openai/gpt-5-mini": None}}, SEED_AGENT)
