@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evaluators.base import Benchmark, Environment
-from hgm.errors import EvaluatorError, SandboxError
+from hgm.errors import ConfigError, EvaluatorError, SandboxError
 from sandboxes.engine import Engine, engine_trouble, is_missing
 
 _TYPICAL_BYTES = 1_200_000_000
@@ -74,6 +74,27 @@ def disk_words(found: Sequence[Need], engine: Engine) -> str:
     free = free_bytes(engine)
     on_disk = "" if free is None else f", and {free / 1e9:.0f} GB are free"
     return f"about {missing * each / 1e9:.0f} GB at {each / 1e9:.1f} GB each{on_disk}"
+
+
+def must_fit(found: Sequence[Need], *, free: int | None, spare: int) -> None:
+    """Refuse to pull what is missing where it would leave less than `spare` of what is free.
+
+    Only where that is known: by the images that are there, counted whole, although they share layers.
+
+    Raises:
+        ConfigError: with the figures and the ways out.
+    """
+    there = [need.size for need in found if need.is_there]
+    pulls = sum(not need.is_there and not need.environment.recipe for need in found)
+    if not there or not pulls or free is None:
+        return
+    wanted = pulls * sum(there) / len(there)
+    if wanted > free - spare:
+        raise ConfigError(
+            f"{pulls} missing images of about {wanted / pulls / 1e9:.1f} GB are {wanted / 1e9:.1f} GB, "
+            f"{free / 1e9:.1f} GB are free, and a pull leaves {spare / 1e9:.0f} GB: take fewer tasks (--sample, "
+            "--limit), make room, or say with --disk-gb how much may be taken, since images share layers"
+        )
 
 
 def free_bytes(engine: Engine) -> int | None:

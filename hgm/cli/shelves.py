@@ -10,7 +10,7 @@ from rich.table import Table
 from evaluators.base import Benchmark
 from hgm.cli.terminal import is_live, out, plural, safe
 from hgm.errors import ConfigError, SandboxError
-from hgm.images import Need, disk_words, free_bytes, needs
+from hgm.images import Need, disk_words, free_bytes, must_fit, needs
 from hgm.preflight import build_all
 from sandboxes import shelf
 from sandboxes.engine import Engine, engine_trouble
@@ -63,7 +63,7 @@ def pull_all(
     """Pull and build what is missing; what fails is told at the end, and ends the command with 3.
 
     Raises:
-        ConfigError: tasks bring Dockerfiles, and nobody has allowed to build them.
+        ConfigError: tasks bring Dockerfiles, and nobody has allowed to build them; or more is missing than is free.
         SandboxError: no place is left, or the registry gives nothing at all.
     """
     found = _needs(benchmark, tasks, engine)
@@ -76,6 +76,8 @@ def pull_all(
         )
     if missing:
         out().print(f"{len(missing)} of {plural(len(found), 'image')} to get: {disk_words(found, engine)}")
+    if source.most is None:
+        must_fit(found, free=free_bytes(engine), spare=_LEAST_FREE)
     build_all(builds, lambda what: out().print(safe(what)))
     pulls = [need.image for need in missing if not need.environment.recipe]
     keep = {need.image for need in found}

@@ -8,6 +8,7 @@ import pytest
 
 from evaluators.base import Environment, Script, Split, Task
 from hgm.agents_by_name import BUNDLED
+from hgm.cli import shelves
 from hgm.contract import read_agent, read_manifest
 from hgm.errors import ConfigError
 from hgm.images import disk_words, needs
@@ -110,3 +111,11 @@ def test_tasks_share_an_image_and_one_without_others_is_guessed() -> None:
     found = needs(Images({"a": shared, "b": shared}), ["a", "b"], connect())
     assert [(need.image, need.tasks, need.is_there) for need in found] == [("nowhere.invalid/x:1", 2, False)]
     assert disk_words(found, connect()).startswith("about 1 GB at 1.2 GB each")
+
+
+def test_a_pull_that_does_not_fit_is_refused_with_nothing_pulled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_LEAST_FREE", 10**18)
+    benchmark = missing(2)
+    source = shelves.Source(registry="", platform="", most=None, allow_build=False)
+    with pytest.raises(ConfigError, match=r"2 missing images .* take fewer tasks"):
+        shelves.pull_all(benchmark, [*benchmark.environments], connect(), source, sleep=lambda seconds: None)
