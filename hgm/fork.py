@@ -1,4 +1,7 @@
-"""A new run that shares the beginning of another: its events up to one, its agents born by then, another policy."""
+"""A new run that shares the beginning of another: its events up to one, its agents born by then, another policy.
+
+With event zero alone a run begins as another did, and shares nothing that happened later.
+"""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hgm.errors import RunError, boundary
-from hgm.run import Folder, drafted, fill, read_events, reconcile
+from hgm.run import Folder, drafted, fill, read, read_events, reconcile
 from hgm.state import RunState
 from hgm.summary import sealed_openings
 from trees.archive import Archive
@@ -39,9 +42,30 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
     }
     with drafted(target) as folder, boundary(RunError, f"cannot copy {origin}"):
         fill(folder, [("created", created), *((event.kind, event.payload) for event in events[1:at])])
-        copy_archive(Folder(origin), folder, state)
+        _copy_archive(Folder(origin), folder, state)
         _copy_records(Folder(origin), folder, state)
     return state
+
+
+def beginning(origin: str, whole: RunState, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Event zero of a run that begins as `whole`, the run `origin`, did, but for its configuration."""
+    return {
+        **{name: kept for name, kept in whole.created.items() if name not in ("record", "replay", "saturation")},
+        "config": config,
+        "sealed_openings": sealed_openings(whole),
+        "forked_from": {"run": origin, "event": 1},
+    }
+
+
+def begin_as(origin: Path, target: Path, created: Mapping[str, Any]) -> None:
+    """Make the run `target` of this event zero and the agents that `origin` began with. Nothing is run yet.
+
+    Raises:
+        RunError: `target` exists, or `origin` cannot be copied.
+    """
+    with drafted(target) as folder, boundary(RunError, f"cannot copy {origin}"):
+        fill(folder, [("created", created)])
+        _copy_archive(Folder(origin), folder, read(folder.path))
 
 
 def _check(events: Sequence[Event], at: int) -> None:
@@ -63,7 +87,7 @@ def _with_policy(config: Mapping[str, Any], policy: str) -> dict[str, Any]:
     return {**config, "policy": {"name": policy, "options": options}}
 
 
-def copy_archive(origin: Folder, folder: Folder, state: RunState) -> None:
+def _copy_archive(origin: Folder, folder: Folder, state: RunState) -> None:
     """Give a drafted run another's archive, with the names of those agents that `state` knows."""
     shutil.copytree(origin.archive, folder.archive, ignore=shutil.ignore_patterns("tmp_*"))
     reconcile(Archive.open(folder.archive), state)

@@ -12,18 +12,16 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import hgm
 from evaluators.base import Split
 from hgm import effort
 from hgm.budget import MOST_EVALUATIONS, Budget, plain
-from hgm.errors import ConfigError, HGMError, RunError, boundary
-from hgm.fork import copy_archive
+from hgm.errors import ConfigError, RunError
+from hgm.fork import begin_as, beginning
 from hgm.gateway.records import Usage
-from hgm.run import Folder, drafted, fill, read, read_events, require_search
+from hgm.run import read, read_events, require_search
 from hgm.state import Evaluation, RunState
-from hgm.summary import sealed_openings
 from hgm.text import printable
-from trees.objects import run_git
+from hgm.versions import commit
 from trees.policies import policy_of_run
 from trees.policies.saturate import Saturate
 from trees.records import ROOT, Expansion, Outcome
@@ -102,18 +100,14 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
         "budget": plain(budget),
         "seed": whole.config.seed if wanted.seed is None else wanted.seed,
     }
+    config = {**config, "confirmation": {**config["confirmation"], "accept_above_noise": False}}
     created = {
-        **{name: kept for name, kept in whole.created.items() if name not in ("record", "replay", "noise")},
-        "config": {**config, "confirmation": {**config["confirmation"], "accept_above_noise": False}},
+        **beginning(origin.name, whole, config),
         "select_tasks": [],
         "sealed_tasks": [],
-        "sealed_openings": sealed_openings(whole),
-        "forked_from": {"run": origin.name, "event": 1},
-        "saturation": {**asdict(wanted), "origin": origin.name, "commit": _commit()},
+        "saturation": {**asdict(wanted), "origin": origin.name, "commit": commit()},
     }
-    with drafted(target) as folder, boundary(RunError, f"cannot copy {origin}"):
-        fill(folder, [("created", created)])
-        copy_archive(Folder(origin), folder, root)
+    begin_as(origin, target, {name: kept for name, kept in created.items() if name != "noise"})
 
 
 def check_same(path: Path, origin: Path, wanted: Wanted, *, budget: Budget | None = None) -> None:
@@ -264,17 +258,6 @@ def _made(state: RunState) -> dict[str, str | int | None]:
         "budget": str(state.budget),
         "workers": config.workers,
     }
-
-
-def _commit() -> str | None:
-    """Of the lab's own code, where it is a checkout."""
-    repository = Path(hgm.__file__).parents[1] / ".git"
-    if not repository.is_dir():
-        return None
-    try:
-        return run_git(repository, "rev-parse", "HEAD").decode().strip()
-    except HGMError:
-        return None
 
 
 def _require_free(state: RunState) -> None:
