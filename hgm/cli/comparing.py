@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,7 +16,6 @@ from hgm.errors import ConfigError
 from trees.export.plots import Panel, Point, multiples
 from trees.simulation import FAMILIES, AgentTable, load_landscape, load_table
 from trees.simulation.comparison import MOST_BUDGET, Comparison, Match, Plan, Summary
-from trees.simulation.comparison_document import text_of
 from trees.simulation.playable import Source
 from trees.simulation.processes import played
 from trees.statistics import Gain
@@ -29,12 +28,16 @@ _STEPS = 10
 """So many lines of progress where no display is redrawn."""
 
 
-class Wanted(NamedTuple):
+Compared = TypeVar("Compared")
+"""What a comparison has come to: in simulated and recorded worlds, or with real agents."""
+
+
+class Wanted(NamedTuple, Generic[Compared]):
     """A file, the flag that asked for it, and what makes its text."""
 
     file: Path
     flag: str
-    text: Callable[[Comparison], str]
+    text: Callable[[Compared], str]
 
 
 def landscapes(
@@ -93,7 +96,7 @@ def play(plan: Plan, jobs: int | None) -> Comparison | None:
     return Comparison(plan=plan, matches=tuple(matches))
 
 
-def recorded(file: Path | None) -> Iterator[Wanted]:
+def recorded(file: Path | None, text: Callable[[Compared], str]) -> Iterator[Wanted[Compared]]:
     """The document, if there is a file for it.
 
     Raises:
@@ -101,11 +104,11 @@ def recorded(file: Path | None) -> Iterator[Wanted]:
     """
     if file is not None:
         writable(file, "-o")
-        yield Wanted(file, "-o", text_of)
+        yield Wanted(file, "-o", text)
 
 
-def drawn(place: Path | None) -> Iterator[Wanted]:
-    """A plot of scores into a file, or into a folder one of scores and one of differences.
+def drawn(place: Path | None, pictures: Mapping[str, Callable[[Compared], str]]) -> Iterator[Wanted[Compared]]:
+    """The first of the pictures into a file, or all of them into a folder, by their names.
 
     Raises:
         ConfigError: neither, or it could not be written.
@@ -115,13 +118,13 @@ def drawn(place: Path | None) -> Iterator[Wanted]:
     is_folder = place.is_dir()
     if not is_folder and place.suffix != ".svg":
         raise ConfigError(f"--plot {place}: name a file that ends in .svg, or a folder that is there")
-    files = [(place / "scores.svg", _scores), (place / "differences.svg", _differences)]
-    for file, text in files if is_folder else [(place, _scores)]:
+    named = [(place / f"{name}.svg" if is_folder else place, text) for name, text in pictures.items()]
+    for file, text in named if is_folder else named[:1]:
         writable(file, "--plot")
         yield Wanted(file, "--plot", text)
 
 
-def write(wanted: Wanted, comparison: Comparison) -> None:
+def write(wanted: Wanted[Compared], comparison: Compared) -> None:
     """Write a file and say so."""
     write_file([wanted.text(comparison)], wanted.file)
     out().print(f"written to {wanted.file}", markup=False)
@@ -135,6 +138,10 @@ def _differences(comparison: Comparison) -> str:
     return _plot(
         comparison, "True score of the agent handed over, minus that of hgm", lambda summary: summary.difference
     )
+
+
+PICTURES: Mapping[str, Callable[[Comparison], str]] = {"scores": _scores, "differences": _differences}
+"""Of a comparison in simulated and recorded worlds, by name."""
 
 
 def _plot(comparison: Comparison, title: str, value: Callable[[Summary], Gain]) -> str:

@@ -23,12 +23,15 @@ a way. tree best: true score of the best agent in the policy's tree.
 r(CMP): correlation over agents of what a policy expands by, if it says so, with the true best of their descendants."""
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """Its head and its cells, from above to below."""
+
     head: str
     cells: Sequence[str]
 
     @property
     def width(self) -> int:
+        """In characters."""
         return max(map(len, (self.head, *self.cells)))
 
 
@@ -43,12 +46,12 @@ def _show_budget(console: Console, comparison: Comparison, budget: int) -> None:
     plan = comparison.plan
     console.print(f"\n[bold]{_heading(plan, budget)}[/bold]")
     several = len(plan.landscapes) > 1
-    _print(console, "True score of the agent handed over", _scores(comparison, budget))
+    print_columns(console, "True score of the agent handed over", _scores(comparison, budget))
     title = "Mean over landscapes, gain over hgm in the same worlds" if several else "Gain over hgm in the same worlds"
-    _print(console, f"{title}, ± half of the 95 % interval", _overall(comparison, budget))
+    print_columns(console, f"{title}, ± half of the 95 % interval", _overall(comparison, budget))
     if several and len(plan.labels) > 1:
         title = "Gain over hgm per landscape, ± half of the 95 % interval"
-        _print(console, title, _differences(comparison, budget))
+        print_columns(console, title, _differences(comparison, budget))
 
 
 def _heading(plan: Plan, budget: int) -> str:
@@ -58,38 +61,38 @@ def _heading(plan: Plan, budget: int) -> str:
     return f"{budget:,} {unit}{workers}; seeds {seeds.start} to {seeds.stop - 1}"
 
 
-def _scores(comparison: Comparison, budget: int) -> list[_Column]:
+def _scores(comparison: Comparison, budget: int) -> list[Column]:
     plan = comparison.plan
-    columns = [_Column("", [*_names(plan.labels), "O1", "O2"])]
-    for family, head in zip(plan.families, _names(plan.families), strict=True):
+    columns = [Column("", [*names(plan.labels), "O1", "O2"])]
+    for family, head in zip(plan.families, names(plan.families), strict=True):
         found = [comparison.summary(label, budget, family) for label in plan.labels]
         values = [*(summary.score.mean for summary in found), found[0].o1, found[0].o2]
-        columns.append(_Column(head, [f"{value:.3f}" for value in values]))
+        columns.append(Column(head, [f"{value:.3f}" for value in values]))
     return columns
 
 
-def _overall(comparison: Comparison, budget: int) -> list[_Column]:
+def _overall(comparison: Comparison, budget: int) -> list[Column]:
     labels = comparison.plan.labels
     found = [comparison.summary(label, budget) for label in labels]
     return [
-        _Column("", _names(labels)),
-        _Column("score", [f"{each.score.mean:.3f} ± {_half(each.score):.3f}" for each in found]),
-        _Column("gain", _gains(labels, found)),
-        _Column("to O1", _shares(labels, [each.to_o1 for each in found])),
-        _Column("to O2", _shares(labels, [each.to_o2 for each in found])),
-        _Column("tree best", [f"{each.best:.3f}" for each in found]),
-        _Column("children", [f"{each.children:.1f}" for each in found]),
-        _Column("evaluations", [f"{each.evaluations:.0f}" for each in found]),
-        _Column("r(CMP)", [f"{each.correlation:.2f}" if isfinite(each.correlation) else _NONE for each in found]),
+        Column("", names(labels)),
+        Column("score", [f"{each.score.mean:.3f} ± {half(each.score):.3f}" for each in found]),
+        Column("gain", _gains(labels, found)),
+        Column("to O1", _shares(labels, [each.to_o1 for each in found])),
+        Column("to O2", _shares(labels, [each.to_o2 for each in found])),
+        Column("tree best", [f"{each.best:.3f}" for each in found]),
+        Column("children", [f"{each.children:.1f}" for each in found]),
+        Column("evaluations", [f"{each.evaluations:.0f}" for each in found]),
+        Column("r(CMP)", [f"{each.correlation:.2f}" if isfinite(each.correlation) else _NONE for each in found]),
     ]
 
 
-def _differences(comparison: Comparison, budget: int) -> list[_Column]:
+def _differences(comparison: Comparison, budget: int) -> list[Column]:
     plan = comparison.plan
-    columns = [_Column("", _names(plan.labels)[1:])]
-    for family, head in zip(plan.families, _names(plan.families), strict=True):
+    columns = [Column("", names(plan.labels)[1:])]
+    for family, head in zip(plan.families, names(plan.families), strict=True):
         found = [comparison.summary(label, budget, family) for label in plan.labels[1:]]
-        columns.append(_Column(head, _gains(plan.labels[1:], found)))
+        columns.append(Column(head, _gains(plan.labels[1:], found)))
     return columns
 
 
@@ -98,10 +101,11 @@ def _gains(labels: Sequence[str], found: Sequence[Summary]) -> list[str]:
 
 
 def _gain(summary: Summary) -> str:
-    return f"{summary.difference.mean:+.4f} ± {_half(summary.difference):.4f}"
+    return f"{summary.difference.mean:+.4f} ± {half(summary.difference):.4f}"
 
 
-def _half(gain: Gain) -> float:
+def half(gain: Gain) -> float:
+    """Of the interval's width."""
     return (gain.high - gain.low) / 2
 
 
@@ -116,11 +120,13 @@ def _share(share: Gain) -> str:
     return f"{percent(share.mean)} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
-def _names(texts: Sequence[str]) -> list[str]:
+def names(texts: Sequence[str]) -> list[str]:
+    """As they stand in a table."""
     return told_apart(texts, _LABEL)
 
 
-def _print(console: Console, title: str, columns: list[_Column]) -> None:
+def print_columns(console: Console, title: str, columns: list[Column]) -> None:
+    """As many side by side as the terminal is wide, the first one at the left of each block."""
     console.print(f"\n{title}")
     for block in _blocks(columns, console.width):
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
@@ -131,7 +137,7 @@ def _print(console: Console, title: str, columns: list[_Column]) -> None:
         console.print(table)
 
 
-def _blocks(columns: list[_Column], width: int) -> Iterator[list[_Column]]:
+def _blocks(columns: list[Column], width: int) -> Iterator[list[Column]]:
     """The columns in as many tables as it takes, each with the first one at its left."""
     first, *others = columns
     block, left = [first], width - first.width

@@ -27,7 +27,7 @@ def conduct(path: Path, go: Callable[[Display], Ending], *, quiet: bool, json: b
     with shown(path, quiet=quiet) as display:
         ending = go(display)
     report(out(), path, read(path), ending)
-    for line in _advice(path, ending):
+    for line in advice(path, ending):
         out().print(f"[yellow]{safe(line)}[/yellow]")
     raise typer.Exit(STATUS[ending])
 
@@ -36,13 +36,13 @@ def _tell(path: Path, go: Callable[[Display], Ending]) -> NoReturn:
     """The same for another program: JSON lines alone on standard output."""
     lines = JsonLines(path)
     ending = go(lines)
-    for line in _advice(path, ending):
+    for line in advice(path, ending):
         print(printable(line), file=sys.stderr, flush=True)
     lines.ended(read(path), ending, STATUS[ending])
     raise typer.Exit(STATUS[ending])
 
 
-def _advice(path: Path, ending: Ending) -> Iterator[str]:
+def advice(path: Path, ending: Ending) -> Iterator[str]:
     """What a person can do about an end that is none."""
     if ending is Ending.HOST:
         yield "The host needs you: see `hgm doctor`, then resume."

@@ -15,7 +15,6 @@ from rich.text import Text
 from hgm.cli.board import Board, best_so_far, counts
 from hgm.cli.costs import spent
 from hgm.cli.terminal import is_live, one_line, out, percent, plural, shown_name
-from hgm.controller import Display
 from hgm.jobs import Job, Result
 from hgm.state import RunState
 
@@ -28,6 +27,8 @@ class Silent:
     """Shows nothing but that it is stopping."""
 
     def __init__(self, run: Path) -> None:
+        self.is_stopping = False
+        """Whether a person has asked for it."""
         self._run = run
         self._running = 0
 
@@ -55,6 +56,7 @@ class Silent:
 
     def stopping(self) -> None:
         """See `Display`."""
+        self.is_stopping = True
         _say(draining(self._running, self._run))
 
     def leaving(self) -> None:
@@ -94,7 +96,6 @@ class Redrawn(Silent):
     def __init__(self, run: Path, console: Console) -> None:
         super().__init__(run)
         self._board: Board | None = None
-        self._note = ""
         self._preparing = "Bringing up sandboxes and models …"
         self.live = Live(get_renderable=self._draw, console=console, refresh_per_second=_PER_SECOND, transient=True)
 
@@ -130,7 +131,7 @@ class Redrawn(Silent):
 
     def stopping(self) -> None:
         """See `Display`."""
-        self._note = "stopping"
+        self.is_stopping = True
 
     def leaving(self) -> None:
         """See `Display`."""
@@ -138,7 +139,7 @@ class Redrawn(Silent):
         super().leaving()
 
     def _draw(self) -> RenderableType:
-        note = draining(self._running, self._run) if self._note else "Ctrl-C finishes what runs and stops."
+        note = draining(self._running, self._run) if self.is_stopping else "Ctrl-C finishes what runs and stops."
         if self._board is None:
             return Text(self._preparing, style="dim")
         return picture(self._board, note)
@@ -160,7 +161,7 @@ def picture(board: Board, note: str) -> RenderableType:
 
 
 @contextmanager
-def shown(run: Path, *, quiet: bool) -> Iterator[Display]:
+def shown(run: Path, *, quiet: bool) -> Iterator[Silent]:
     """The display that suits the terminal, for the time of the block."""
     if quiet:
         yield Silent(run)
