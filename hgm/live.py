@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
@@ -200,12 +200,10 @@ class Fared:
     """Its folder's name."""
     winner: int
     """0: the seed agent."""
-    score: float | None
-    """The winner's share of passes on sealed tasks; None where none was measured."""
-    seed_agent: float | None
+    rates: Mapping[str, float] = field(repr=False)
+    """Sealed task -> the share of its repeats that the winner passed."""
+    seed_rates: Mapping[str, float] = field(repr=False)
     """The seed agent's, in the same search."""
-    sealed_tasks: int
-    """Measured for the winner, once at least."""
     left_out: int
     """Evaluations that were to confirm or compare and that the budget did not pay."""
     evaluations: int
@@ -220,6 +218,21 @@ class Fared:
     unmeasured: int
     seconds: float
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """The sealed tasks that were measured for winner and seed agent."""
+        return frozenset(self.rates.keys() & self.seed_rates.keys())
+
+    @property
+    def score(self) -> float | None:
+        """The winner's on all that were."""
+        return score(self.rates, self.measured)
+
+    @property
+    def seed_agent(self) -> float | None:
+        """The seed agent's on the same."""
+        return score(self.seed_rates, self.measured)
+
 
 def fared(state: RunState, *, policy: str, run: str) -> Fared:
     """What a finished search came to."""
@@ -230,9 +243,8 @@ def fared(state: RunState, *, policy: str, run: str) -> Fared:
         seed=state.config.seed,
         run=run,
         winner=winner,
-        score=score(state, winner),
-        seed_agent=score(state, ROOT),
-        sealed_tasks=len(sealed_rates(state, winner)),
+        rates=sealed_rates(state, winner),
+        seed_rates=sealed_rates(state, ROOT),
         left_out=state.left_out + unpaid(state),
         evaluations=used.search,
         expansions=len(state.expansions),
@@ -244,10 +256,9 @@ def fared(state: RunState, *, policy: str, run: str) -> Fared:
     )
 
 
-def score(state: RunState, node: int) -> float | None:
-    """The mean over sealed tasks of the mean over their repeats; None where nothing was measured."""
-    rates = sealed_rates(state, node)
-    return mean(rates.values()) if rates else None
+def score(rates: Mapping[str, float], tasks: Iterable[str]) -> float | None:
+    """The mean over these sealed tasks of the mean over their repeats; None without a task."""
+    return _mean([rates[task] for task in sorted(tasks)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,11 +284,32 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All searches of a plan, finished."""
+    """All searches of a plan, finished.
+
+    A budget may not pay all sealed tasks, and which agent is handed over decides how many it pays. So scores of a seed
+    are those on the tasks that all its searches have measured; searches that measured none are out of it.
+    """
 
     plan: Plan
     pattern: Pattern
     fared: tuple[Fared, ...]
+
+    def score(self, one: Fared) -> float | None:
+        """Of what a search handed over, on its seed's shared tasks."""
+        return score(one.rates, self.shared[one.seed]) if one.measured else None
+
+    def seed_agent(self, one: Fared) -> float | None:
+        """The seed agent's on the same tasks, as that search measured it."""
+        return score(one.seed_rates, self.shared[one.seed]) if one.measured else None
+
+    @cached_property
+    def shared(self) -> Mapping[int, frozenset[str]]:
+        """Seed -> the sealed tasks that all its searches have measured."""
+        found: dict[int, frozenset[str]] = {each.seed: frozenset() for each in self.fared}
+        for seed in found:
+            measured = [each.measured for each in self.fared if each.seed == seed and each.measured]
+            found[seed] = frozenset.intersection(*measured) if measured else frozenset()
+        return found
 
     def summary(self, label: str) -> Summary:
         """How a policy fared; the seed is the unit."""
@@ -296,7 +328,7 @@ class Comparison:
             paired=len(differences),
             difference=_interval(differences),
             difference_sd=_spread(differences),
-            seed_agent=_mean([each.seed_agent for each in own if each.seed_agent is not None]),
+            seed_agent=_mean([value for each in own if (value := self.seed_agent(each)) is not None]),
             evaluations=average(lambda each: each.evaluations),
             expansions=average(lambda each: each.expansions),
             agents=average(lambda each: each.agents),
@@ -306,20 +338,19 @@ class Comparison:
     def warnings(self) -> Iterator[str]:
         """What a reader of the scores must know."""
         for each in self.fared:
-            if each.score is None:
+            if not each.measured:
                 yield f"{each.run} measured no sealed task of the agent that it hands over, and counts in no score"
-        fewer = [
-            each for each in self.fared if each.score is not None and each.sealed_tasks < self.pattern.sealed_tasks
-        ]
+        fewer = {seed: len(tasks) for seed, tasks in self.shared.items() if len(tasks) < self.pattern.sealed_tasks}
         if fewer:
-            least = min(each.sealed_tasks for each in fewer)
+            named = ", ".join(f"{count} of seed {seed}" for seed, count in fewer.items())
             yield (
-                f"{len(fewer)} of {len(self.fared)} searches measured fewer than all {self.pattern.sealed_tasks} "
-                f"sealed tasks, at least {least}"
+                f"not every search measured all {self.pattern.sealed_tasks} sealed tasks: scores are on those that all "
+                f"searches of a seed have measured, {named}"
             )
 
     def _scores(self, label: str) -> dict[int, float]:
-        return {each.seed: each.score for each in self.fared if each.policy == label and each.score is not None}
+        found = {each.seed: self.score(each) for each in self.fared if each.policy == label}
+        return {seed: value for seed, value in found.items() if value is not None}
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -333,7 +364,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "reference": REFERENCE,
         "arguments": _arguments(comparison.plan, comparison.pattern),
         "results": [_numbers(comparison.summary(label)) for label in comparison.plan.labels],
-        "runs": [asdict(each) for each in comparison.fared],
+        "runs": [_run(comparison, each) for each in comparison.fared],
     }
 
 
@@ -369,6 +400,18 @@ def _arguments(plan: Plan, pattern: Pattern) -> dict[str, Any]:
     }
 
 
+def _run(comparison: Comparison, one: Fared) -> dict[str, Any]:
+    """One search, without results of single sealed tasks."""
+    kept = [each.name for each in fields(one) if each.name not in ("rates", "seed_rates")]
+    return {
+        **{name: getattr(one, name) for name in kept},
+        "score": comparison.score(one),
+        "seed_agent": comparison.seed_agent(one),
+        "shared_tasks": len(comparison.shared[one.seed]),
+        "measured": {"score": one.score, "seed_agent": one.seed_agent, "tasks": len(one.measured)},
+    }
+
+
 def _numbers(summary: Summary) -> dict[str, Any]:
     score, difference = summary.score, summary.difference
     return {
@@ -389,7 +432,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 
 def _options(policy: BasePolicy) -> dict[str, Any]:
     """Those that are not as they would be anyway."""
-    values = {field.name: (getattr(policy, field.name), field.default) for field in fields(policy)}
+    values = {each.name: (getattr(policy, each.name), each.default) for each in fields(policy)}
     return {name: value for name, (value, usual) in values.items() if value != usual}
 
 

@@ -168,7 +168,7 @@ def test_real_searches_go_on_after_an_interrupt_and_are_compared(hgm: Command, t
     assert [(each["run"], each["evaluations"]) for each in told["runs"]] == [
         (folder_name(label, seed), 2) for seed in (0, 1) for label in ("hgm", SHORT)
     ]
-    assert all(each["sealed_tasks"] == 1 and each["score"] in (0, 1) for each in told["runs"])
+    assert all(each["shared_tasks"] == 1 and each["score"] in (0, 1) for each in told["runs"])
     assert contents(tmp_path / "runs" / "first") == before, "the run that they begin as is not touched"
     for path in folder.iterdir():
         assert read(path).created["sealed_tasks"] == read(tmp_path / "runs" / "first").created["sealed_tasks"]

@@ -26,7 +26,6 @@ from hgm.live import (
     fared,
     folder_name,
     pattern,
-    score,
     text_of,
 )
 from hgm.names import new_run
@@ -200,12 +199,13 @@ def test_a_score_is_the_mean_over_tasks_of_the_mean_over_repeats(tmp_path: Path)
     go_on(run, by=by)
     state = read(run)
     assert state.winner not in (None, ROOT)
-    assert score(state, state.winner) == 1.0, "what is unmeasured is no failure"
-    assert score(state, ROOT) == 0.0
+    found = fared(state, policy="hgm", run="run")
+    assert found.score == 1.0, "what is unmeasured is no failure"
+    assert found.seed_agent == 0.0
     outcomes |= {("z0", 1): False, ("z1", 1): True}
     again = make(tmp_path / "again", budget=60)
     go_on(again, by=by)
-    assert score(read(again), state.winner) == pytest.approx((0.5 + 1) / 2)
+    assert fared(read(again), policy="hgm", run="again").score == pytest.approx((0.5 + 1) / 2)
 
 
 def test_what_a_search_came_to(origin: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_what_a_search_came_to(origin: Path, tmp_path: Path) -> None:
     assert found.evaluations == 30
     assert found.agents == len(state.nodes)
     assert found.expansions == len(state.nodes) - 1 + len(state.failed_expansions)
-    assert found.sealed_tasks == 2
+    assert found.measured == {"z0", "z1"}
     assert found.left_out == 0
 
 
@@ -226,7 +226,7 @@ def test_without_a_sealed_result_there_is_no_score(origin: Path, tmp_path: Path)
     opening = next(e.seq for e in _events(path) if e.kind == "sealed opened")
     shortened = cut(path, tmp_path / "cut", opening)
     found = fared(read(shortened), policy="hgm", run="cut")
-    assert (found.score, found.seed_agent, found.sealed_tasks) == (None, None, 0)
+    assert (found.score, found.seed_agent, found.measured) == (None, None, frozenset())
 
 
 def _events(path: Path) -> list:
@@ -234,15 +234,15 @@ def _events(path: Path) -> list:
         return [*run.events()]
 
 
-def row(policy: str, seed: int, value: float | None, tasks: int = 2) -> Fared:
+def row(policy: str, seed: int, value: float | None, *, tasks: str = "ab", root: float = 0.25) -> Fared:
+    """A search whose winner passes so much of each task."""
     return Fared(
         policy=policy,
         seed=seed,
         run=f"{policy}-{seed}",
         winner=1,
-        score=value,
-        seed_agent=0.25,
-        sealed_tasks=tasks,
+        rates={} if value is None else dict.fromkeys(tasks, value),
+        seed_rates={} if value is None else dict.fromkeys(tasks, root),
         left_out=0,
         evaluations=10 + seed,
         expansions=4,
@@ -271,15 +271,36 @@ def test_gains_are_paired_by_seed(origin: Path) -> None:
 
 
 def test_a_search_without_a_score_counts_in_none_and_is_told(origin: Path) -> None:
-    rows = [row("hgm", 0, None), row("hgm", 1, 0.5), row("hgm", 2, 0.6), row("random", 0, 0.1), row("random", 1, 0.2)]
-    told = compared(pattern(origin), [*rows, replace(row("random", 2, 0.4), sealed_tasks=1)])
+    rows = [row("hgm", 0, None), row("hgm", 1, 0.5), row("hgm", 2, 0.6)]
+    rows += [row("random", 0, 0.1), row("random", 1, 0.2), row("random", 2, 0.4)]
+    told = compared(pattern(origin), rows)
     assert told.summary("hgm").n == 2
     assert (told.summary("random").n, told.summary("random").paired) == (3, 2)
     assert told.summary("random").difference == pytest.approx(mean_interval([-0.3, -0.2]))
-    warnings = [*told.warnings()]
-    assert len(warnings) == 2
-    assert "hgm-0 measured no sealed task" in warnings[0]
-    assert "1 of 6 searches measured fewer than all 2 sealed tasks, at least 1" in warnings[1]
+    assert [*told.warnings()] == [
+        "hgm-0 measured no sealed task of the agent that it hands over, and counts in no score"
+    ]
+
+
+def test_scores_of_a_seed_are_on_the_tasks_that_all_its_searches_measured(origin: Path) -> None:
+    """Else a search whose budget paid fewer tasks would be compared on easier or harder ones."""
+    short, long = row("hgm", 0, 0.5, tasks="a"), replace(row("random", 0, 0.5), rates={"a": 0.5, "b": 1.0})
+    others = [row("greedy:alpha=0.5", 0, 0.5), *(row(policy, 1, 0.5) for policy in POLICIES)]
+    told = compared(pattern(origin), [short, long, *others], seeds=2)
+    assert long.score == 0.75
+    assert (told.score(short), told.score(long)) == (0.5, 0.5)
+    assert told.summary("random").difference == (0, 0, 0)
+    (warning,) = told.warnings()
+    assert "scores are on those that all searches of a seed have measured, 1 of seed 0" in warning
+    runs = document(told)["runs"]
+    assert [(each["score"], each["shared_tasks"]) for each in runs] == [*[(0.5, 1)] * 3, *[(0.5, 2)] * 3]
+    assert runs[1]["measured"] == {"score": 0.75, "seed_agent": 0.25, "tasks": 2}
+
+
+def test_searches_that_share_no_task_have_no_score(origin: Path) -> None:
+    told = compared(pattern(origin), [row("hgm", 0, 0.5, tasks="a"), row("random", 0, 0.5, tasks="b")])
+    assert {told.score(each) for each in told.fared} == {None}
+    assert "0 of seed 0" in next(told.warnings())
 
 
 def test_one_seed_has_no_interval(origin: Path) -> None:
