@@ -32,6 +32,8 @@ MOST_BYTES = 64 * 2**20
 MOST_TEXT = 500
 DRAWS = 2_000
 SEED = 0
+FEW_SEEDS = 5
+"""With fewer a bootstrap draws the same few samples again and again."""
 _DIGITS = 9
 """Closer than that, scores are level: sums of the same numbers differ by less."""
 TABLE = ("hgm-policy-comparison", 2, "hgm compare policies --table TABLE -o FILE")
@@ -100,6 +102,10 @@ def told(table: Path, live: Path, budget: int | None, draws: int) -> list[str]:
         f"  live:         {order(shared, of_live.mean(axis=0))}",
         f"  Kendall's tau-b {result.tau:.2f}, 95 % [{result.low:.2f}, {result.high:.2f}] over live seeds",
     ]
+    if len(found.seeds) < FEW_SEEDS:
+        lines.append(
+            f"  {len(found.seeds)} seeds are too few for a bootstrap: this interval is narrower than what is known"
+        )
     if found.left_out:
         lines.append(f"  left out: {found.left_out} live seeds in which a policy has no score")
     if result.lost:

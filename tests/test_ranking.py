@@ -43,6 +43,8 @@ def test_the_same_order_is_a_tau_of_one(capsys: pytest.CaptureFixture[str], tmp_
     assert "6 policies, at a cost of 100 on the table; 4 live seeds" in out
     assert "on the table: hgm 0.900 > lineage 0.800 > dgm 0.700" in out
     assert "tau-b 1.00, 95 % [1.00, 1.00] over live seeds" in out
+    assert "4 seeds are too few for a bootstrap" in out
+    assert "too few" not in said(capsys, tmp_path, table(), live([[0.8, 0.7, 0.6, 0.5, 0.4, 0.3]] * 5))[1]
 
 
 def test_the_other_order_is_minus_one_and_noise_is_in_between(
