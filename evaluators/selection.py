@@ -23,8 +23,8 @@ class Selection:
     without: tuple[str, ...] = ()
     """Tasks that are left out: names or ids. Those that there are not are passed over."""
     sample: int | None = None
-    """So many of what is left, drawn by `seed`."""
-    seed: int = 0
+    """So many of what is left, drawn by `sample_seed` from their ids."""
+    sample_seed: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.groups or self.without or self.sample is not None)
@@ -89,7 +89,7 @@ def _kept(benchmark: Benchmark, selection: Selection) -> frozenset[str]:
         task_id for task_id in ids if task_id not in without and (tasks[task_id].name if tasks else "") not in without
     ]
     if selection.sample is not None:
-        ids = sorted(ids, key=lambda task_id: _draw(selection.seed, task_id))[: selection.sample]
+        ids = sorted(ids, key=lambda task_id: _draw(selection.sample_seed, task_id))[: selection.sample]
     if not ids:
         raise ConfigError(f"no task of {benchmark.name} is left: ask for less with --ids, --repo, --language, ...")
     return frozenset(ids)

@@ -191,7 +191,9 @@ class SelectionConfig(_Record):
     without: tuple[str, ...] = ()
     """What is left out, e.g. what `hgm benchmark validate --quarantine` found."""
     sample: int | None = Field(None, ge=1)
-    """So many of what is left, drawn by the run's seed."""
+    """So many of what is left: the same ones in every run, whatever its seed."""
+    sample_seed: int = Field(0, ge=0)
+    """Another number, another sample."""
 
 
 class Confirmation(_Record):
@@ -315,15 +317,23 @@ def resolve(file: Path | None = None, **flags: Any) -> SearchConfig:
 
 
 def restored(values: object) -> SearchConfig:
-    """The configuration of a run's event 0.
+    """The configuration of a run's event 0, as this version or an older one wrote it.
 
     Raises:
         JournalError: this version has other settings, or other limits on them.
     """
     try:
-        return SearchConfig.model_validate(values)
+        return SearchConfig.model_validate(_upgraded(values))
     except ValidationError as error:
         raise JournalError(f"this version of hgm cannot use the run's configuration: {_explained(error)}") from error
+
+
+def _upgraded(values: Any) -> Any:
+    """In today's words: a sample was drawn by the run's seed once."""
+    selection = values.get("selection") if isinstance(values, dict) else None
+    if not isinstance(selection, dict) or selection.get("sample") is None:
+        return values
+    return {**values, "selection": {"sample_seed": values.get("seed", 0), **selection}}
 
 
 def _explained(error: ValidationError) -> str:

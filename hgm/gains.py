@@ -302,7 +302,7 @@ def _must_match(first: Searched, other: Searched) -> None:
     for what, (one, two) in told.items():
         if one != two:
             drawn = first.state.config.selection.sample is not None
-            advice = " (--sample is drawn by --seed: name its tasks by --ids)" if drawn else ""
+            advice = " (give both the same --sample and --sample-seed)" if drawn else ""
             raise ConfigError(f"{first.name} and {other.name} have different {what}: they cannot be compared{advice}")
 
 

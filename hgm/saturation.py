@@ -86,8 +86,6 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
     require_search(origin)
     events = read_events(origin)
     whole, root = RunState.replay(events), RunState.replay(events[:1])
-    if wanted.seed not in (None, whole.config.seed) and whole.config.selection.sample is not None:
-        raise ConfigError(f"the tasks of {origin.name} are a sample that its seed has drawn: leave --seed out")
     _check_size(wanted, len(root.search_tasks))
     if budget is None:
         _require_free(whole)
@@ -95,7 +93,7 @@ def begin(origin: Path, target: Path, wanted: Wanted, *, budget: Budget | None =
     policy = {"children": wanted.children, "depth": wanted.depth, "agents": wanted.most_agents}
     policy_of_run(Saturate.name, **policy)
     config = {
-        **whole.created["config"],
+        **whole.config.model_dump(mode="json"),
         "policy": {"name": Saturate.name, "options": policy},
         "budget": plain(budget),
         "seed": whole.config.seed if wanted.seed is None else wanted.seed,

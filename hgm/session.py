@@ -147,7 +147,7 @@ def benchmark_of(config: SearchConfig) -> Benchmark:
 
 
 def selection_of(config: SearchConfig) -> Selection:
-    """Which tasks a configuration chooses; its seed draws the sample."""
+    """Which tasks a configuration chooses."""
     groups = {
         "repo": config.selection.repo,
         "language": config.selection.language,
@@ -158,7 +158,7 @@ def selection_of(config: SearchConfig) -> Selection:
         groups={name: values for name, values in groups.items() if values},
         without=config.selection.without,
         sample=config.selection.sample,
-        seed=config.seed,
+        sample_seed=config.selection.sample_seed,
     )
 
 

@@ -121,7 +121,7 @@ def validate(
     at_least_one(repeats, "--repeats")
     if quarantine:
         writable(quarantine, "--quarantine")
-    opened = selected(open_benchmark(name, data), chosen(ids, repo, language, difficulty, None, None))
+    opened = selected(open_benchmark(name, data), chosen(ids, repo, language, difficulty, None, None, None))
     provider = choose(sandbox or "auto")
     ready_images(opened, provider, allow_build=allow_build, preparing=lambda what: out().print(safe(what)))
     checks = []

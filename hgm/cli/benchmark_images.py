@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hgm.cli.options import AllowBuild, Data, Difficulty, Ids, Language, Quarantine, Repo, Sample
+from hgm.cli.options import AllowBuild, Data, Difficulty, Ids, Language, Quarantine, Repo, Sample, SampleSeed
 from hgm.errors import ConfigError
 
 Name = Annotated[str, typer.Argument(metavar="NAME|PATH", help="A bundled benchmark, or a folder of tasks.")]
@@ -20,7 +20,7 @@ def images(
     difficulty: Difficulty = None,
     quarantine: Quarantine = None,
     sample: Sample = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --sample, as in the run.")] = 0,
+    sample_seed: SampleSeed = None,
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="search, select, sealed, dev or all.")] = "all",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N tasks.")] = None,
     list_: Annotated[
@@ -63,7 +63,7 @@ def images(
 
     if list_ + pull + prune > 1:
         raise ConfigError("choose one of --list, --pull and --prune")
-    wanted = chosen(ids, repo, language, difficulty, quarantine, sample, seed)
+    wanted = chosen(ids, repo, language, difficulty, quarantine, sample, sample_seed)
     benchmark, engine = selected(open_benchmark(name, data), wanted), connect()
     tasks = [task for _, task in chosen_tasks(benchmark, split, limit)]
     if pull:

@@ -23,6 +23,7 @@ from hgm.cli.options import (
     Repo,
     RunsDir,
     Sample,
+    SampleSeed,
     Sandbox,
     Workers,
 )
@@ -51,6 +52,7 @@ def evaluate(
     difficulty: Difficulty = None,
     quarantine: Quarantine = None,
     sample: Sample = None,
+    sample_seed: SampleSeed = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N tasks.")] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Runs of each task.")] = 1,
     attempts: Annotated[
@@ -79,7 +81,7 @@ def evaluate(
         Path | None, typer.Option("--report-dir", metavar="DIR", help="Write a report as SWE-bench's harness does.")
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds and --sample.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same model seeds.")] = 0,
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,
@@ -133,7 +135,7 @@ def evaluate(
         "docker": {"runtime": docker_runtime, "allow_build": allow_build or None},
         "benchmark": benchmark,
         "data": None if data is None else data.absolute(),
-        "selection": selection(ids, repo, language, difficulty, quarantine, sample),
+        "selection": selection(ids, repo, language, difficulty, quarantine, sample, sample_seed),
         **served_at(base_url),
         "backbones": dict.fromkeys(("editor", "solver", "diagnosis", "judge"), backbone),
     }

@@ -29,7 +29,7 @@ _FLAGS = {
     "data": "--data",
     "sandbox": "--sandbox",
     "seed": "--seed",
-    "selection": "--ids, --repo, --language, --difficulty, --quarantine or --sample",
+    "selection": "--ids, --repo, --language, --difficulty, --quarantine, --sample or --sample-seed",
     "workers": "--workers",
 }
 """Those that have one, by the first part of their names."""
@@ -102,7 +102,10 @@ AllowBuild = Annotated[
     bool,
     typer.Option("--allow-build", help="Build the images of tasks from the benchmark's Dockerfiles, with the network."),
 ]
-Sample = Annotated[int | None, typer.Option("--sample", metavar="N", help="N of them, drawn by --seed.")]
+Sample = Annotated[int | None, typer.Option("--sample", metavar="N", help="N of them: the same ones with any --seed.")]
+SampleSeed = Annotated[
+    int | None, typer.Option("--sample-seed", metavar="K", help="Another K, another --sample.  [default: 0]")
+]
 
 RUNS_DIR = Path("runs")
 
@@ -114,6 +117,7 @@ def selection(
     difficulty: list[str] | None,
     quarantine: Path | None,
     sample: int | None,
+    sample_seed: int | None,
 ) -> dict[str, Any]:
     """What the flags above mean among the settings; nothing where none is given.
 
@@ -128,6 +132,7 @@ def selection(
         "difficulty": difficulty or None,
         "without": _listed(quarantine) or None if quarantine else None,
         "sample": sample,
+        "sample_seed": sample_seed,
     }
 
 
@@ -138,7 +143,7 @@ def chosen(
     difficulty: list[str] | None,
     quarantine: Path | None,
     sample: int | None,
-    seed: int = 0,
+    sample_seed: int | None,
 ) -> "Selection":
     """The same flags, for a command that makes no run.
 
@@ -148,8 +153,8 @@ def chosen(
     from hgm.config import resolve
     from hgm.session import selection_of
 
-    said = selection(ids, repo, language, difficulty, quarantine, sample)
-    return selection_of(resolve(None, budget=1, seed=seed, selection=said))
+    said = selection(ids, repo, language, difficulty, quarantine, sample, sample_seed)
+    return selection_of(resolve(None, budget=1, selection=said))
 
 
 def _listed(file: Path) -> list[str]:

@@ -25,6 +25,7 @@ from hgm.cli.options import (
     Repo,
     RunsDir,
     Sample,
+    SampleSeed,
     Sandbox,
     Settings,
     Workers,
@@ -53,9 +54,7 @@ def search(
         str | None, typer.Option("--run", metavar="NAME", help="The new run's name.  [default: <benchmark>-<n>]")
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions and --sample.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same decisions.")] = None,
     workers: Workers = None,
     sandbox: Sandbox = None,
     docker_runtime: DockerRuntime = None,
@@ -71,6 +70,7 @@ def search(
     difficulty: Difficulty = None,
     quarantine: Quarantine = None,
     sample: Sample = None,
+    sample_seed: SampleSeed = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="The agent to begin with.")] = None,
     editor: Annotated[
         str | None, typer.Option("--editor", metavar="self|AGENT", help="Who modifies an agent: itself, or this one.")
@@ -148,7 +148,7 @@ def search(
         "docker": {"runtime": docker_runtime, "allow_build": allow_build or None},
         "benchmark": benchmark,
         "data": data,
-        "selection": selection(ids, repo, language, difficulty, quarantine, sample),
+        "selection": selection(ids, repo, language, difficulty, quarantine, sample, sample_seed),
         "calibration": calibration,
         "agent": agent,
         "editor": editor,

@@ -53,10 +53,11 @@ def test_all_that_is_said_holds_together() -> None:
     assert ids(chosen(groups={"language": ("go",)}, without=("name-0", "t-9", "gone"))) == ["t-1", "t-2"]
 
 
-def test_a_sample_is_drawn_by_its_seed() -> None:
-    first, again, other = (ids(chosen(sample=4, seed=seed)) for seed in (1, 1, 2))
+def test_a_sample_is_drawn_by_its_own_seed() -> None:
+    first, again, other = (ids(chosen(sample=4, sample_seed=seed)) for seed in (1, 1, 2))
     assert len(first) == 4
     assert first == again != other
+    assert ids(chosen(sample=4, sample_seed=3)) == ["t-2", "t-6", "t-8", "t-9"], "as runs remember it"
 
 
 @pytest.mark.parametrize(

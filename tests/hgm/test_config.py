@@ -7,8 +7,9 @@ from pydantic import Field, ValidationError
 
 from hgm.budget import Budget
 from hgm.cli.options import settings
-from hgm.config import MOST_WORKERS, SearchConfig, default_workers, known_settings, merge, resolve
-from hgm.errors import ConfigError
+from hgm.config import MOST_WORKERS, SearchConfig, default_workers, known_settings, merge, resolve, restored
+from hgm.errors import ConfigError, JournalError
+from hgm.session import benchmark_of, event_zero
 from tests.trees.options import an_option
 from trees.policies import make_policy
 
@@ -152,3 +153,28 @@ def test_each_role_is_sampled_as_it_is_told() -> None:
     assert found.editor.imposed == {}
     with pytest.raises(ConfigError, match="use reasoning_effort with builtin/rules"):
         resolve(budget=1, sampling={"editor": {"thinking_tokens": 2000}})
+
+
+def test_a_run_from_when_its_seed_drew_the_sample_keeps_its_tasks() -> None:
+    old = resolve(budget=5, seed=3, selection={"sample": 30}).model_dump(mode="json")
+    del old["selection"]["sample_seed"]
+    assert restored(old).selection.sample_seed == 3
+    assert restored({**old, "selection": {}}).selection.sample_seed == 0
+
+
+@pytest.mark.parametrize("values", [None, [], {"selection": 3}, {"budget": 5, "selection": {"sample": "x"}}])
+def test_what_is_no_configuration_is_a_damaged_journal(values: object) -> None:
+    with pytest.raises(JournalError, match="cannot use the run's configuration"):
+        restored(values)
+
+
+def test_a_sample_is_the_same_for_every_seed_of_a_run() -> None:
+    """So that runs of several seeds can be compared, sealed tasks and all."""
+    told = []
+    for seed, sample_seed in ((0, 0), (7, 0), (7, 1)):
+        config = resolve(budget=5, seed=seed, selection={"sample": 40, "sample_seed": sample_seed})
+        told.append(event_zero(config, benchmark_of(config), "bubblewrap"))
+    kept = ("benchmark", "search_tasks", "select_tasks", "sealed_tasks")
+    assert [told[0][name] for name in kept] == [told[1][name] for name in kept]
+    assert told[0]["sealed_tasks"] != told[2]["sealed_tasks"]
+    assert all(len(one["sealed_tasks"]) > 1 for one in told)

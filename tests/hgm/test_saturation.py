@@ -287,11 +287,14 @@ def test_repeats_that_are_measured_are_not_held_back_again(origin: Path, tmp_pat
     assert reading.held_back == 0
 
 
-def test_a_sample_keeps_the_seed_that_drew_it(tmp_path: Path) -> None:
-    make(tmp_path / "sampled", selection={"sample": 20})
-    begin(tmp_path / "sampled", tmp_path / "same", Wanted(children=2, depth=1, repeats=1, seed=0))
-    with pytest.raises(ConfigError, match="leave --seed out"):
-        begin(tmp_path / "sampled", tmp_path / "other", Wanted(children=2, depth=1, repeats=1, seed=7))
+def test_a_table_of_another_seed_keeps_the_sample(tmp_path: Path) -> None:
+    """Also that of an older run, which its own seed drew."""
+    event = created(seed=3, selection={"sample": 20})
+    del event["config"]["selection"]["sample_seed"]
+    create(tmp_path / "sampled", event, SEED_AGENT)
+    begin(tmp_path / "sampled", tmp_path / "other", Wanted(children=2, depth=1, repeats=1, seed=7))
+    config = read(tmp_path / "other").config
+    assert (config.seed, config.selection.sample, config.selection.sample_seed) == (7, 20, 3)
 
 
 def test_another_table_is_not_gone_on_with(origin: Path, made: Path) -> None:
