@@ -6,7 +6,7 @@ usage: python benchmarks/compare.py --runs-dir DIR [--budget 200] [--seeds 5] [-
 Arms: hgm, greedy, random, flat_children, and a placebo whose editor changes a comment only. Each arm searches the
 builtin benchmark with every run seed; then winner and seed agent run on the same sealed tasks, 3 repeats each, and when
 all searches are done on QuixBugs, which no search here reads. The unit of an interval is the search run,
-as `hgm compare runs` has it for sealed tasks. Runs that are
+as `hgm compare RUN...` has it for sealed tasks. Runs that are
 there already are resumed or read, so the command can be stopped and given again; --report prints what is there.
 """
 

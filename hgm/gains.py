@@ -194,7 +194,9 @@ def searched(
             raise ConfigError(f"{path.name} is an evaluation, not a search: `hgm evaluate --compare` pairs two of them")
         found.append(Searched(name=path.name, path=path, arm=arm or arm_of(state), state=state))
     if not found:
-        raise ConfigError("name the search runs to compare, e.g. hgm compare runs hgm-0 hgm-1 placebo-0")
+        raise ConfigError(
+            "name the search runs to compare, e.g. hgm compare hgm-0 hgm-1 placebo-0; or hgm compare policies"
+        )
     for other in found[1:]:
         _must_match(found[0], other)
     for number, run in enumerate(found):

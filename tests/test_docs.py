@@ -61,7 +61,7 @@ def parse(words: tuple[str, ...], *, inline: bool = False) -> None:
         context = command.context_class(command, info_name=name, parent=context)
         if not rest or rest[0] == "--help":
             return
-        name, *rest = rest
+        name, *rest = command.with_command(rest) if hasattr(command, "with_command") else rest
         found = command.get_command(context, name)
         assert found is not None, f"there is no command {name!r}"
         command = found

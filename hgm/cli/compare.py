@@ -1,9 +1,10 @@
 """`hgm compare`: which way of searching is better, and by how much."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from hgm.cli import gains
 from hgm.cli.options import RUNS_DIR, Quiet, RunsDir
@@ -12,9 +13,32 @@ SEEDS = 40
 MOST_JOBS = 256
 INTERRUPTED = 130
 
-_HELP = "Compare ways of searching: finished runs, or policies in simulated and recorded worlds."
-app = typer.Typer(help=_HELP, no_args_is_help=True)
-app.command("runs", short_help="What runs gained on sealed tasks, arm by arm.")(gains.runs)
+_RUNS = "RUN ..."
+"""The command for words that name none; no run is called so."""
+
+
+class RunsOrPolicies(TyperGroup):
+    """A group whose words are runs to compare, unless the first one is a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Click's, of words that begin with a command."""
+        return super().parse_args(ctx, self.with_command(args))
+
+    def with_command(self, args: list[str]) -> list[str]:
+        """The words, beginning with that of a command."""
+        return args if args and args[0] in self.commands else [_RUNS, *args]
+
+
+class OfRuns(TyperCommand):
+    """The command whose name nobody types."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        """As if it were the group."""
+        formatter.write_usage(ctx.parent.command_path, " ".join(self.collect_usage_pieces(ctx)))
+
+
+app = typer.Typer(cls=RunsOrPolicies, short_help="Compare finished runs, or policies in simulated worlds.")
+app.command(_RUNS, cls=OfRuns)(gains.runs)
 
 
 @app.callback()

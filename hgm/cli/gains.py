@@ -1,4 +1,4 @@
-"""`hgm compare runs`: the gains of finished search runs on their sealed tasks, by run and by arm."""
+"""`hgm compare RUN...`: the gains of finished search runs on their sealed tasks, by run and by arm."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,11 +39,15 @@ def runs(
 
     Runs must be of the same benchmark, sealed tasks and seed agent. The unit of an arm's interval is the search run.
 
+    `hgm compare policies` compares policies without any run, in simulated worlds: see `hgm compare policies --help`. A
+    run that is called policies is named by its path, with a slash.
+
     \b
     Examples:
-      hgm compare runs hgm-0 hgm-1 hgm-2 placebo-0 placebo-1 placebo-2
-      hgm compare runs --arm old=a,b,c --arm new=d,e,f -o gains.json
-      hgm compare runs hgm-0 hgm-1 hgm-2 --arms flat_children,test_time_k,greedy,placebo
+      hgm compare hgm-0 hgm-1 hgm-2 placebo-0 placebo-1 placebo-2
+      hgm compare --arm old=a,b,c --arm new=d,e,f -o gains.json
+      hgm compare hgm-0 hgm-1 hgm-2 --arms flat_children,test_time_k,greedy,placebo
+      hgm compare policies --seeds 10 --budget 400
     """
     from hgm.cli.evaluation import write_json
     from hgm.cli.options import writable

@@ -77,7 +77,7 @@ def names(*arms: str) -> Iterator[str]:
 
 
 def test_runs_are_told_by_themselves_and_by_arm(hgm: Command, runs: Path, tmp_path: Path) -> None:
-    said = hgm("compare", "runs", *names(*ARMS), "-o", "gains.json")
+    said = hgm("compare", *names(*ARMS), "-o", "gains.json")
     assert said.code == 0
     told = json.loads((tmp_path / "gains.json").read_text())
     assert (told["schema"], told["version"], told["openings"]) == ("hgm.gains", 1, 9)
@@ -123,7 +123,7 @@ def test_repeats_of_equal_seeds_are_not_counted_twice(made: Path) -> None:
 
 
 def test_two_runs_have_no_interval(hgm: Command, runs: Path) -> None:
-    said = hgm("compare", "runs", "--arm", "mine=hgm-0,hgm-1", "--arm", "[b]=placebo-0", "-o", "gains.json")
+    said = hgm("compare", "--arm", "mine=hgm-0,hgm-1", "--arm", "[b]=placebo-0", "-o", "gains.json")
     assert "mine: no interval over runs: that takes 3 at least" in said.out
     assert "[b]" in said.out
     told = json.loads(Path("gains.json").read_text())
@@ -134,7 +134,7 @@ def test_runs_that_all_gained_the_same_have_no_interval_and_it_is_said_why(hgm: 
     for seed in range(3):
         shutil.rmtree(runs / f"placebo-{seed}")
         search(runs / f"placebo-{seed}", seed, arm="placebo", by=hopeless)
-    said = hgm("compare", "runs", *names("hgm", "placebo"), "-o", "gains.json")
+    said = hgm("compare", *names("hgm", "placebo"), "-o", "gains.json")
     assert "placebo: all runs gained the same: no interval" in said.out
     own, placebo = json.loads(Path("gains.json").read_text())["arms"]
     assert (placebo["runs"], placebo["gain"], placebo["interval"]) == (3, 0, None)
@@ -146,7 +146,7 @@ def test_runs_that_all_gained_the_same_have_no_interval_and_it_is_said_why(hgm: 
 def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:
     search(runs / "greedy-0", 0, arm="greedy", stop_after=5)
     search(runs / "random-0", 0, arm="random", sealed_tasks=SEALED)
-    said = hgm("compare", "runs", *names("hgm"), "greedy-0", "--arms", "test_time_k,greedy,placebo,hgm")
+    said = hgm("compare", *names("hgm"), "greedy-0", "--arms", "test_time_k,greedy,placebo,hgm")
     assert said.code == 0
     assert "no gain of greedy-0: not finished" in said.out
     line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
@@ -177,7 +177,7 @@ def test_the_same_budget_is_called_equal_cost_only_where_it_is_one(
     hgm: Command, tmp_path: Path, budget: Budget, by: Work, told: str
 ) -> None:
     search(tmp_path / "runs" / "one", 0, by=by, config={**created(seed=0)["config"], "budget": str(budget)})
-    said = hgm("compare", "runs", "one", "--arms", "greedy,test_time_k")
+    said = hgm("compare", "one", "--arms", "greedy,test_time_k")
     assert said.code == 0
     assert f"greedy is missing; with the same budget: hgm search --policy greedy --budget {budget} " in said.out
     assert ("the same budget is not the same cost" in said.out) == bool(told)
@@ -190,7 +190,7 @@ def test_the_placebo_of_a_policy_is_set_beside_that_policy_alone(hgm: Command, r
         search(runs / f"greedy-placebo-{seed}", seed, arm="placebo of greedy")
     own = [f"greedy-{seed}" for seed in range(3)]
     placebos = [f"greedy-placebo-{seed}" for seed in range(3)]
-    said = hgm("compare", "runs", *own, *placebos, *names("hgm", "placebo"), "--arms", "placebo", "-o", "gains.json")
+    said = hgm("compare", *own, *placebos, *names("hgm", "placebo"), "--arms", "placebo", "-o", "gains.json")
     than = {
         arm["arm"]: [(item["baseline"], item["than"]) for item in arm["differences"]]
         for arm in json.loads(Path("gains.json").read_text())["arms"]
@@ -203,9 +203,7 @@ def test_the_placebo_of_a_policy_is_set_beside_that_policy_alone(hgm: Command, r
     }
     assert "less placebo's" in said.out
     assert "placebo is missing" not in said.out
-    by_hand = hgm(
-        "compare", "runs", "--arm", f"mine={','.join(own)}", "--arm", f"sham={','.join(placebos)}", "-o", "g.json"
-    )
+    by_hand = hgm("compare", "--arm", f"mine={','.join(own)}", "--arm", f"sham={','.join(placebos)}", "-o", "g.json")
     assert by_hand.code == 0
     mine = next(arm for arm in json.loads(Path("g.json").read_text())["arms"] if arm["arm"] == "mine")
     assert [item["than"] for item in mine["differences"]] == ["sham"]
@@ -216,7 +214,7 @@ def test_the_command_for_a_placebo_is_of_the_first_arms_policy_and_options(hgm: 
         event = created(budget=25, seed=seed)
         event["config"]["policy"] = {"name": "greedy", "options": {"alpha": 0.5, "root_evaluations": 3}}
         search(runs / f"tuned-{seed}", seed, config=event["config"])
-    said = hgm("compare", "runs", "tuned-0", "tuned-1", *names("placebo"), "--arms", "placebo")
+    said = hgm("compare", "tuned-0", "tuned-1", *names("placebo"), "--arms", "placebo")
     line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
     words = shlex.split(line.partition("do ")[2].partition(" --seed $seed")[0])
     parse(tuple(words))
@@ -226,13 +224,31 @@ def test_the_command_for_a_placebo_is_of_the_first_arms_policy_and_options(hgm: 
     assert "less placebo's" not in said.out, "that one is of hgm"
 
 
+def test_a_run_may_be_called_as_a_command_was_or_is(hgm: Command, runs: Path) -> None:
+    for seed, name in enumerate(("runs", "policies")):
+        search(runs / name, seed)
+    said = hgm("compare", "runs", "runs/policies")
+    assert (said.code, "2 search runs in 1 arm" in said.out) == (0, True)
+    said = hgm("compare", "hgm-2", "policies", "-o", "g.json")
+    assert (said.code, "2 search runs in 1 arm" in said.out) == (0, True)
+
+
+def test_help_teaches_both_ways_of_comparing(hgm: Command) -> None:
+    said = hgm("compare", "--help")
+    assert said.code == 0
+    assert " compare [OPTIONS] [RUN...]" in said.out.partition("\n")[0]
+    assert "hgm compare policies --seeds" in said.out
+    assert "RUN ..." not in said.out
+    assert "--landscape" in hgm("compare", "policies", "--help").out
+
+
 def test_too_few_repeats_for_best_of_k_are_said(hgm: Command, runs: Path) -> None:
     few = created(budget=25, seed=1)  # two repeats
     few["sealed_tasks"] = SEALED
     create(runs / "few", few, SEED_AGENT)
     go_on(runs / "few", by=metered)
     assert read(runs / "few").winner != ROOT
-    said = hgm("compare", "runs", "few", "--arms", "test_time_k")
+    said = hgm("compare", "few", "--arms", "test_time_k")
     assert "best of 3 takes 3 repeats" in said.out
     assert "fewer than 3 repeats of each sealed task: few" in said.out
 
@@ -247,7 +263,7 @@ def test_too_few_repeats_for_best_of_k_are_said(hgm: Command, runs: Path) -> Non
 )
 def test_runs_that_cannot_be_compared_are_refused(hgm: Command, runs: Path, changes: dict, match: str) -> None:
     search(runs / "other", 5, stop_after=1, **changes)
-    said = hgm("compare", "runs", "hgm-0", "other")
+    said = hgm("compare", "hgm-0", "other")
     assert (said.code, match in said.err) == (2, True)
 
 
@@ -255,14 +271,14 @@ def test_other_seed_agents_are_refused(hgm: Command, runs: Path) -> None:
     event = created()
     event["sealed_tasks"] = SEALED
     create(runs / "other", event, {**SEED_AGENT, b"more.py": SEED_AGENT[b"main.py"]})
-    said = hgm("compare", "runs", "hgm-0", "other")
+    said = hgm("compare", "hgm-0", "other")
     assert (said.code, "different seed agents" in said.err) == (2, True)
 
 
 def test_the_same_run_twice_and_its_copy_are_refused(hgm: Command, runs: Path) -> None:
     shutil.copytree(runs / "hgm-0", runs / "copy")
-    assert "named twice" in hgm("compare", "runs", "hgm-0", runs / "hgm-0").err
-    said = hgm("compare", "runs", "hgm-0", "copy")
+    assert "named twice" in hgm("compare", "hgm-0", runs / "hgm-0").err
+    said = hgm("compare", "hgm-0", "copy")
     assert (said.code, "are the same search" in said.err) == (2, True)
 
 
@@ -277,13 +293,13 @@ def test_evaluations_nothing_and_unknown_words_are_refused(hgm: Command, runs: P
     create(runs / "evaluation", event, SEED_AGENT)
     for words, match in (
         (["hgm-0", "evaluation"], "is an evaluation"),
-        ([], "name the search runs"),
+        ([], "e.g. hgm compare hgm-0 hgm-1 placebo-0; or hgm compare policies"),
         (["nothing"], "no such run"),
         (["--arm", "mine"], "write NAME=RUN,RUN"),
         (["hgm-0", "--arms", "magic"], "no such arm"),
         (["hgm-0", "-o", "no/such/folder.json"], "cannot be written"),
     ):
-        said = hgm("compare", "runs", *words)
+        said = hgm("compare", *words)
         assert (said.code, match in said.err) == (2, True), said
 
 
@@ -362,4 +378,4 @@ def test_other_settings_are_said(hgm: Command, runs: Path) -> None:
     event["sealed_tasks"] = SEALED
     create(runs / "small", event, SEED_AGENT)
     go_on(runs / "small", by=metered, stop_after=3)
-    assert "the runs differ in limits.memory_mb: 512, 256" in hgm("compare", "runs", "hgm-0", "small").out
+    assert "the runs differ in limits.memory_mb: 512, 256" in hgm("compare", "hgm-0", "small").out
