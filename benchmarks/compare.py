@@ -91,7 +91,7 @@ def search(args: argparse.Namespace, arm: str, seed: int) -> None:
     else:
         command = ["search", "--quiet", "--runs-dir", str(args.runs_dir), "--run", path.name, "--seed", str(seed)]
         command += ["--budget", str(args.budget), "--sealed-tasks", str(args.sealed_tasks), "--sandbox", "bubblewrap"]
-        command += ["--placebo"] if arm == "placebo" else ["--policy", arm]
+        command += ["--editor", "placebo"] if arm == "placebo" else ["--policy", arm]
     print(f"{path.name} …", file=sys.stderr, flush=True)
     subprocess.run([*HGM, *command], check=True, stdout=subprocess.DEVNULL)
 

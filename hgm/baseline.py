@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.base import Split
+from hgm.config import PLACEBO, restored
 from hgm.errors import HGMError, RunError, boundary
 from hgm.names import all_runs
 from hgm.plan import is_finished
@@ -37,7 +38,7 @@ def _alike(runs_dir: Path, state: RunState) -> Iterator[tuple[float, Path, RunSt
         # A run of another version, or a broken one, is no baseline.
         with suppress(HGMError), boundary(RunError, f"cannot read {path}"):
             events = read_events(path)
-            if not events[0].payload["config"]["placebo"]:
+            if restored(events[0].payload["config"]).editor != PLACEBO:
                 continue
             other = RunState.replay(events)
             if is_finished(other) and _subject(other) == _subject(state):

@@ -29,6 +29,8 @@ from trees.escape import told
 from trees.toml import tables
 
 BUILTIN = "builtin/rules"
+SELF, FIXED, RANDOM, PLACEBO = EDITORS = ("self", "fixed", "random", "placebo")
+"""Who modifies an agent: itself, the seed agent, or a program that asks no model. Any other editor is an AGENT."""
 MOST_WORKERS = 64
 _BITS = 63
 """Of a whole number."""
@@ -228,10 +230,9 @@ class SearchConfig(_Record):
     """What `hgm benchmark calibrate --write` wrote: of its always passed and always failed tasks, a tenth is kept."""
     agent: str = "seed"
     """The agent at the root."""
-    editor: str = "self"
-    """Who modifies an agent: itself, or always the same AGENT."""
-    placebo: bool = False
-    """The editor only changes a comment: what this "gains" is chance and selection."""
+    editor: str = SELF
+    """Who modifies an agent: `self`; `fixed`, the run's seed agent; `random`, an edit by chance; `placebo`, a comment,
+    whose "gain" is chance and selection; or always the same AGENT."""
     policy: PolicyConfig = PolicyConfig()
     backbones: Backbones = Backbones()
     sampling: Sampling = Sampling()
@@ -260,12 +261,6 @@ class SearchConfig(_Record):
         return {**values, "limits": {**longer, **limits}}
 
     @model_validator(mode="after")
-    def _placebo_edits_alone(self) -> "SearchConfig":
-        if self.placebo and self.editor != "self":
-            raise ValueError("--placebo replaces the editor: leave --editor out")
-        return self
-
-    @model_validator(mode="after")
     def _thinking_is_anthropics(self) -> "SearchConfig":
         for role, sampling in self.sampling:
             backbone = getattr(self.backbones, role)
@@ -286,6 +281,16 @@ class SearchConfig(_Record):
         if self.sandbox == "bubblewrap" and (self.docker.image or self.docker.runtime):
             raise ValueError("an image or a runtime is for Docker sandboxes: leave it out, or --sandbox bubblewrap")
         return self
+
+    @property
+    def edits_by(self) -> Literal["agent", "random", "placebo"]:
+        """Who makes the edits: an agent, which asks its model, or a program of the lab's, which asks nobody."""
+        return "random" if self.editor == RANDOM else "placebo" if self.editor == PLACEBO else "agent"
+
+    @property
+    def editor_name(self) -> str:
+        """The editor in a word; of an AGENT's path the last part."""
+        return self.editor if self.editor in EDITORS else Path(self.editor).name
 
 
 _WORKS = (("solver", "solve_deadline_s"), ("editor", "improve_deadline_s"))
@@ -329,11 +334,16 @@ def restored(values: object) -> SearchConfig:
 
 
 def _upgraded(values: Any) -> Any:
-    """In today's words: a sample was drawn by the run's seed once."""
-    selection = values.get("selection") if isinstance(values, dict) else None
-    if not isinstance(selection, dict) or selection.get("sample") is None:
+    """In today's words: the placebo was a setting beside the editor once, and a sample was drawn by the run's seed."""
+    if not isinstance(values, dict):
         return values
-    return {**values, "selection": {"sample_seed": values.get("seed", 0), **selection}}
+    now = {name: value for name, value in values.items() if name != "placebo"}
+    if values.get("placebo") is True:
+        now["editor"] = PLACEBO
+    selection = values.get("selection")
+    if isinstance(selection, dict) and selection.get("sample") is not None:
+        now["selection"] = {"sample_seed": values.get("seed", 0), **selection}
+    return now
 
 
 def _explained(error: ValidationError) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evaluators.base import Benchmark
-from hgm import placebo
+from hgm import placebo, random_edit
 from hgm import run as runs
 from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.allowance import Allowance, allowance_of, check_budget
 from hgm.budget import Budget
-from hgm.config import SearchConfig
+from hgm.config import EDITORS, FIXED, PLACEBO, RANDOM, SearchConfig
 from hgm.contract import Manifest, read_manifest
 from hgm.errors import ConfigError, HGMError, RunError
 from hgm.estimate import Estimate, basis_of, check_round, estimate
@@ -86,7 +86,7 @@ class Prepared:
     benchmark: Benchmark
     root: Files
     editor: Files | None
-    """Who modifies every agent, as it is now; None: each agent itself."""
+    """The agent that modifies every other, as it is now; None: each agent itself, or no agent."""
     manifest: Manifest
     created: Mapping[str, Any]
     """Event zero, without its root and editor."""
@@ -116,9 +116,7 @@ def prepare(
     make_policy(config.policy.name, **config.policy.options)
     root = find_agent(config.agent, runs_dir)
     manifest = read_manifest(root)
-    if config.placebo:
-        placebo.place(root, manifest)
-    editor = None if config.editor == "self" else find_agent(config.editor, runs_dir)
+    editor = _editor_of(config, root, manifest, runs_dir)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
     allowance = allowance_of(config, created)
@@ -147,6 +145,19 @@ def prepare(
         estimate=estimate(config, created, basis),
         unbuilt=unbuilt,
     )
+
+
+def _editor_of(config: SearchConfig, root: Files, manifest: Manifest, runs_dir: Path) -> Files | None:
+    """The agent that modifies every other, where one does; a program must find something to change."""
+    if config.editor == PLACEBO:
+        placebo.place(root, manifest)
+    elif config.editor == RANDOM:
+        random_edit.check_editable(root, manifest)
+    elif config.editor == FIXED:
+        return root
+    elif config.editor not in EDITORS:
+        return find_agent(config.editor, runs_dir)
+    return None
 
 
 def start(prepared: Prepared, *, display: Display) -> Ending:
@@ -254,7 +265,7 @@ def _recorded(run: Run) -> Iterator[Callable[[], None]]:
 
 def _editor(run: Run) -> Files | None:
     """The fixed editor as it was when the run began, whatever has become of its folder or run."""
-    if run.state.config.editor == "self":
+    if run.state.config.editor in EDITORS and run.state.config.editor != FIXED:
         return None
     kept = run.state.created.get("editor")
     if kept is None:
@@ -301,7 +312,9 @@ def _search(
 def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:
     """The same configuration, with paths that hold from any working directory: a run may be resumed from another."""
     paths = {name: value.absolute() for name in ("data", "calibration") if (value := getattr(config, name)) is not None}
-    agents = {name: _absolute_agent(getattr(config, name), runs_dir) for name in ("agent", "editor")}
+    agents = {"agent": _absolute_agent(config.agent, runs_dir)}
+    if config.editor not in EDITORS:
+        agents["editor"] = _absolute_agent(config.editor, runs_dir)
     benchmark = lasting_benchmark(config.benchmark)
     return config.model_copy(update={**paths, **agents, "benchmark": benchmark})
 
@@ -341,7 +354,7 @@ def _absolute_agent(agent: str, runs_dir: Path) -> str:
     run, colon, node = agent.rpartition(":")
     if os.path.isdir(agent) and "/" in agent:
         return str(Path(agent).absolute())
-    if agent == "self" or os.path.isfile(BUNDLED / agent / "agent.toml"):
+    if os.path.isfile(BUNDLED / agent / "agent.toml"):
         return agent
     if colon:
         return f"{(Path(run) if '/' in run else runs_dir / run).absolute()}:{node}"

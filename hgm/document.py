@@ -269,7 +269,7 @@ def _results(told: History) -> dict[str, Any]:
     found = comparison(state)
     return {
         "stage": stage(state),
-        "placebo": state.config.placebo,
+        "editor": state.config.editor_name,
         "winner": state.winner,
         "seed_agent": _scores(told, ROOT),
         "best": _scores(told, told.best),

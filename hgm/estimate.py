@@ -161,7 +161,7 @@ def _alike(config: SearchConfig, created: Mapping[str, Any], runs_dir: Path) -> 
         with suppress(HGMError), boundary(RunError, f"cannot read {path}"):
             state = read(path)
             same = state.created["benchmark"]["name"] == created["benchmark"]["name"]
-            if same and state.config.backbones == config.backbones and state.config.placebo == config.placebo:
+            if same and state.config.backbones == config.backbones and state.config.edits_by == config.edits_by:
                 yield state
 
 

@@ -22,6 +22,7 @@ from hgm.gates import Candidate, Rejection, first_rejection, handshakes_share, h
 from hgm.jobs import ExpandJob, ExpansionResult, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
+from hgm.random_edit import Edited, edited
 from hgm.spending import spent
 from hgm.text import printable
 from sandboxes.base import Files
@@ -37,7 +38,7 @@ def expand(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
     lost = 0
     for _ in range(ATTEMPTS):
         try:
-            result = _placebo(job, lab, slot) if lab.placebo else _attempt(job, lab, slot)
+            result = _attempt(job, lab, slot) if lab.edits_by == "agent" else _without_agent(job, lab, slot)
             break
         except LimitError as trouble:
             result = ExpansionResult(job=job.id, kind=Expansion.REJECTED, reason=f"limit: {trouble}")
@@ -137,9 +138,15 @@ def _edit(job: ExpandJob, stage: str, request: str, workspace: Files, lab: Lab, 
         return _Turn(files=sanitise(workspace, taken), cause=blame(ended), repaired=stage == "repair")
 
 
-def _placebo(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
-    """A child that differs from its parent by one comment."""
+def _without_agent(job: ExpandJob, lab: Lab, slot: int) -> ExpansionResult:
+    """A child that no agent and no model has a part in, and that meets the same gates. It gets no second turn."""
     parent = lab.code(job.commit)
-    files = commented(parent, lab.manifest, number=job.seed)
-    turn = _Turn(files=files, cause="")
-    return _result(job, _refusal(job, parent, turn, lab, slot), "placebo: a comment", files)
+    lab.progress(job.id, "editing")
+    if lab.edits_by == "placebo":
+        made, brief = Edited(commented(parent, lab.manifest, number=job.seed)), "placebo: a comment"
+    else:
+        made, brief = edited(parent, lab.manifest, seed=job.seed), "a random edit"
+    turn = _Turn(files=made.files, cause=made.cause)
+    refused = _refusal(job, parent, turn, lab, slot)
+    notes = () if refused else harder(_candidate(job, parent, turn, lab), lab)
+    return replace(_result(job, refused, brief, turn.files), notes=notes)

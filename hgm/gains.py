@@ -1,6 +1,6 @@
 """What finished search runs gained on their sealed tasks, run by run and arm by arm.
 
-An arm is what searches alike: one policy, or the placebo. Runs are comparable that began with the same agent and kept
+An arm is what searches alike (`hgm.arms`). Runs are comparable that began with the same agent and kept
 the same tasks of the same benchmark sealed; others are refused. The unit of an arm's interval is the search run
 (`trees.bootstrap`), that of a run's own interval the task. A run whose winner is the seed agent has gained nothing, and
 counts so. No result of a single sealed task leaves this module.
@@ -15,6 +15,7 @@ from statistics import mean
 from typing import Any, TypeAlias
 
 from evaluators.base import Split, Task
+from hgm.arms import CONTROLS, FLAT, Way, beside, place, way_of
 from hgm.errors import ConfigError, HGMError
 from hgm.plan import is_finished
 from hgm.run import read
@@ -23,18 +24,17 @@ from hgm.session import benchmark_of, check_unchanged
 from hgm.state import RunState
 from hgm.summary import Comparison, comparison, sealed_openings, sealed_rates, spend
 from trees.bootstrap import LEAST_RUNS, mean_difference, mean_gain, runs_differ
-from trees.policies import POLICIES
 from trees.records import ROOT, Outcome
 from trees.statistics import Gain, mcnemar, pass_at_k
 
 SCHEMA, VERSION = "hgm.gains", 1
-PLACEBO, TEST_TIME = "placebo", "test_time_k"
-BASELINES = (PLACEBO, "flat_children")
-"""Every other arm is set beside these: the placebo of its own policy, and that policy."""
+TEST_TIME = "test_time_k"
+BASELINES = (*CONTROLS, FLAT)
+"""Every other arm is set beside these: its own policy with editors that do not improve, and that policy."""
 MOST_APART = 0.05
 """Arms whose costs differ by a larger part were not run at equal cost."""
 LEAST_REPEATS = 3
-_APART = ("seed", "policy", "placebo", "workers")
+_APART = ("seed", "policy", "editor", "workers")
 """Settings in which runs may differ without a word."""
 _INSTANCE = re.compile(r"(?P<owner>.+)__(?P<name>.+)-\d+")
 """How SWE-bench names a task of a repository."""
@@ -64,6 +64,7 @@ class Searched:
     name: str
     path: Path
     arm: str
+    way: Way
     state: RunState
 
     @property
@@ -180,7 +181,7 @@ class Report:
 def searched(
     named: Sequence[tuple[Path, str]], progress: Callable[[str], None] = lambda what: None
 ) -> tuple[Searched, ...]:
-    """Read runs; each comes with the name of its arm, or an empty one where its policy says that.
+    """Read runs; each comes with the name of its arm, or an empty one where its policy and editor say that.
 
     Raises:
         ConfigError: they cannot stand in one table, or the same search is there twice.
@@ -192,7 +193,8 @@ def searched(
         state = read(path)
         if state.planned is not None:
             raise ConfigError(f"{path.name} is an evaluation, not a search: `hgm evaluate --compare` pairs two of them")
-        found.append(Searched(name=path.name, path=path, arm=arm or arm_of(state), state=state))
+        way = way_of(state)
+        found.append(Searched(name=path.name, path=path, arm=arm or way.arm, way=way, state=state))
     if not found:
         raise ConfigError(
             "name the search runs to compare, e.g. hgm compare hgm-0 hgm-1 placebo-0; or hgm compare policies"
@@ -202,38 +204,7 @@ def searched(
     for number, run in enumerate(found):
         for other in found[:number]:
             _must_differ(other, run)
-    return tuple(sorted(found, key=lambda run: (_place(run.arm), run.state.config.seed, run.name)))
-
-
-def arm_of(state: RunState) -> str:
-    """What a run is called after: its policy with the options that were set, or the placebo."""
-    named = _policy_of(state)
-    if not state.config.placebo:
-        return named
-    return PLACEBO if named == "hgm" else f"{PLACEBO} of {named}"
-
-
-def _policy_of(state: RunState) -> str:
-    policy = state.config.policy
-    options = ", ".join(f"{name}={value}" for name, value in sorted(policy.options.items()))
-    return policy.name + (f" ({options})" if options else "")
-
-
-def placebo_of(arm: str, runs: Sequence[Searched]) -> str | None:
-    """The arm that searched as this one does, with the same policy and options, but with the placebo's edits.
-
-    None where there is no such arm, or this one is a placebo itself. How arms are called does not matter.
-    """
-    searches = _searches(arm, runs)
-    if len(searches) != 1 or True in searches.values():
-        return None
-    wanted = dict.fromkeys(searches, True)
-    return next((other for other in dict.fromkeys(run.arm for run in runs) if _searches(other, runs) == wanted), None)
-
-
-def _searches(arm: str, runs: Sequence[Searched]) -> dict[str, bool]:
-    """The policies of an arm's runs, with whether they are placebos; one at most, unless arms were made by hand."""
-    return {_policy_of(run.state): run.state.config.placebo for run in runs if run.arm == arm}
+    return tuple(sorted(found, key=lambda run: (place(run.arm), run.state.config.seed, run.name)))
 
 
 def report(runs: Sequence[Searched], progress: Callable[[str], None] = lambda what: None) -> Report:
@@ -245,7 +216,13 @@ def report(runs: Sequence[Searched], progress: Callable[[str], None] = lambda wh
     pooled = _pooled(runs)
     rows = tuple(_row(run, pooled) for run in runs)
     arms = tuple(
-        _arm(arm, [row for row in rows if row.arm == arm], _by_arm(runs, tables), repositories, _baselines(arm, runs))
+        _arm(
+            arm,
+            [row for row in rows if row.arm == arm],
+            _by_arm(runs, tables),
+            repositories,
+            beside(arm, ((run.arm, run.way) for run in runs)),
+        )
         for arm in dict.fromkeys(run.arm for run in runs)
     )
     warnings = [*note, *_repeated(runs), *_settings_apart(runs), *_few_repeats(rows), *unequal(arms, _timed(runs))]
@@ -285,15 +262,6 @@ def _timed(runs: Sequence[Searched]) -> tuple[str, ...]:
     return UNITS if is_timed else UNITS[:-1]
 
 
-def _place(arm: str) -> tuple[int, str]:
-    """The arms' order: policies as they are listed, then what was named by hand, the placebo last."""
-    names = [*POLICIES]
-    policy = arm.partition(" (")[0]
-    if arm.startswith(PLACEBO):
-        return len(names) + 1, arm
-    return (names.index(policy) if policy in names else len(names)), arm
-
-
 def _must_match(first: Searched, other: Searched) -> None:
     told = {
         "benchmarks": [run.state.created["benchmark"]["name"] for run in (first, other)],
@@ -311,7 +279,7 @@ def _must_match(first: Searched, other: Searched) -> None:
 def _must_differ(one: Searched, other: Searched) -> None:
     if one.path.resolve() == other.path.resolve():
         raise ConfigError(f"{other.name} is named twice: each run is one observation")
-    settings = [run.state.config.model_dump(include={"seed", "policy", "placebo"}) for run in (one, other)]
+    settings = [run.state.config.model_dump(include={"seed", "policy", "editor"}) for run in (one, other)]
     if settings[0] == settings[1] and one.state.evaluations and one.state.essence() == other.state.essence():
         raise ConfigError(
             f"{one.name} and {other.name} are the same search: every decision and result is equal. Each run is one "
@@ -446,13 +414,6 @@ def _common(tables: Sequence[Rates]) -> list[str]:
 
 def _differences(tables: Sequence[Rates], tasks: Sequence[str]) -> list[list[float]]:
     return [[table[task][1] - table[task][0] for task in tasks] for table in tables]
-
-
-def _baselines(arm: str, runs: Sequence[Searched]) -> dict[str, str]:
-    """Baseline -> the arm that is this arm's."""
-    found = {name: name for name in BASELINES if name not in (arm, PLACEBO)}
-    own = placebo_of(arm, runs)
-    return {PLACEBO: own, **found} if own is not None else found
 
 
 def _arm(

@@ -62,7 +62,8 @@ class Lab:
     """What is graded in place of an agent's work; None: agents work."""
     second_attempt: bool = False
     """Whether an agent that fails is shown what the tests printed, and tries once more; never in a search."""
-    placebo: bool = False
+    edits_by: Literal["agent", "random", "placebo"] = "agent"
+    """Who modifies agents: an agent, or a program that asks no model."""
     more_effort: Literal["note", "charge", "reject"] = "note"
     """What becomes of a child that only tries harder than its parent (`hgm.effort`)."""
     progress: Callable[[str, str], None] = lambda job, stage: None

@@ -32,6 +32,6 @@ def place(files: Files, manifest: Manifest) -> bytes:
         if is_code(shown(path)) and may_change(manifest, shown(path)):
             return path
     raise ConfigError(
-        "--placebo puts a comment into a Python file, and this agent has none that a child may change and that is no "
-        "test: see `editable` and `frozen` in its agent.toml, or leave --placebo out"
+        "--editor placebo puts a comment into a Python file, and this agent has none that a child may change and that "
+        "is no test: see `editable` and `frozen` in its agent.toml, or choose another editor"
     )

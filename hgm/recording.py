@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hgm import run as runs
-from hgm.config import SearchConfig, restored
+from hgm.config import EDITORS, SearchConfig, restored
 from hgm.errors import ConfigError, RecordingError, boundary
 from hgm.gateway.replay import difference
 from trees.journal import Event
 
-FREE = frozenset({"workers", "sandbox", "docker", "data", "agent", "editor", "calibration", "benchmark"})
-"""Settings that a replay may change: where things are, and how many jobs run at once. What agents, benchmark and
-calibration hold is compared instead."""
+FREE = frozenset({"workers", "sandbox", "docker", "data", "agent", "calibration", "benchmark"})
+"""Settings that a replay may change: where things are, and how many jobs run at once; so it may where an editor is that
+is an AGENT. What agents, benchmark and calibration hold is compared instead."""
 _HELD = ("search_tasks", "select_tasks", "sealed_tasks")
 
 
@@ -75,11 +75,16 @@ def check_settings(recording: Recording, config: SearchConfig) -> None:
     Raises:
         ConfigError: a setting differs; says which.
     """
-    told, asked = recording.config.model_dump(mode="json"), config.model_dump(mode="json")
+    told, asked = _compared(recording.config), _compared(config)
     for name in sorted(asked.keys() - FREE):
         if asked[name] != told.get(name):
             found = difference(told.get(name), asked[name], name)
             raise ConfigError(f"--replay {recording.path}: {found} in the recording; leave that setting out")
+
+
+def _compared(config: SearchConfig) -> dict[str, Any]:
+    settings = config.model_dump(mode="json")
+    return settings if config.editor in EDITORS else {**settings, "editor": "AGENT"}
 
 
 def check_created(recording: Recording, created: Mapping[str, Any]) -> None:

@@ -247,7 +247,7 @@ def _made(state: RunState) -> dict[str, str | int | None]:
         "sandbox": state.created["sandbox"],
         "seed agent": Path(config.agent).name,
         "seed agent's git tree": state.nodes[ROOT].tree,
-        "editor": "placebo" if config.placebo else Path(config.editor).name,
+        "editor": config.editor_name,
         "editor backbone": config.backbones.editor,
         "solver backbone": config.backbones.solver,
         "diagnosis backbone": config.backbones.diagnosis,

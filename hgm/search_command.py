@@ -1,4 +1,4 @@
-"""The `hgm search` command that makes another arm of an experiment: a run's own settings, another policy."""
+"""The `hgm search` command that makes another arm of an experiment: a run's own settings, another policy or editor."""
 
 import json
 import re
@@ -8,31 +8,37 @@ from shlex import join, quote
 from typing import Any
 
 from hgm.budget import Budget
-from hgm.config import PolicyConfig, SearchConfig
+from hgm.config import SELF, PolicyConfig, SearchConfig
 from hgm.names import LONGEST
 from hgm.state import RunState
 
-_FLAGS = ("benchmark", "data", "agent", "editor", "calibration")
+_FLAGS = ("benchmark", "data", "agent", "calibration")
 """Settings with a flag of the same name."""
-_SAID = ("budget", "seed", "workers", "sandbox", "policy", "placebo")
+_SAID = ("budget", "seed", "workers", "sandbox", "policy", "editor")
 """Those that the command always names, or that make the arm."""
 
 
 def search_command(
-    state: RunState, *, policy: PolicyConfig, placebo: bool, seeds: Sequence[int], runs_dir: Path, usual_dir: Path
+    state: RunState,
+    *,
+    policy: PolicyConfig,
+    editor: str,
+    stem: str,
+    seeds: Sequence[int],
+    runs_dir: Path,
+    usual_dir: Path,
 ) -> str:
     """One line for a shell: a search for each seed, with the budget and all settings of this run.
 
-    Runs are called after the policy and the seed where nothing of that name is there yet.
+    Runs are called after `stem` and the seed where nothing of that name is there yet.
     """
-    words = ["--placebo"] if placebo else []
-    words += [] if (policy.name, placebo) == ("hgm", True) else ["--policy", policy.name]
+    words = [] if editor == SELF else ["--editor", editor]
+    words += [] if words and policy.name == "hgm" else ["--policy", policy.name]
     words += _assignments(flattened(policy.options, "policy.options."))
     words += ["--budget", str(state.budget), "--workers", str(state.config.workers)]
-    words += ["--sandbox", str(state.created["sandbox"]), *_settings(state.config, placebo=placebo)]
+    words += ["--sandbox", str(state.created["sandbox"]), *_settings(state.config)]
     if runs_dir != usual_dir:
         words += ["--runs-dir", str(runs_dir)]
-    stem = policy.name if not placebo else "placebo" if policy.name == "hgm" else f"{policy.name}-placebo"
     names = [f"{stem}-{seed}" for seed in seeds]
     is_free = all(len(name) <= LONGEST and not (runs_dir / name).exists() for name in names)
     if len(seeds) == 1:
@@ -51,12 +57,12 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield name, value
 
 
-def _settings(config: SearchConfig, *, placebo: bool) -> Iterator[str]:
+def _settings(config: SearchConfig) -> Iterator[str]:
     """Whatever is not as it would be anyway."""
     usual = SearchConfig(budget=Budget(evaluations=1), backbones=config.backbones)
     before = {**dict(flattened(usual.model_dump(mode="json"))), **_NO_BACKBONES}
     for name, value in flattened(config.model_dump(mode="json")):
-        if name.partition(".")[0] in _SAID or value is None or (name == "editor" and placebo):
+        if name.partition(".")[0] in _SAID or value is None:
             continue
         if name in before and before[name] == value:
             continue

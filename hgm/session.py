@@ -254,7 +254,7 @@ def _lab(
         editor_manifest=None if editor is None else read_manifest(editor),
         layer=_folder(layers.get("layer")),
         editor_layer=_folder(layers.get("editor_layer")),
-        placebo=config.placebo,
+        edits_by=config.edits_by,
         more_effort=effort.rule(config),
         progress=progress,
     )

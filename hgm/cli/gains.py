@@ -21,7 +21,9 @@ def runs(
     run: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN...", help="Finished searches; their policies say which arm they are of.", show_default=False
+            metavar="RUN...",
+            help="Finished searches; their policies and editors say which arm they are of.",
+            show_default=False,
         ),
     ] = None,
     arm: Annotated[
@@ -39,6 +41,7 @@ def runs(
 
     Runs must be of the same benchmark, sealed tasks and seed agent. The unit of an arm's interval is the search run.
 
+    An arm is a policy, or a search whose editor does not improve: placebo, random_edit, fixed_editor (docs/gains.md).
     `hgm compare policies` compares policies without any run, in simulated worlds: see `hgm compare policies --help`. A
     run that is called policies is named by its path, with a slash.
 
@@ -47,6 +50,7 @@ def runs(
       hgm compare hgm-0 hgm-1 hgm-2 placebo-0 placebo-1 placebo-2
       hgm compare --arm old=a,b,c --arm new=d,e,f -o gains.json
       hgm compare hgm-0 hgm-1 hgm-2 --arms flat_children,test_time_k,greedy,placebo
+      hgm compare hgm-0 hgm-1 hgm-2 --arms random_edit,fixed_editor
       hgm compare policies --seeds 10 --budget 400
     """
     from hgm.cli.evaluation import write_json
@@ -141,12 +145,12 @@ def _wanted(arms: str | None) -> list[str]:
     Raises:
         ConfigError: one that nobody can make.
     """
+    from hgm.arms import known_arms
     from hgm.errors import ConfigError
-    from hgm.gains import PLACEBO, TEST_TIME
-    from trees.policies import POLICIES
+    from hgm.gains import TEST_TIME
 
     names = [name.strip() for name in (arms or "").split(",") if name.strip()]
-    known = (*POLICIES, PLACEBO, TEST_TIME)
+    known = (*known_arms(), TEST_TIME)
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(f"--arms {unknown[0]}: no such arm; there are {', '.join(known)}")
     return list(dict.fromkeys(names))
@@ -156,27 +160,29 @@ def _missing(
     wanted: Sequence[str], made: "Report", found: "Sequence[Searched]", runs_dir: Path
 ) -> Iterator[tuple[str, str]]:
     """Arms that are asked for and not there, and what makes them."""
-    from hgm.config import PolicyConfig
-    from hgm.gains import PLACEBO, TEST_TIME, placebo_of
+    from hgm.arms import CONTROLS, USUAL, arm_wanted
+    from hgm.gains import TEST_TIME
     from hgm.search_command import search_command
 
     there = {arm.arm for arm in made.arms if arm.gain is not None}
+    ways = {run.way for run in found if run.arm in there}
     pattern = _pattern(found)
-    own_placebo = pattern.arm if pattern.state.config.placebo else placebo_of(pattern.arm, found)
     seeds = list(dict.fromkeys(run.state.config.seed for run in found if run.arm == pattern.arm))
     for name in wanted:
-        is_placebo = name == PLACEBO
         if name == TEST_TIME:
             if lacking := list(_repeats_lacking(made)):
                 yield name, "; ".join(lacking)
-        elif (own_placebo if is_placebo else name) not in there:
-            policy = pattern.state.config.policy if is_placebo else PolicyConfig(name=name)
+            continue
+        policy, editor, way = arm_wanted(name, pattern.state)
+        is_control = name in CONTROLS
+        if way not in ways and (is_control or name not in there):
             yield (
                 name,
                 search_command(
                     pattern.state,
                     policy=policy,
-                    placebo=is_placebo,
+                    editor=editor,
+                    stem=f"{policy.name}-{name}" if is_control and policy.name != USUAL else name,
                     seeds=seeds,
                     runs_dir=pattern.path.parent,
                     usual_dir=RUNS_DIR,
@@ -185,8 +191,8 @@ def _missing(
 
 
 def _pattern(found: "Sequence[Searched]") -> "Searched":
-    """The run whose settings another arm gets: the first one that is no placebo, if there is one."""
-    return next((run for run in found if not run.state.config.placebo), found[0])
+    """The run whose settings another arm gets: the first one whose editor may improve, if there is one."""
+    return next((run for run in found if not run.way.is_control), found[0])
 
 
 def _equal_cost(made: "Report", found: "Sequence[Searched]") -> Iterator[str]:
@@ -237,6 +243,9 @@ def _shown(made: "Report") -> "Iterator[Table | str]":
         if arm.no_interval:
             yield f"[yellow]{safe(arm.arm)}: {safe(arm.no_interval)}[/yellow]"
     yield ""
+    if any(arm.differences for arm in made.arms):
+        yield _table_of_differences(made)
+        yield ""
     yield _table_of_costs(made)
     yield from _notes(made)
     for warning in made.warnings:
@@ -326,23 +335,27 @@ def _gain(mean: float | None, interval: Sequence[float] | None) -> str:
 
 def _table_of_arms(made: "Report") -> "Table":
     from hgm.cli.terminal import safe
-    from hgm.gains import BASELINES
 
-    than = [name for name in BASELINES if any(item.baseline == name for arm in made.arms for item in arm.differences)]
-    others = [f"less {name}'s" for name in than]
-    drawn = _table("arm", "runs", "tasks", "seed -> winner", "gain", *others, "seed, best of k (upper bound)")
+    drawn = _table("arm", "runs", "tasks", "seed -> winner", "gain", "seed, best of k (upper bound)")
     for arm in made.arms:
-        apart = {item.baseline: _gain(item.mean, item.interval) for item in arm.differences}
-        count = f"{arm.runs} of {arm.runs + arm.without}" if arm.without else str(arm.runs)
         drawn.add_row(
             f"[bold]{safe(arm.arm)}[/bold]",
-            count,
+            f"{arm.runs} of {arm.runs + arm.without}" if arm.without else str(arm.runs),
             str(arm.tasks),
             _rates(arm.seed_rate, arm.winner_rate),
             _gain(arm.gain, arm.interval),
-            *(apart.get(name, "") for name in than),
             _upper_bound(arm),
         )
+    return drawn
+
+
+def _table_of_differences(made: "Report") -> "Table":
+    from hgm.cli.terminal import safe
+
+    drawn = _table("arms", "difference of gains")
+    for arm in made.arms:
+        for item in arm.differences:
+            drawn.add_row(f"{safe(arm.arm)} less {safe(item.than)}", _gain(item.mean, item.interval))
     return drawn
 
 

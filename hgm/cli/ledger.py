@@ -12,6 +12,7 @@ from hgm.agents_by_name import best_node
 from hgm.cli.costs import duration, ended_by, evaluations, price_lines, spent, unsettled_lines, usage_words
 from hgm.cli.report import rate
 from hgm.cli.terminal import one_line, plural, safe, shown_name
+from hgm.config import SELF, SearchConfig
 from hgm.errors import HGMError
 from hgm.gateway.records import Usage, usage_from_json
 from hgm.run import Folder, is_locked, read, read_events
@@ -66,11 +67,15 @@ def _cells(path: Path) -> list[str]:
     return [
         _stage(path, state),
         safe(state.created["benchmark"]["name"]),
-        safe(state.config.policy.name) + (" (placebo)" if state.config.placebo else ""),
+        safe(state.config.policy.name) + _edited(state.config),
         spent(state),
         str(len(state.nodes)),
         f"agent {best}: {rate(score(state, best, Split.SEARCH))}",
     ]
+
+
+def _edited(config: SearchConfig) -> str:
+    return "" if config.editor == SELF else f" (editor {safe(config.editor_name)})"
 
 
 def _evaluation_cells(path: Path, state: RunState) -> list[str]:

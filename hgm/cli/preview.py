@@ -7,13 +7,19 @@ from hgm import effort
 from hgm.budget import JobLimit
 from hgm.cli.costs import amount, price_lines
 from hgm.cli.terminal import percent, plural, safe, shown_name
-from hgm.config import BUILTIN, Backbones, SearchConfig, is_builtin
+from hgm.config import BUILTIN, FIXED, PLACEBO, RANDOM, SELF, Backbones, SearchConfig, is_builtin
 from hgm.controller import Prepared
 from hgm.estimate import Range, expansions
 from hgm.jobs import Mode
 from hgm.meter import Unit
 from hgm.modes import weights_of
 
+_EDITORS = {
+    SELF: "itself",
+    FIXED: "the first agent, as it is now",
+    RANDOM: "chance, without any model",
+    PLACEBO: "a placebo that changes a comment",
+}
 NOT_A_MODEL = "builtin is a rule-based program, not a language model: its gains are no model's"
 
 
@@ -30,14 +36,14 @@ def preview(prepared: Prepared) -> Iterator[str]:
     if uses_builtin(config.backbones):
         yield f"             [yellow]{NOT_A_MODEL}[/yellow]"
     yield f"  sandbox    {created['sandbox']}, {plural(config.workers, 'worker')}, seed {config.seed}"
-    if not config.placebo and not all(map(is_builtin, (config.backbones.editor, config.backbones.diagnosis))):
+    if config.edits_by == "agent" and not all(map(is_builtin, (config.backbones.editor, config.backbones.diagnosis))):
         yield f"  evidence   {_evidence(config)}"
     yield from _budget(prepared)
     if replayed := created.get("replay"):
         yield f"  replays    {safe(shown_name(Path(replayed)))}: no model is asked, and nothing is spent"
     if recorded := created.get("record"):
         yield f"  records    what models say, in {safe(shown_name(Path(recorded)))}"
-    if config.placebo:
+    if config.edits_by == "placebo":
         yield "  [yellow]placebo    every child differs by one comment: any gain is chance and selection[/yellow]"
     most = int(prepared.estimate.evaluations.high)
     if most < 2 * config.minimum_evaluations:
@@ -137,9 +143,7 @@ def uses_builtin(backbones: Backbones) -> bool:
 
 
 def _editor(config: SearchConfig) -> str:
-    if config.placebo:
-        return "a placebo that changes a comment"
-    return "itself" if config.editor == "self" else safe(config.editor)
+    return _EDITORS.get(config.editor) or safe(config.editor)
 
 
 def _models(backbones: Backbones) -> str:

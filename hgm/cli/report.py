@@ -15,7 +15,7 @@ from hgm.cli.costs import ended_by, evaluations, spent, unsettled_lines, usage_w
 from hgm.cli.options import RUNS_DIR
 from hgm.cli.preview import NOT_A_MODEL, uses_builtin
 from hgm.cli.terminal import percent, plural, points, safe, shown_name, untrusted
-from hgm.config import SearchConfig
+from hgm.config import FIXED, PLACEBO, RANDOM, SearchConfig
 from hgm.loop import Ending
 from hgm.plan import Lead, is_finished, select_lead
 from hgm.run import Folder
@@ -34,6 +34,11 @@ from hgm.summary import (
 from trees.archive import Archive
 from trees.records import ROOT
 
+_EDITORS = {
+    PLACEBO: "This was a placebo: its editor only changed comments. Any gain is chance and selection.",
+    RANDOM: "These were random edits, without any model: a gain is what chance and selection find.",
+    FIXED: "The first agent made every child: what a search gains by better editors is not in this one.",
+}
 DIFF_CHARS = 6_000
 DIFF_LINES = 80
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -63,8 +68,8 @@ def result_lines(path: Path, state: RunState, ending: Ending) -> Iterator[str]:
     if replayed := state.created.get("replay"):
         told = safe(shown_name(Path(replayed)))
         yield f"  [yellow]replayed from {told}: no model was asked, and all that was spent was spent then[/yellow]"
-    if state.config.placebo:
-        yield "[yellow]This was a placebo: its editor only changed comments. Any gain is chance and selection.[/yellow]"
+    if state.config.editor in _EDITORS:
+        yield f"[yellow]{_EDITORS[state.config.editor]}[/yellow]"
     if uses_builtin(state.config.backbones):
         yield f"[yellow]{NOT_A_MODEL}[/yellow]"
 
@@ -125,7 +130,7 @@ def _sealed(path: Path, state: RunState) -> Iterator[str]:
     compared = comparison(state)
     if compared:
         yield from _compared(compared)
-        if not state.config.placebo:
+        if state.config.editor != PLACEBO:
             yield _placebo(path, state)
     elif state.winner is not None:
         yield f"  sealed     {_without_gain(state)}"
@@ -154,7 +159,7 @@ def _placebo(path: Path, state: RunState) -> str:
 def _placebo_flags(path: Path, state: RunState) -> str:
     """The flags that make a placebo of this run's benchmark, agent and budget, beside it."""
     config, usual = state.config, SearchConfig(budget=Budget(evaluations=1))
-    flags = ["--placebo", "--budget", str(state.budget)]
+    flags = ["--editor", PLACEBO, "--budget", str(state.budget)]
     for name in ("benchmark", "data", "agent", "calibration"):
         if (value := getattr(config, name)) != getattr(usual, name):
             flags += [f"--{name}", str(value)]

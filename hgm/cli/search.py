@@ -73,11 +73,13 @@ def search(
     sample_seed: SampleSeed = None,
     agent: Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="The agent to begin with.")] = None,
     editor: Annotated[
-        str | None, typer.Option("--editor", metavar="self|AGENT", help="Who modifies an agent: itself, or this one.")
+        str | None,
+        typer.Option(
+            "--editor",
+            metavar="self|fixed|random|placebo|AGENT",
+            help="Who modifies an agent: itself; the first one; an edit by chance; a comment; or this one.",
+        ),
     ] = None,
-    placebo: Annotated[
-        bool, typer.Option("--placebo", help="The editor only changes a comment: shows what chance and selection gain.")
-    ] = False,
     policy: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +125,9 @@ def search(
     sealed comparison with the seed agent come on top and are counted apart. One of money, tokens or time covers
     everything, and cuts no job that runs (`hgm estimate`). Ctrl-C finishes what runs; `hgm resume` goes on.
 
+    Editors that do not improve show what is not owed to self-improvement: `fixed` is the first agent, `random` an edit
+    of the agent's real code without any model, `placebo` a comment. A folder of such a name is written ./fixed.
+
     \b
     Examples:
       hgm search --budget 40
@@ -131,7 +136,8 @@ def search(
       hgm search --budget 10Mtok --backbone local/qwen3 --base-url http://127.0.0.1:8000/v1
       hgm search --budget 60 --benchmark quixbugs --data quixbugs.jsonl
       hgm search --budget 25usd --benchmark swebench:verified --sample 60 --backbone openai/gpt-5-mini
-      hgm search --budget 40 --placebo              what selection alone "gains"
+      hgm search --budget 40 --editor placebo       what selection alone "gains"
+      hgm search --budget 40 --editor random        what edits without any model gain
       hgm search --budget 200 --serve               watch it in a browser
       hgm search --budget 40 --json | jq -c 'select(.event == "finished") | .best'
       hgm search --budget 40 --record told
@@ -152,7 +158,6 @@ def search(
         "calibration": calibration,
         "agent": agent,
         "editor": editor,
-        "placebo": placebo or None,
         "policy": {"name": policy},
         **served_at(base_url),
         "backbones": {role: model or backbone for role, model in zip(roles, models, strict=True)},

@@ -9,11 +9,12 @@ import pytest
 
 from evaluators.base import Split
 from evaluators.builtin import BuiltinBenchmark
+from hgm.arms import CONTROLS, way_of
 from hgm.budget import Budget
 from hgm.cli.options import settings
 from hgm.config import PolicyConfig, resolve
 from hgm.evaluation import SPLITS
-from hgm.gains import ArmGain, Cost, arm_of, report, repository_of, searched, unequal
+from hgm.gains import ArmGain, Cost, report, repository_of, searched, unequal
 from hgm.gateway.records import Usage
 from hgm.jobs import EvaluationResult, Job, Result
 from hgm.run import create, read
@@ -46,9 +47,9 @@ def hopeless(job: Job, slot: int) -> Result:
 def search(
     path: Path, seed: int, *, arm: str = "hgm", stop_after: int | None = None, by: Work = metered, **changes: object
 ) -> Path:
-    """A run of an arm: POLICY, `placebo`, or `placebo of POLICY`."""
-    policy = "hgm" if arm == "placebo" else arm.removeprefix("placebo of ")
-    event = created(budget=25, policy=policy, seed=seed, placebo=arm.startswith("placebo"))
+    """A run of an arm: POLICY, one of `CONTROLS`, or `CONTROL of POLICY`."""
+    control, _, policy = (arm if arm.partition(" of ")[0] in CONTROLS else f" of {arm}").partition(" of ")
+    event = created(budget=25, policy=policy or "hgm", seed=seed, editor=CONTROLS.get(control, "self"))
     event["sealed_tasks"] = SEALED
     event["config"]["confirmation"]["sealed_repeats"] = 3
     create(path, {**event, **changes}, SEED_AGENT)
@@ -74,6 +75,11 @@ def runs(made: Path, tmp_path: Path) -> Path:
 
 def names(*arms: str) -> Iterator[str]:
     return (f"{arm}-{seed}" for arm in arms for seed in range(ARMS[arm]))
+
+
+def rows(text: str) -> Iterator[str]:
+    """The first column of the tables."""
+    return (line.partition("  ")[0] for line in text.splitlines())
 
 
 def test_runs_are_told_by_themselves_and_by_arm(hgm: Command, runs: Path, tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_what_is_missing_is_said(hgm: Command, runs: Path) -> None:
     assert said.code == 0
     assert "no gain of greedy-0: not finished" in said.out
     line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
-    assert "hgm search --placebo --budget 25" in line
+    assert "hgm search --editor placebo --budget 25" in line
     assert "--run placebo" not in line, "that name is taken"
     assert "hgm is missing" not in said.out
     assert "greedy is missing" in said.out
@@ -201,7 +207,7 @@ def test_the_placebo_of_a_policy_is_set_beside_that_policy_alone(hgm: Command, r
         "placebo": [],
         "placebo of greedy": [],
     }
-    assert "less placebo's" in said.out
+    assert {"hgm less placebo", "greedy less placebo of greedy"} <= {*rows(said.out)}
     assert "placebo is missing" not in said.out
     by_hand = hgm("compare", "--arm", f"mine={','.join(own)}", "--arm", f"sham={','.join(placebos)}", "-o", "g.json")
     assert by_hand.code == 0
@@ -218,10 +224,57 @@ def test_the_command_for_a_placebo_is_of_the_first_arms_policy_and_options(hgm: 
     line = next(line for line in said.out.splitlines() if line.startswith("placebo is missing"))
     words = shlex.split(line.partition("do ")[2].partition(" --seed $seed")[0])
     parse(tuple(words))
-    assert words[:5] == ["hgm", "search", "--placebo", "--policy", "greedy"]
+    assert words[:6] == ["hgm", "search", "--editor", "placebo", "--policy", "greedy"]
     assert {"policy.options.alpha=0.5", "policy.options.root_evaluations=3"} <= {*words}
     assert line.endswith("--run greedy-placebo-$seed; done")
-    assert "less placebo's" not in said.out, "that one is of hgm"
+    assert "less placebo" not in said.out, "that one is of hgm"
+
+
+def test_editors_that_do_not_improve_are_arms_beside_their_policy(hgm: Command, runs: Path) -> None:
+    for arm in ("random_edit", "fixed_editor"):
+        for seed in range(3):
+            search(runs / f"{arm}-{seed}", seed, arm=arm)
+    made = [f"{arm}-{seed}" for arm in ("random_edit", "fixed_editor") for seed in range(3)]
+    said = hgm("compare", *names("hgm", "placebo"), *made, "--arms", "random_edit,fixed_editor", "-o", "gains.json")
+    arms = json.loads(Path("gains.json").read_text())["arms"]
+    assert {arm["arm"]: [item["than"] for item in arm["differences"]] for arm in arms} == {
+        "hgm": ["placebo", "random_edit", "fixed_editor"],
+        "fixed_editor": ["placebo", "random_edit"],
+        "random_edit": ["placebo"],
+        "placebo": [],
+    }
+    assert {"hgm less fixed_editor", "fixed_editor less random_edit", "random_edit less placebo"} <= {*rows(said.out)}
+    assert "is missing" not in said.out
+    assert "the runs differ in" not in said.out
+
+
+def test_the_commands_for_editors_that_do_not_improve_make_runs_of_those_arms(hgm: Command, runs: Path) -> None:
+    said = hgm("compare", *names("hgm"), "placebo-0", "--arms", "random_edit,fixed_editor,greedy")
+    lines = {line.partition(" is missing")[0]: line for line in said.out.splitlines() if " is missing" in line}
+    assert lines.keys() == {"random_edit", "fixed_editor", "greedy"}
+    for arm, editor in (("random_edit", "random"), ("fixed_editor", "fixed")):
+        assert f"do hgm search --editor {editor} --budget 25 " in lines[arm]
+        assert lines[arm].endswith(f"--run {arm}-$seed; done")
+        parse(tuple(shlex.split(lines[arm].partition("do ")[2].partition(" --seed $seed")[0])))
+    assert "--editor" not in lines["greedy"]
+
+
+def test_an_arm_for_runs_of_another_editor_keeps_it(hgm: Command, runs: Path) -> None:
+    """A policy is compared with the same editor; the control has its own."""
+    event = {**created(budget=25, editor="/agents/my ed"), "sealed_tasks": SEALED}
+    editor = {**SEED_AGENT, b"more.py": SEED_AGENT[b"main.py"]}
+    for name, policy in (("edited", "hgm"), ("flat", "flat_children")):
+        event["config"] = {**event["config"], "policy": {"name": policy, "options": {}}}
+        create(runs / name, event, SEED_AGENT, editor=editor)
+        go_on(runs / name, by=metered)
+    said = hgm("compare", "edited", "flat", "flat_children-0", "--arms", "flat_children,greedy,placebo", "-o", "g.json")
+    assert "greedy is missing; with the same budget: hgm search --editor '/agents/my ed' --policy greedy" in said.out
+    assert "placebo is missing; with the same budget: hgm search --editor placebo --budget 25" in said.out
+    assert "flat_children is missing" not in said.out
+    arms = {arm["arm"]: arm for arm in json.loads(Path("g.json").read_text())["arms"]}
+    tree = read(runs / "edited").created["editor"]["tree"][:7]
+    (apart,) = arms[f"hgm, edited by my ed {tree}"]["differences"]
+    assert apart["than"] == f"flat_children, edited by my ed {tree}"
 
 
 def test_a_run_may_be_called_as_a_command_was_or_is(hgm: Command, runs: Path) -> None:
@@ -320,7 +373,9 @@ def test_the_command_for_an_arm_holds_every_setting(made: Path, tmp_path: Path) 
     )
     state.budget = Budget(evaluations=25, usd=3)
     greedy = PolicyConfig(name="greedy", options={"alpha": 0.7})
-    line = search_command(state, policy=greedy, placebo=False, seeds=[4], runs_dir=tmp_path, usual_dir=Path("runs"))
+    line = search_command(
+        state, policy=greedy, editor="self", stem="greedy", seeds=[4], runs_dir=tmp_path, usual_dir=Path("runs")
+    )
     words = shlex.split(line)
     parse(tuple(words))
     assert ("--policy greedy" in line, "--budget 25,3usd" in line, "--run greedy-4" in line) == (True, True, True)
@@ -334,12 +389,13 @@ def test_the_command_for_several_seeds_is_one_line(made: Path, tmp_path: Path) -
     line = search_command(
         read(made / "hgm-0"),
         policy=PolicyConfig(),
-        placebo=True,
+        editor="placebo",
+        stem="placebo",
         seeds=[0, 1],
         runs_dir=Path("runs"),
         usual_dir=Path("runs"),
     )
-    assert line.startswith("for seed in 0 1; do hgm search --placebo --budget 25 ")
+    assert line.startswith("for seed in 0 1; do hgm search --editor placebo --budget 25 ")
     assert line.endswith(" --seed $seed --run placebo-$seed; done")
 
 
@@ -369,8 +425,8 @@ def test_a_task_tells_its_repository(name: str, groups: dict[str, str], reposito
 def test_policies_with_other_options_are_other_arms(made: Path) -> None:
     state = read(made / "hgm-0")
     state.config = resolve(budget=25, policy={"name": "hgm", "options": {"alpha": 0.5}})
-    assert arm_of(state) == "hgm (alpha=0.5)"
-    assert arm_of(read(made / "placebo-0")) == "placebo"
+    assert way_of(state).arm == "hgm (alpha=0.5)"
+    assert way_of(read(made / "placebo-0")).arm == "placebo"
 
 
 def test_other_settings_are_said(hgm: Command, runs: Path) -> None:

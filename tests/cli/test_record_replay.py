@@ -62,7 +62,8 @@ def test_what_it_cannot_replay_is_refused_before_anything_is_made(hgm: Command) 
     for flags, named in (
         (("--seed", "4"), "seed is 4 instead of 3 in the recording"),
         (("--budget", "7"), "budget is 7 instead of 6 in the recording"),
-        (("--placebo",), "placebo is True instead of False in the recording"),
+        (("--editor", "placebo"), "editor is 'placebo' instead of 'self' in the recording"),
+        (("--editor", "seed"), "editor is 'AGENT' instead of 'self' in the recording"),
         (("--solver-backbone", "openai/gpt-5"), "backbones.solver is 'openai/gpt-5' instead of 'builtin/rules'"),
         (("--record", "more"), "--record"),
     ):

@@ -74,21 +74,21 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_a_placebo_is_called_one(tmp_path: Path) -> None:
-    path = make(tmp_path / "run", placebo=True)
+    path = make(tmp_path / "run", editor="placebo")
     go_on(path)
     assert "This was a placebo" in told(path)
 
 
 def test_the_placebo_stands_beside_the_gain(tmp_path: Path) -> None:
     path = run_until(tmp_path / "real", lambda state: state.winner != ROOT and comparison(state) is not None)
-    other = run_until(tmp_path / "other", lambda state: comparison(state) is not None, placebo=True)
+    other = run_until(tmp_path / "other", lambda state: comparison(state) is not None, editor="placebo")
     assert "placebo    no finished one" in told(path)
-    assert f"hgm search --placebo --budget 30 --runs-dir {path.parent}" in told(path)
+    assert f"hgm search --editor placebo --budget 30 --runs-dir {path.parent}" in told(path)
 
     beside = path.parent / "p-old"
     shutil.copytree(other, beside)
-    make(path.parent / "p-unfinished", placebo=True)
-    go_on(make(path.parent / "p-other-budget", placebo=True, budget=20))
+    make(path.parent / "p-unfinished", editor="placebo")
+    go_on(make(path.parent / "p-other-budget", editor="placebo", budget=20))
     (path.parent / "p-broken").mkdir()
     Folder(path.parent / "p-broken").journal.write_bytes(b"no journal")
     found = comparison(read(beside))
@@ -97,16 +97,30 @@ def test_the_placebo_stands_beside_the_gain(tmp_path: Path) -> None:
     assert f"by chance and selection alone (run {beside})" in told(path)
     assert "placebo    " not in told(beside), "none beside its own"
 
-    newer = make(path.parent / "p-a-newer", placebo=True, seed=7)
+    newer = make(path.parent / "p-a-newer", editor="placebo", seed=7)
     go_on(newer)
     assert f"(run {newer})" in told(path)
+
+
+def test_a_placebo_of_when_that_was_a_setting_is_one_still(tmp_path: Path) -> None:
+    event = created()
+    del event["config"]["editor"]
+    event["config"]["placebo"] = True
+    create(tmp_path / "old", event, SEED_AGENT)
+    go_on(tmp_path / "old")
+    assert "This was a placebo" in told(tmp_path / "old")
+    path = run_until(tmp_path / "real", lambda state: state.winner != ROOT and comparison(state) is not None)
+    shutil.copytree(tmp_path / "old", path.parent / "old")
+    assert f"(run {path.parent / 'old'})" in told(path)
 
 
 def test_the_command_for_a_placebo_names_what_is_not_usual(tmp_path: Path) -> None:
     path = run_until(
         tmp_path, lambda state: comparison(state) is not None, agent="./my agent", benchmark="quixbugs", data="q.jsonl"
     )
-    assert "--placebo --budget 30 --benchmark quixbugs --data q.jsonl --agent './my agent' --runs-dir " in told(path)
+    assert "--editor placebo --budget 30 --benchmark quixbugs --data q.jsonl --agent './my agent' --runs-dir " in told(
+        path
+    )
 
 
 def test_without_sealed_tasks_no_gain_is_claimed(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hgm import trajectories
 from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.contract import read_agent
 from hgm.plan import is_finished
@@ -62,11 +64,48 @@ def test_a_search_grows_a_tree_and_everything_can_be_asked_about_it(hgm: Command
 
 
 def test_a_placebo_says_so(hgm: Command, tmp_path: Path) -> None:
-    said = hgm("search", "--budget", "4", "--run", "placebo", "--placebo", *SMALL)
+    said = hgm("search", "--budget", "4", "--run", "placebo", "--editor", "placebo", *SMALL)
     assert said.code == 0
     assert "placebo" in said.out.partition("[searching")[0]
     assert "This was a placebo" in said.out
     assert len(read(tmp_path / "runs" / "placebo").nodes) > 1
+
+
+def test_edits_by_chance_are_those_of_the_seed_and_go_on_after_a_resume(hgm: Command, tmp_path: Path) -> None:
+    flags = (*SMALL, "--editor", "random", "--seed", "5", "--workers", "1", "--quiet")
+    flags = (*flags, "--sealed-tasks", "0", "-o", "confirmation.select_tasks=0")
+    for name in ("one", "other"):
+        assert hgm("search", "--budget", "3", "--run", name, *flags).code == 0
+    one, other = (read(tmp_path / "runs" / name) for name in ("one", "other"))
+    assert one.essence() == other.essence()
+    assert len(one.expansions) >= 2
+    roles = {record.get("role") for record in records(tmp_path / "runs" / "one")} - {None}
+    assert roles == {"solver"}, "no editor's and no diagnosis's model"
+    said = hgm("resume", "other", "--budget", "+1")
+    assert said.code == 0
+    assert "These were random edits" in said.out
+    assert "hgm (editor random)" in hgm("runs", "list").out
+
+
+def test_a_fixed_editor_is_the_first_agent_for_good(hgm: Command, tmp_path: Path) -> None:
+    shutil.copytree(BUNDLED / "seed", "mine")
+    said = hgm("search", "--budget", "3", "--run", "fixed", "--agent", "./mine", "--editor", "fixed", *SMALL)
+    assert said.code == 0
+    assert "edited by the first agent" in said.out
+    assert "The first agent made every child" in said.out
+    before = read(tmp_path / "runs" / "fixed")
+    assert before.created["editor"]["tree"] == before.nodes[0].tree
+    shutil.rmtree("mine")
+    assert hgm("resume", "fixed", "--budget", "+1", "--quiet").code == 0
+    after = read(tmp_path / "runs" / "fixed")
+    assert after.budget.evaluations == 4
+    assert {"editor", "solver"} <= {record.get("role") for record in records(tmp_path / "runs" / "fixed")}
+
+
+def records(run: Path) -> Iterator[dict[str, Any]]:
+    """What the gateway wrote of all jobs."""
+    for file in Folder(run).trajectories.iterdir():
+        yield from trajectories.read(file)
 
 
 def test_a_backbone_that_is_not_there_leaves_no_run(hgm: Command, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ MISTAKES = {
     "an unknown agent": ((*SEARCH, "--agent", "smith"), "RUN:best"),
     "an agent of a missing run": ((*SEARCH, "--agent", "nowhere:best"), "hgm runs list"),
     "an unknown editor": ((*SEARCH, "--editor", "smith"), "RUN:best"),
-    "a placebo with an editor": ((*SEARCH, "--placebo", "--editor", "seed"), "leave --editor out"),
+    "a placebo by a flag": ((*SEARCH, "--placebo"), "No such option: --placebo"),
     "a missing calibration": ((*SEARCH, "--calibration", "nowhere.json"), "nowhere.json"),
     "a run above its folder": ((*SEARCH, "--run", ".."), "--run first-try"),
     "a run out of its folder": ((*SEARCH, "--run", "../x"), "--run first-try"),

@@ -155,6 +155,14 @@ def test_each_role_is_sampled_as_it_is_told() -> None:
         resolve(budget=1, sampling={"editor": {"thinking_tokens": 2000}})
 
 
+@pytest.mark.parametrize(("was", "editor"), [(True, "placebo"), (False, "./ed")])
+def test_a_run_from_when_the_placebo_was_a_setting_is_read(was: bool, editor: str) -> None:
+    old = {**resolve(budget=5).model_dump(mode="json"), "placebo": was, "editor": "self" if was else "./ed"}
+    assert restored(old) == resolve(budget=5, editor=editor)
+    with pytest.raises(ConfigError, match="placebo: no such setting"):
+        resolve(**old)
+
+
 def test_a_run_from_when_its_seed_drew_the_sample_keeps_its_tasks() -> None:
     old = resolve(budget=5, seed=3, selection={"sample": 30}).model_dump(mode="json")
     del old["selection"]["sample_seed"]

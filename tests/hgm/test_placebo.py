@@ -49,7 +49,7 @@ def test_tests_docs_links_and_huge_files_are_left_alone() -> None:
 @pytest.mark.needs("bubblewrap")
 def test_a_placebo_child_is_born_though_the_first_file_is_a_test(tmp_path: Path) -> None:
     root = agent(manifest=f'{MANIFEST}frozen = ["agent.toml", "bbb.py"]\n', aaa_test_py="", bbb_py="")
-    with small_lab(tmp_path / "run", root, placebo=True) as lab:
+    with small_lab(tmp_path / "run", root, editor="placebo") as lab:
         result = expand(expansion(lab), lab, 0)
     assert (result.kind, result.reason) == (Expansion.CHILD, "")
     assert result.files is not None
@@ -59,7 +59,7 @@ def test_a_placebo_child_is_born_though_the_first_file_is_a_test(tmp_path: Path)
 @pytest.mark.parametrize("files", [WITHOUT, agent(manifest=f'{MANIFEST}frozen = ["*.py"]\n')])
 def test_an_agent_without_a_place_for_a_comment_is_refused_before_the_run(tmp_path: Path, files: Files) -> None:
     write_folder(files, tmp_path / "mine", read_only=False)
-    config = SearchConfig(budget=6, placebo=True, agent=str(tmp_path / "mine"))
-    with pytest.raises(ConfigError, match="leave --placebo out"):
+    config = SearchConfig(budget=6, editor="placebo", agent=str(tmp_path / "mine"))
+    with pytest.raises(ConfigError, match="--editor placebo puts a comment"):
         prepare(config, tmp_path / "runs" / "new", runs_dir=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

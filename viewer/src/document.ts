@@ -148,7 +148,8 @@ export interface Running {
 export interface Results {
   /** "searching", "confirming", "opening the sealed tasks", "finished", "evaluating". */
   stage: string;
-  placebo: boolean;
+  /** "self", "fixed", "random", "placebo", or an agent's name. */
+  editor: string;
   winner: number | null;
   seed_agent: Record<"search" | "select" | "sealed", Score>;
   best: Record<"search" | "select" | "sealed", Score>;

@@ -81,7 +81,7 @@ export function document(of: Node[], results: Measurements, more: Partial<Docume
     spent: {},
     results: {
       stage: "finished",
-      placebo: false,
+      editor: "self",
       winner: null,
       seed_agent: scores,
       best: scores,

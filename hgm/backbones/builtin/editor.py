@@ -54,7 +54,7 @@ def act(turn: Turn) -> Reply:
     unread = _unread(known)
     if not known.looked and not known.listed and not known.files:
         return toolbox.shell(turn.box, LIST, "I look at my files.")
-    seen = [path for path in known.files if _editable(path)]
+    seen = [path for path in known.files if editable(path)]
     if unread and len(seen) < FILES and not (seen and rng.random() < 0.15):
         path = _pick(unread, turn)
         return toolbox.shell(turn.box, toolbox.show_command(path), f"I look at {path}.")
@@ -73,7 +73,7 @@ def propose(turn: Turn) -> Edit | None:
     """One change to the files in sight."""
     rng = turn.rng
     brief = "" if rng.random() < GENERIC else conversation.statement(turn.request.messages)
-    files = {path: sheet for path, sheet in turn.known.files.items() if _editable(path)}
+    files = {path: sheet for path, sheet in turn.known.files.items() if editable(path)}
     return draw(files, brief, rng, others=tuple(turn.known.listed))
 
 
@@ -163,12 +163,13 @@ def _broken(turn: Turn) -> bool:
     return (told or ran) and bool(re.search(r"FAILED|Traceback|\w+Error\b|exit status [1-9]|tests? fail", last.text))
 
 
-def _editable(path: str) -> bool:
+def editable(path: str) -> bool:
+    """Whether the grammar knows such a file: Python or a prompt, and neither a test nor documentation."""
     return bool(_CODE.search(path) or _PROMPT.search(path)) and not _LEFT_ALONE.search(path)
 
 
 def _unread(known: Knowledge) -> list[str]:
-    return [path for path in known.listed if _editable(path) and path not in known.files and path not in known.missing]
+    return [path for path in known.listed if editable(path) and path not in known.files and path not in known.missing]
 
 
 def _pick(paths: list[str], turn: Turn) -> str:

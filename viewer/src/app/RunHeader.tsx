@@ -1,4 +1,4 @@
-import type { Results } from "../document";
+import type { Document, Results } from "../document";
 import { evaluations, score } from "../model/model";
 import { oneLine } from "../text/escape";
 import { interval, percent } from "../text/format";
@@ -6,6 +6,11 @@ import { Budget } from "./Budget";
 import { budgetUse } from "./uses";
 import type { Run } from "./run";
 import type { State } from "./state";
+
+/** The policy, and the editor where agents do not modify themselves. */
+function policyText({ policy, results }: Document): string {
+  return results.editor === "self" ? policy : `${policy} (editor ${oneLine(results.editor)})`;
+}
 
 interface Props {
   state: State;
@@ -23,7 +28,7 @@ export function RunHeader({ state, run, place }: Props) {
         <dl class="facts">
           <Fact name="Benchmark" value={document.benchmark} />
           <Fact name="Backbone" value={document.backbone} />
-          <Fact name="Policy" value={document.policy + (document.results.placebo ? " (placebo)" : "")} />
+          <Fact name="Policy" value={policyText(document)} />
           <Fact name="Stage" value={document.results.stage} />
           {document.results.sealed !== null && <Fact name="Verdict" value={verdict(document.results.sealed)} />}
         </dl>
