@@ -102,7 +102,19 @@ class Exercise:
     """For compiling and testing."""
 
 
-Grading: TypeAlias = Compared | Suite | Script | Harness | Exercise
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """Grading class *played*: the page that an agent acts on says how it went (`evaluators.gui`)."""
+
+    page: str
+    """As `evaluators.gui.families` names it."""
+    seed: int
+    """The same page and seed are the same episode."""
+    steps: int
+    """At most so many actions, bad ones included."""
+
+
+Grading: TypeAlias = Compared | Suite | Script | Harness | Exercise | Played
 
 
 @dataclass(frozen=True, kw_only=True)
