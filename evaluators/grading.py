@@ -9,7 +9,7 @@ test, withstands code written against this very grader.
 from dataclasses import replace
 
 from evaluators import grade_compared, grade_exercise, grade_harness, grade_script, grade_suite
-from evaluators.base import Compared, Exercise, Harness, Script, Suite, Task, Verdict
+from evaluators.base import Compared, Exercise, Harness, Played, Script, Suite, Task, Verdict
 from evaluators.environments import grader_for, limits_for
 from evaluators.patches import exact_patch
 from evaluators.room import LIMITS, GradingRoom
@@ -53,6 +53,8 @@ def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str,
         return grade_script.grade(task.grading, task.workspace, files, room, folder=folder or WORKSPACE)
     if isinstance(task.grading, Exercise):
         return grade_exercise.grade(task.grading, task.workspace, files, room)
+    if isinstance(task.grading, Played):
+        raise EvaluatorError(f"{task.id}: a task of {task.benchmark} is judged while it is played, not by its files")
     return grade_harness.grade(task.grading, exact_patch(task.workspace, files), room)
 
 

@@ -1,4 +1,4 @@
-"""Folders that grading sandboxes see read-only: the programs that run inside, and the pytest that suites need.
+"""Folders that sandboxes of the lab's own see read-only: the programs that run inside, and what those import.
 
 A layer is made once, in the user's cache, under a name that says its content; it is complete or absent. Its files are
 readable for everybody, because a sandbox may run as another user.
@@ -8,6 +8,7 @@ import compileall
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,11 @@ INSIDE = "/hgm/grader"
 """Where the layer `programs()` is mounted."""
 PYTEST = "/hgm/layer"
 """Where the layer `pytest_layer()` is mounted."""
+PLAYWRIGHT = "/hgm/playwright"
+"""Where the layer `playwright_layer()` is mounted."""
+GUI_EXTRA = "pip install 'hgm-lab[gui]'"
 _DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+_PLAYWRIGHT = ("playwright", "greenlet")
 _PROGRAMS = ("compared.py", "suite.py", "Report.java", "jest.json")
 
 
@@ -56,6 +61,42 @@ def pytest_layer() -> Path:
         sources = (path for path in listed if path.suffix in (".py", ".typed") and ".." not in path.parts)
         files |= {path.as_posix(): Path(str(path.locate())).read_bytes() for path in sources}
     return _layer("pytest", files)
+
+
+@cache
+def browser_program() -> Path:
+    """The folder of the program that drives a browser inside."""
+    return _layer("browser", {"browser.py": (Path(__file__).parent / "inside" / "browser.py").read_bytes()})
+
+
+@cache
+def playwright_layer() -> Path:
+    """The installed Playwright with its Node.js, some 160 MB: copied once per version of it and of Python.
+
+    Raises:
+        EvaluatorError: it is not installed.
+    """
+    listed = {path: name for name in _PLAYWRIGHT for path in _installed(name)}
+    digest = hashlib.sha256(f"{sys.implementation.cache_tag}\n".encode())
+    for path in sorted(listed):
+        digest.update(f"{path} {path.hash.value if path.hash else ''}\n".encode())
+    final = cache_folder() / f"playwright-{digest.hexdigest()[:16]}"
+    if not final.is_dir():
+        with boundary(EvaluatorError, f"cannot make the layer {final}"), draft(final.parent) as made:
+            for path in listed:
+                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path.locate(), made / path)
+            compileall.compile_dir(made, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+            publish(made, final)
+    return final
+
+
+def _installed(name: str) -> list[metadata.PackagePath]:
+    try:
+        listed = metadata.distribution(name).files or []
+    except metadata.PackageNotFoundError as error:
+        raise EvaluatorError(f"{name} is not installed, and graphical tasks need it: {GUI_EXTRA}") from error
+    return [path for path in listed if path.parts[0] == name and path.suffix != ".pyc"]
 
 
 def _layer(name: str, files: Mapping[str, bytes]) -> Path:

@@ -16,6 +16,8 @@ from evaluators.canaries import without_canary
 from evaluators.fetching import fetched
 from evaluators.grading import grade_once, grade_reference
 from evaluators.harbor import HarborBenchmark
+from evaluators.miniwob import NAME as MINIWOB
+from evaluators.miniwob import MiniwobBenchmark
 from evaluators.polyglot import NAME as POLYGLOT
 from evaluators.polyglot import PolyglotBenchmark
 from evaluators.quixbugs import QuixBugs
@@ -54,13 +56,15 @@ def _opened(name: str, data: Path | None, **options: int) -> Benchmark:
         if data is None:
             raise ConfigError("quixbugs needs its data: --data FILE.jsonl")
         return QuixBugs(data)
+    if name == MINIWOB:
+        return MiniwobBenchmark(**options)
     if name == POLYGLOT:
         return PolyglotBenchmark(data or fetched())
     if name == SWEBENCH or name.startswith(f"{SWEBENCH}:"):
         return SwebenchBenchmark(name.partition(":")[2], data)
     raise ConfigError(
-        f"no benchmark {name!r}; there are builtin, quixbugs (with --data), polyglot, swebench, and folders of tasks "
-        "by a path with a slash"
+        f"no benchmark {name!r}; there are builtin, quixbugs (with --data), polyglot, swebench, miniwob, and folders "
+        "of tasks by a path with a slash"
     )
 
 

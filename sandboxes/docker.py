@@ -26,8 +26,6 @@ Does not stop:
 """
 
 import os
-import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,8 +38,9 @@ from sandboxes.base import WORKSPACE, File, Image, Mount, SandboxProvider, Sandb
 from sandboxes.carried import INSIDE, PYTHON, carried_python
 from sandboxes.container import bind, container, copied, folders, hosts, place, variables
 from sandboxes.docker_sandbox import OWN_FOLDER, DockerSandbox
-from sandboxes.engine import FOLDER_PREFIX, Engine, engine_trouble, this_process
+from sandboxes.engine import Engine, engine_trouble
 from sandboxes.fixed import checked_target
+from sandboxes.sockets import listening, own_folder
 from sandboxes.stdio import Copies, Transport, copies
 from sandboxes.stream import packed
 
@@ -119,7 +118,7 @@ class Docker:
             yield box
 
     def _opened(self, spec: SandboxSpec, stack: ExitStack) -> DockerSandbox:
-        folder = stack.enter_context(_own_folder())
+        folder = stack.enter_context(own_folder())
         own = [Mount(source=folder, target=OWN_FOLDER)]
         if self._carried:
             own.append(Mount(source=self._carried, target=INSIDE))
@@ -201,41 +200,14 @@ class Docker:
         if not self.engine.is_local:
             return False
         self.is_copying = False
-        with _listening() as folder:
+        with listening() as found:
             try:
-                with self.open(replace(canary.spec(), mounts=(Mount(source=folder, target="/hgm/canary"),))) as box:
+                with self.open(
+                    replace(canary.spec(), mounts=(Mount(source=found.folder, target="/hgm/canary"),))
+                ) as box:
                     return box.run([self.python, "-c", _REACH]).output == b"reached\n"
             except SandboxError:
                 return False
-
-
-@contextmanager
-def _own_folder() -> Iterator[Path]:
-    """Open to the command, for which it is mounted, and closed to everybody else, who cannot get past its parent."""
-    with tempfile.TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{this_process()}-") as parent:
-        folder = Path(parent) / "in"
-        folder.mkdir()
-        folder.chmod(0o711)
-        yield folder
-
-
-@contextmanager
-def _listening() -> Iterator[Path]:
-    with _own_folder() as folder, socket.socket(socket.AF_UNIX) as listener, _short_path(folder) as short:
-        listener.bind(f"{short}/sock")
-        (folder / "sock").chmod(0o666)
-        listener.listen()
-        yield folder
-
-
-@contextmanager
-def _short_path(folder: Path) -> Iterator[str]:
-    """Another way to this folder: a socket's path has about a hundred bytes, and `TMPDIR` may have more."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{handle}"
-    finally:
-        os.close(handle)
 
 
 def _link(path: str, target: str) -> bytes:

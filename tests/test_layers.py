@@ -47,6 +47,7 @@ LIBRARIES = {
     "networkx": ("networkx", ["trees/export/graphs.py"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py", "hgm/history.py", "hgm/document.py", "hgm/viewing.py"]),
     "openai": ("openai", ["hgm/backbones/openai_sdk.py"]),
+    "playwright": ("playwright", ["evaluators/inside/browser.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
     "pydantic_core": ("pydantic", ["trees/canonical.py"]),
     "pytest": ("pytest", ["evaluators/inside/suite.py"]),
@@ -63,11 +64,14 @@ LIBRARIES = {
 }
 """Module -> its distribution, and the only files or folders that may import it."""
 
+FILES_ONLY = {"miniwob"}
+"""Distributions that bring files; nothing of them is imported."""
+
 ALONE = {
     "hgm/backbones/builtin/": {"hgm.errors"},
     "hgm/contract_check.py": set(),
     "hgm/gateway/relay.py": set(),
-    "evaluators/inside/": {"pytest"},
+    "evaluators/inside/": {"playwright.sync_api", "pytest"},
     "sandboxes/inside/": set(),
 }
 """What runs in a sandbox or a process of its own -> what it imports beside the standard library and its own folder."""
@@ -154,9 +158,10 @@ def _places(module: str) -> list[str]:
 
 def test_every_dependency_is_used_and_every_used_one_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["swebench"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["swebench"], *extras["gui"]]
     declared = {re.split(r"[<>=!~\[ ;]", line)[0] for line in lines}
-    assert declared == {distribution for distribution, _ in LIBRARIES.values()}
+    assert declared == {distribution for distribution, _ in LIBRARIES.values()} | FILES_ONLY
     used = {found.module.split(".")[0] for file in programs() for found in imports_of(file)}
     assert sorted(set(LIBRARIES) - used) == [], "declared, and imported nowhere"
 

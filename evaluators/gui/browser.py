@@ -1,0 +1,206 @@
+"""One browser in a sandbox of its own, as the host speaks to it: over a socket, with a deadline for every answer.
+
+Stops: a page or a browser that hangs, dies or says too much from reaching the host; whatever is opened in it from
+reading anything but the pages, from writing anywhere, and from any network.
+Does not stop: code that breaks out of the page into the browser's processes, which run without Chromium's own sandbox:
+it could forge a verdict, though not leave the sandbox of the lab's.
+"""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from evaluators.base import Json
+from evaluators.gui.pages import address
+from hgm.errors import SandboxError, SandboxLost, boundary
+from sandboxes.base import Exit, Limits, Mount, Sandbox, SandboxProvider, SandboxSpec
+from sandboxes.rooms import SLOTS
+from sandboxes.sockets import listening
+
+SIZE = (332, 214)
+"""Of what is seen, in pixels: the pages' own canvas and their display beside it."""
+LIMITS = Limits(deadline_s=20 * 86_400.0, memory_mb=1536, pids=512, workspace_mb=256, output_bytes=20_000)
+_SOCKET_FOLDER = "/hgm/browser"
+_HEAD = struct.Struct("!I")
+_MOST = 8 << 20
+"""Bytes of one answer."""
+_START_S, _LOAD_S, _ANSWER_S = 60.0, 45.0, 20.0
+_POLL_S = 0.1
+_FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equipment:
+    """What a browser needs in sandboxes of one kind."""
+
+    provider: SandboxProvider
+    python: str
+    executable: str
+    mounts: tuple[Mount, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One answer of the driver's."""
+
+    goal: str = ""
+    text: str = ""
+    screenshot: str | None = None
+    """Base64 of a PNG."""
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    first: float | None = None
+    """The raw reward when the page first said that it was done; None until then."""
+    away: str = ""
+    """Where the page went: `reloaded`, `elsewhere`; empty where it ought to be."""
+
+
+class Browser:
+    """A running browser. Not thread-safe, but for `close`."""
+
+    def __init__(self, equipment: Equipment, *, run: str, slot: int) -> None:
+        """Start it.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        self.episodes = 0
+        self._stack = ExitStack()
+        self._ended: Exit | SandboxError | None = None
+        with ExitStack() as on_failure:
+            on_failure.callback(self.close)
+            with boundary(SandboxError, "no browser"):
+                self._start(equipment, run, slot)
+            on_failure.pop_all()
+
+    def _start(self, equipment: Equipment, run: str, slot: int) -> None:
+        folder, listener = self._stack.enter_context(listening())
+        mounts = (*equipment.mounts, Mount(source=folder, target=_SOCKET_FOLDER))
+        place = (SLOTS - 2 - slot) % SLOTS  # another user than the agents' of the same slot
+        spec = SandboxSpec(run=run, job=f"browser-{slot}", slot=place, limits=LIMITS, mounts=mounts)
+        box = self._stack.enter_context(equipment.provider.open(spec))
+        command = (equipment.python, "-I", "/hgm/driver/browser.py", equipment.executable, *_FLAGS)
+        self._thread = threading.Thread(target=self._run, args=(box, command), name=f"browser-{slot}", daemon=True)
+        self._thread.start()
+        self._connection = self._stack.enter_context(self._accepted(listener))
+        self._hear(time.monotonic() + _START_S)
+
+    def _run(self, box: Sandbox, command: Sequence[str]) -> None:
+        try:
+            self._ended = box.run(command)
+        except SandboxError as error:
+            self._ended = error
+
+    def _accepted(self, listener: socket.socket) -> socket.socket:
+        deadline = time.monotonic() + _START_S
+        listener.settimeout(_POLL_S)
+        while time.monotonic() < deadline:
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                if not self._thread.is_alive():
+                    break
+        raise SandboxError(f"the browser's driver does not start{self._why()}")
+
+    def _why(self) -> str:
+        """What the sandbox said at its end, if that has come."""
+        self._thread.join(1.0)
+        if isinstance(self._ended, SandboxError):
+            return f": {self._ended}"
+        if self._ended is None:
+            return ""
+        lines = self._ended.output.decode(errors="replace").strip().splitlines()
+        return f": {self._ended.end}, status {self._ended.status}: {ascii(' | '.join(lines[-3:]))[1:-1][:500]}"
+
+    def load(self, page: str, seed: int, *, renew: bool = False) -> Seen:
+        """Open a page and begin an episode; `renew` forgets all that earlier ones may have left in the browser.
+
+        Raises:
+            SandboxLost: it does not answer, or the page does not load.
+        """
+        self.episodes += 1
+        return self._ask({"do": "load", "url": address(page), "seed": seed, "renew": renew}, _LOAD_S)
+
+    def observe(self, *, screenshot: bool) -> Seen:
+        """What there is to see.
+
+        Raises:
+            SandboxLost: it does not answer.
+        """
+        return self._ask({"do": "observe", "screenshot": screenshot}, _ANSWER_S)
+
+    def act(self, action: Mapping[str, Json], *, screenshot: bool) -> Seen:
+        """Do one checked action (`evaluators.gui.actions`), and say what there is to see then.
+
+        Raises:
+            SandboxLost: it does not answer.
+        """
+        return self._ask({"do": "act", "action": dict(action), "screenshot": screenshot}, _ANSWER_S)
+
+    def _ask(self, message: Mapping[str, Json], patience_s: float) -> Seen:
+        deadline = time.monotonic() + patience_s
+        data = json.dumps(message).encode()
+        try:
+            self._connection.settimeout(patience_s)
+            self._connection.sendall(_HEAD.pack(len(data)) + data)
+            answer = self._hear(deadline)
+        except (OSError, EOFError) as error:
+            why = "no answer in time" if isinstance(error, TimeoutError) else f"it has ended{self._why()}"
+            raise SandboxLost(f"the browser is lost: {why}") from error
+        if "trouble" in answer:
+            raise SandboxLost(f"the browser is in trouble: {ascii(answer['trouble'])[1:-1][:300]}")
+        return _seen(answer)
+
+    def _hear(self, deadline: float) -> dict[str, Json]:
+        (length,) = _HEAD.unpack(self._exactly(_HEAD.size, deadline))
+        if length > _MOST:
+            raise SandboxLost(f"the browser says too much: {length} bytes")
+        try:
+            answer = json.loads(self._exactly(length, deadline))
+        except (ValueError, RecursionError) as error:
+            raise SandboxLost("the browser's driver does not speak JSON") from error
+        if not isinstance(answer, dict):
+            raise SandboxLost("the browser's driver does not answer with an object")
+        return answer
+
+    def _exactly(self, count: int, deadline: float) -> bytes:
+        data = b""
+        while len(data) < count:
+            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            if not (piece := self._connection.recv(min(count - len(data), 1 << 20))):
+                raise EOFError
+            data += piece
+        return data
+
+    def close(self) -> None:
+        """End it, with all its processes. Idempotent."""
+        self._stack.close()
+
+
+def _seen(answer: Mapping[str, Json]) -> Seen:
+    first = answer.get("first")
+    if first is not None and type(first) not in (int, float):
+        raise SandboxLost("the browser's driver gives a reward that is no number")
+    taken = answer.get("screenshot")
+    return Seen(
+        goal=str(answer.get("goal", "")),
+        text=str(answer.get("text", "")),
+        screenshot=None if taken is None else str(taken),
+        error=str(answer.get("error", "")),
+        notes=tuple(str(note) for note in answer.get("notes", ())),
+        first=None if first is None else float(first),
+        away=str(answer.get("away", "")),
+    )
