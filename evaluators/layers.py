@@ -8,7 +8,6 @@ import compileall
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ PLAYWRIGHT = "/hgm/playwright"
 """Where the layer `playwright_layer()` is mounted."""
 GUI_EXTRA = "pip install 'hgm-lab[gui]'"
 _DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-_PLAYWRIGHT = ("playwright", "greenlet")
 _PROGRAMS = ("compared.py", "suite.py", "Report.java", "jest.json")
 
 
@@ -66,37 +64,34 @@ def pytest_layer() -> Path:
 @cache
 def browser_program() -> Path:
     """The folder of the program that drives a browser inside."""
-    return _layer("browser", {"browser.py": (Path(__file__).parent / "inside" / "browser.py").read_bytes()})
+    return _layer("browser", {"browser.js": (Path(__file__).parent / "inside" / "browser.js").read_bytes()})
 
 
 @cache
 def playwright_layer() -> Path:
-    """The installed Playwright with its Node.js, some 160 MB: copied once per version of it and of Python.
+    """The driver of the installed Playwright with its Node.js, some 150 MB: copied once per version.
+
+    Nothing of it is Python's, so the Python inside does not matter.
 
     Raises:
         EvaluatorError: it is not installed.
     """
-    listed = {path: name for name in _PLAYWRIGHT for path in _installed(name)}
-    digest = hashlib.sha256(f"{sys.implementation.cache_tag}\n".encode())
-    for path in sorted(listed):
-        digest.update(f"{path} {path.hash.value if path.hash else ''}\n".encode())
+    try:
+        listed = metadata.distribution("playwright").files or []
+    except metadata.PackageNotFoundError as error:
+        raise EvaluatorError(f"playwright is not installed, and graphical tasks need it: {GUI_EXTRA}") from error
+    files = {path.relative_to("playwright"): path for path in listed if path.is_relative_to("playwright/driver")}
+    digest = hashlib.sha256()
+    for place, path in sorted(files.items()):
+        digest.update(f"{place} {path.hash.value if path.hash else ''}\n".encode())
     final = cache_folder() / f"playwright-{digest.hexdigest()[:16]}"
     if not final.is_dir():
         with boundary(EvaluatorError, f"cannot make the layer {final}"), draft(final.parent) as made:
-            for path in listed:
-                (made / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path.locate(), made / path)
-            compileall.compile_dir(made, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+            for place, path in files.items():
+                (made / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(path.locate()), made / place)
             publish(made, final)
     return final
-
-
-def _installed(name: str) -> list[metadata.PackagePath]:
-    try:
-        listed = metadata.distribution(name).files or []
-    except metadata.PackageNotFoundError as error:
-        raise EvaluatorError(f"{name} is not installed, and graphical tasks need it: {GUI_EXTRA}") from error
-    return [path for path in listed if path.parts[0] == name and path.suffix != ".pyc"]
 
 
 def _layer(name: str, files: Mapping[str, bytes]) -> Path:

@@ -16,7 +16,7 @@ SEEDS = 5
 STEPS = 20
 _CODE = (
     "miniwob.py",
-    "inside/browser.py",
+    "inside/browser.js",
     *(f"gui/{name}.py" for name in ("actions", "browser", "episode", "families", "pages", "pool")),
 )
 _STATEMENT = (

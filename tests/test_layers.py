@@ -47,7 +47,6 @@ LIBRARIES = {
     "networkx": ("networkx", ["trees/export/graphs.py"]),
     "numpy": ("numpy", ["trees/", "hgm/plan.py", "hgm/history.py", "hgm/document.py", "hgm/viewing.py"]),
     "openai": ("openai", ["hgm/backbones/openai_sdk.py"]),
-    "playwright": ("playwright", ["evaluators/inside/browser.py"]),
     "pydantic": ("pydantic", ["hgm/config.py", "hgm/contract.py", "evaluators/"]),
     "pydantic_core": ("pydantic", ["trees/canonical.py"]),
     "pytest": ("pytest", ["evaluators/inside/suite.py"]),
@@ -64,14 +63,14 @@ LIBRARIES = {
 }
 """Module -> its distribution, and the only files or folders that may import it."""
 
-FILES_ONLY = {"miniwob"}
+FILES_ONLY = {"miniwob", "playwright"}
 """Distributions that bring files; nothing of them is imported."""
 
 ALONE = {
     "hgm/backbones/builtin/": {"hgm.errors"},
     "hgm/contract_check.py": set(),
     "hgm/gateway/relay.py": set(),
-    "evaluators/inside/": {"playwright.sync_api", "pytest"},
+    "evaluators/inside/": {"pytest"},
     "sandboxes/inside/": set(),
 }
 """What runs in a sandbox or a process of its own -> what it imports beside the standard library and its own folder."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from evaluators.base import Json
 from evaluators.gui.pages import address
+from evaluators.layers import PLAYWRIGHT
 from hgm.errors import SandboxError, SandboxLost, boundary
 from sandboxes.base import Exit, Limits, Mount, Sandbox, SandboxProvider, SandboxSpec
 from sandboxes.rooms import SLOTS
@@ -47,8 +48,8 @@ class Equipment:
     """What a browser needs in sandboxes of one kind."""
 
     provider: SandboxProvider
-    python: str
     executable: str
+    """The browser's path inside."""
     mounts: tuple[Mount, ...]
 
 
@@ -92,7 +93,7 @@ class Browser:
         place = (SLOTS - 2 - slot) % SLOTS  # another user than the agents' of the same slot
         spec = SandboxSpec(run=run, job=f"browser-{slot}", slot=place, limits=LIMITS, mounts=mounts)
         box = self._stack.enter_context(equipment.provider.open(spec))
-        command = (equipment.python, "-I", "/hgm/driver/browser.py", equipment.executable, *_FLAGS)
+        command = (f"{PLAYWRIGHT}/driver/node", "/hgm/driver/browser.js", equipment.executable, *_FLAGS)
         self._thread = threading.Thread(target=self._run, args=(box, command), name=f"browser-{slot}", daemon=True)
         self._thread.start()
         self._connection = self._stack.enter_context(self._accepted(listener))

@@ -3,23 +3,26 @@
 A page is loaded anew for every episode. A browser is started anew after trouble, and after many episodes.
 """
 
-import shutil
-import subprocess
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files as package_files
 from pathlib import Path
 
 from evaluators.base import Played, Task
 from evaluators.gui.base import Stage
 from evaluators.gui.browser import Browser, Equipment, Seen
 from evaluators.gui.episode import PlayedEpisode
+from evaluators.gui.families import BENCHMARK
 from evaluators.gui.pages import INSIDE, pages_folder
 from evaluators.layers import PLAYWRIGHT, browser_program, playwright_layer
 from hgm.errors import EvaluatorError, SandboxError, SandboxLost
-from sandboxes.base import Mount, SandboxProvider
+from sandboxes.base import File, Image, Mount, SandboxProvider
+from sandboxes.docker import Docker
+from sandboxes.images import identity, image_name, is_built
+from sandboxes.recipes import Recipe
 
 EPISODES = 200
 """After so many a browser is replaced, for what it may have piled up."""
@@ -29,8 +32,9 @@ _EXECUTABLES = (
     "/usr/bin/chromium-headless-shell",
     "/usr/lib/chromium/chromium",
     "/usr/lib/chromium-browser/chromium-browser",
-    "/usr/bin/google-chrome",
 )
+_IN_IMAGE = "/usr/bin/chromium-headless-shell"
+_FONTS = Path("/etc/fonts")
 
 
 def open_stage(provider: SandboxProvider, *, run: str) -> Stage:
@@ -129,19 +133,32 @@ def equipped(provider: SandboxProvider) -> Equipment:
 
     Raises:
         EvaluatorError: it is missing; says what to do.
+        SandboxError: the engine's trouble.
     """
-    common = (
+    mounts: tuple[Mount, ...] = (
         Mount(source=pages_folder(), target=INSIDE),
         Mount(source=browser_program(), target="/hgm/driver"),
+        Mount(source=playwright_layer(), target=PLAYWRIGHT),
     )
-    own = Mount(source=playwright_layer(), target=PLAYWRIGHT)
-    fonts = (Mount(source=Path("/etc/fonts"), target="/etc/fonts"),) if Path("/etc/fonts").is_dir() else ()
-    return Equipment(
-        provider=provider,
-        python=_python(provider),
-        executable=_executable(),
-        mounts=(*common, own, *fonts),
-    )
+    if isinstance(provider, Docker):
+        made = recipe().image
+        if not is_built(provider.engine, made):
+            raise EvaluatorError(
+                f"the engine has no image {made} for browsers: hgm benchmark images {BENCHMARK} --pull"
+            )
+        within = provider.within(Image(id=identity(provider.engine, made)))
+        return Equipment(provider=within, executable=_IN_IMAGE, mounts=mounts)
+    if _FONTS.is_dir():
+        mounts = (*mounts, Mount(source=_FONTS, target=str(_FONTS)))
+    return Equipment(provider=provider, executable=_executable(), mounts=mounts)
+
+
+@cache
+def recipe() -> Recipe:
+    """What the browser's image is built from: the lab's own image, and a browser."""
+    dockerfile = package_files("evaluators").joinpath("images", "browser", "Dockerfile").read_bytes()
+    context = {b"Dockerfile": File(dockerfile)}
+    return Recipe(repository="hgm-browser", context=context, arguments={"BASE_IMAGE": image_name()})
 
 
 def _executable() -> str:
@@ -149,21 +166,3 @@ def _executable() -> str:
         if Path(path).is_file():
             return path
     raise EvaluatorError("no browser below /usr: apt-get install chromium-headless-shell (or chromium)")
-
-
-def _python(provider: SandboxProvider) -> str:
-    """An interpreter below /usr that the installed Playwright was made for."""
-    wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for path in (provider.python, f"/usr/bin/python{wanted}", f"/usr/local/bin/python{wanted}"):
-        if shutil.which(path) and _version(path) == wanted:
-            return path
-    raise EvaluatorError(
-        f"the installed Playwright is for Python {wanted}, and there is none below /usr for its sandbox: "
-        f"apt-get install python{wanted}, or --sandbox docker"
-    )
-
-
-def _version(python: str) -> str:
-    code = "import sys; print('{}.{}'.format(*sys.version_info))"
-    told = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, check=False, env={})
-    return told.stdout.strip()
