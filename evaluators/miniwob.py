@@ -13,7 +13,7 @@ from hgm.errors import EvaluatorError
 
 NAME = BENCHMARK
 SEEDS = 5
-STEPS = 20
+STEPS = 30
 _CODE = (
     "miniwob.py",
     "inside/browser.js",

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from evaluators.gui.pool import recipe as browser_recipe
 from hgm.errors import SandboxError
 from sandboxes.engine import connect
 from sandboxes.images import image_name, is_built
@@ -102,6 +103,16 @@ def _without_chromium() -> str:
     return "" if chromium() else "chromium is not installed (apt-get install chromium)"
 
 
+@cache
+def _without_browser() -> str:
+    if without := _without_docker():
+        return without
+    if any(importlib.util.find_spec(name) is None for name in ("playwright", "miniwob")):
+        return "playwright and miniwob are not installed for the browser (pip install 'hgm-lab[gui]')"
+    image = browser_recipe().image
+    return "" if is_built(connect(), image) else f"docker has no image {image} for the browser (scripts/engine)"
+
+
 def _without_npm() -> str:
     return "" if shutil.which("npm") and shutil.which("node") else "npm is not installed (apt-get install npm)"
 
@@ -121,6 +132,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "swebench": _without_swebench,
     "registry": _without_registry,
     "chromium": _without_chromium,
+    "browser": _without_browser,
     "npm": _without_npm,
     "root": _without_root,
     "no-root": _with_root,

@@ -30,7 +30,7 @@ _SOCKET_FOLDER = "/hgm/browser"
 _HEAD = struct.Struct("!I")
 _MOST = 8 << 20
 """Bytes of one answer."""
-_START_S, _LOAD_S, _ANSWER_S = 60.0, 45.0, 20.0
+_START_S, _LOAD_S = 60.0, 45.0
 _POLL_S = 0.1
 _FLAGS = (
     "--disable-gpu",
@@ -51,6 +51,8 @@ class Equipment:
     executable: str
     """The browser's path inside."""
     mounts: tuple[Mount, ...]
+    patience_s: float = 20.0
+    """For one answer about a page that is open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,7 @@ class Browser:
             SandboxError: it does not start.
         """
         self.episodes = 0
+        self._patience_s = equipment.patience_s
         self._stack = ExitStack()
         self._ended: Exit | SandboxError | None = None
         with ExitStack() as on_failure:
@@ -141,7 +144,7 @@ class Browser:
         Raises:
             SandboxLost: it does not answer.
         """
-        return self._ask({"do": "observe", "screenshot": screenshot}, _ANSWER_S)
+        return self._ask({"do": "observe", "screenshot": screenshot}, self._patience_s)
 
     def act(self, action: Mapping[str, Json], *, screenshot: bool) -> Seen:
         """Do one checked action (`evaluators.gui.actions`), and say what there is to see then.
@@ -149,7 +152,7 @@ class Browser:
         Raises:
             SandboxLost: it does not answer.
         """
-        return self._ask({"do": "act", "action": dict(action), "screenshot": screenshot}, _ANSWER_S)
+        return self._ask({"do": "act", "action": dict(action), "screenshot": screenshot}, self._patience_s)
 
     def _ask(self, message: Mapping[str, Json], patience_s: float) -> Seen:
         deadline = time.monotonic() + patience_s

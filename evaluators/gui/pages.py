@@ -17,10 +17,18 @@ INSIDE = "/hgm/pages"
 """Where `pages_folder()` is mounted."""
 EXCLUDED = MappingProxyType(
     {
+        "button-delay": "it is about waiting, by the clock of a machine that may be busy",
+        "chase-circle": "what is right depends on the moment: the circle moves",
+        "click-pie": "its menu moves from the start: what is seen depends on the moment (click-pie-nodelay is the same)",
         "form-sequence-2": "its checker ignores which radio button is chosen",
+        "hover-shape": "what is right depends on the moment: shapes move, and it counts frames",
+        "moving-items": "what is right depends on the moment: circles move",
+        "simon-says": "what is to be done is shown in moments that pass",
+        "stock-market": "what is right depends on the moment: the price changes by itself",
+        "terminal": "it shows today's date, and takes the keyboard at a moment of its own",
     }
 )
-"""Page -> why it is no task."""
+"""Page -> why it is no task: its checker is wrong, or its seed does not determine it."""
 SOUND = tuple(sorted(FAMILY_OF.keys() - EXCLUDED.keys()))
 
 
