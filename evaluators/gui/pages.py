@@ -19,7 +19,7 @@ EXCLUDED = MappingProxyType(
     {
         "button-delay": "it is about waiting, by the clock of a machine that may be busy",
         "chase-circle": "what is right depends on the moment: the circle moves",
-        "click-pie": "its menu moves from the start: what is seen depends on the moment (click-pie-nodelay is the same)",
+        "click-pie": "its menu moves from the start, and click-pie-nodelay is the same without that",
         "form-sequence-2": "its checker ignores which radio button is chosen",
         "hover-shape": "what is right depends on the moment: shapes move, and it counts frames",
         "moving-items": "what is right depends on the moment: circles move",

@@ -21,8 +21,9 @@ const TEXT = 20000;
 const NOTES = 5;
 const HIDDEN = 'hgm-not-shown';
 
-// Runs in the page before any script of its own; `tell` is a function that reaches this program.
-const latch = ([look, tell]) => {
+// Runs in the page before any script of its own; `tell` is a function that reaches this program,
+// `look` and `mark` are made for it.
+const latch = ([look, tell, mark]) => {
   let current = false, armed = false, first = null;
   const say = window[tell];
   Object.defineProperty(window, 'WOB_DONE_GLOBAL', {
@@ -35,6 +36,22 @@ const latch = ([look, tell]) => {
     },
   });
   Object.defineProperty(window, look, { value: (arm) => { armed = armed || arm; return first; } });
+  // A snapshot has a line for what may be clicked, even if it has neither role nor text, if its cursor says so.
+  const listening = new WeakSet();
+  const listen = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (type, ...rest) {
+    if (this instanceof Element && ['click', 'mousedown', 'mouseup'].includes(type)) listening.add(this);
+    return listen.call(this, type, ...rest);
+  };
+  Object.defineProperty(window, mark, {
+    value: () => {
+      for (const found of document.querySelectorAll('#wrap *, body > :not(#wrap) *')) {
+        const takes = listening.has(found) || found.onclick || found.onmousedown || found.hasAttribute('tabindex');
+        if (!takes || ['area', 'query'].includes(found.id) || found.matches('input, textarea, select')) continue;
+        found.style.cursor = 'pointer';
+      }
+    },
+  });
 };
 
 const start = ([look, seed, hidden]) => {
@@ -112,6 +129,7 @@ class Driver {
     this.browser = browser;
     this.look = `hgm${crypto.randomBytes(12).toString('hex')}`;
     this.tell = `hgm${crypto.randomBytes(12).toString('hex')}`;
+    this.mark = `hgm${crypto.randomBytes(12).toString('hex')}`;
     this.context = this.page = null;
     this.isWatching = false;
     this.prefix = '';
@@ -124,7 +142,7 @@ class Driver {
     this.context.setDefaultTimeout(ACTION_MS);
     this.context.setDefaultNavigationTimeout(LOAD_MS);
     await this.context.exposeBinding(this.tell, (source, raw) => this.done(source, raw));
-    await this.context.addInitScript(latch, [this.look, this.tell]);
+    await this.context.addInitScript(latch, [this.look, this.tell, this.mark]);
     this.page = await this.context.newPage();
     this.context.on('page', (page) => {
       this.note('a new window was closed at once');
@@ -188,6 +206,7 @@ class Driver {
   }
 
   async observe({ screenshot }) {
+    await this.page.evaluate((mark) => window[mark](), this.mark);
     const text = await this.page.locator('body').ariaSnapshot({ mode: 'ai', boxes: true });
     this.prefix = (/\[ref=(f\d+)e\d+\]/.exec(text) || ['', ''])[1];
     const seen = { text: shown(text, this.prefix) };

@@ -37,7 +37,8 @@ AREAS = {
     "both": '<form onsubmit="core.endEpisode(1)"><input name="x"><button>send</button></form>',
     "file": '<input type="file" aria-label="upload">',
     "leaks": (
-        '<button data-result="SECRET-1" id="SECRET-2" class="SECRET-3" name="SECRET-4" onclick="0 // SECRET-5">a</button>'
+        '<button data-result="SECRET-1" id="SECRET-2" class="SECRET-3" name="SECRET-4" '
+        'onclick="0 // SECRET-5">a</button>'
         '<input type="hidden" value="SECRET-6"><!-- SECRET-7 --><p style="display:none">SECRET-8</p>'
     ),
     "text": '<textarea style="width:140px;height:40px"></textarea><div style="height:60px">below</div>',
