@@ -49,6 +49,10 @@ const latch = ([look, tell, mark]) => {
         const takes = listening.has(found) || found.onclick || found.onmousedown || found.hasAttribute('tabindex');
         if (!takes || ['area', 'query'].includes(found.id) || found.matches('input, textarea, select')) continue;
         found.style.cursor = 'pointer';
+        if (!(found instanceof HTMLSpanElement) || found.hasAttribute('role')) continue;
+        const style = getComputedStyle(found); // words in a sentence have no line of their own but by a role
+        if (style.display !== 'inline' || !found.textContent.trim()) continue;
+        found.setAttribute('role', style.textDecorationLine.includes('underline') ? 'link' : 'button');
       }
     },
   });
