@@ -4,7 +4,8 @@ They act through an episode alone and read nothing but its goal and its text, as
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from types import MappingProxyType
 from typing import TypeAlias
@@ -14,9 +15,11 @@ from evaluators.gui.base import Episode, Observation
 from evaluators.gui.tree import Element, parsed
 
 Solve: TypeAlias = "Callable[[Player], None]"
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _ORDINALS = {"1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4, "6th": 5, "7th": 6, "8th": 7, "9th": 8}
-_NUMBERED = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4}
 _COLORS = {
     "black": "000000",
     "white": "FFFFFF",
@@ -171,8 +174,10 @@ def click_in_order(player: Player) -> None:
 
 
 def ascending(player: Player) -> None:
-    for number in sorted(int(found.text) for found in player.all() if re.fullmatch(r"-?\d+", found.text)):
-        player.click_at(player.one(says=str(number)))
+    """All but the next are hidden as soon as the first is clicked."""
+    found = [each for each in player.all() if re.fullmatch(r"-?\d+", each.text)]
+    for each in sorted(found, key=lambda each: int(each.text)):
+        player.click_at(each)
 
 
 def checkboxes(player: Player) -> None:
@@ -252,26 +257,10 @@ def menu(player: Player) -> None:
     player.click(player.one("menuitem", says=last.strip()))
 
 
-def menu_2(player: Player) -> None:
-    wanted = player.goal_words(r'item labeled "(.*)"')[0]
-    player.click(player.one("button", says="Menu"))
-    player.do("noop", wait_ms=500)
-    for name in ("", "Playback", "Next", "Prev"):
-        if name and (found := player.all("menuitem", says=name)):
-            player.do("hover", bid=found[0].ref)
-            player.do("noop", wait_ms=600)
-        if found := player.all("menuitem", says=wanted):
-            player.click(found[0])
-            return
-    raise Stuck(f"no {wanted!r} in the menu")
-
-
 def widget(player: Player) -> None:
     wanted = player.goal_words(r'on a "(.*)" widget')[0]
     if wanted in ("text", "textarea"):  # areas are higher than fields
-        found = [
-            each for each in player.all("textbox") if each.box and (each.box[3] > 23) == (wanted == "textarea")
-        ]
+        found = [each for each in player.all("textbox") if each.box and (each.box[3] > 23) == (wanted == "textarea")]
         if not found:
             raise Stuck("no such field")
         player.click(found[0])
@@ -282,7 +271,11 @@ def widget(player: Player) -> None:
 def copied_text(player: Player) -> None:
     number = _ORDINALS[player.goal_words(r"the (\w+) text area")[0]] if "text area " in player.goal else 0
     fields = player.all("textbox")
-    player.fill(fields[-1], fields[number].text)
+    source = [found for found in fields if found.text][number]
+    target = next(found for found in fields if not found.text)
+    for key in ("Control+a", "Control+c"):
+        player.do("press", bid=source.ref, key_comb=key)
+    player.do("press", bid=target.ref, key_comb="Control+v")
     player.submit()
 
 
@@ -362,9 +355,7 @@ def sequence_3(player: Player) -> None:
 
 
 def generate(player: Player) -> None:
-    how, bound = player.goal_words(r"number (less|greater|odd|even)?(?: than)? ?(\d+)?")
-    if not how:
-        how = "odd" if "odd" in player.goal else "even"
+    how, bound = player.goal_words(r"(less|greater|odd|even)\b(?: number)?(?: than)? ?(\d+)?")
     for _ in range(25):
         player.click(player.one("button", says="Generate"))
         shown = next(int(found.text) for found in player.all("generic") if re.fullmatch(r"-?\d+", found.text))
@@ -416,7 +407,7 @@ def movies(player: Player) -> None:
     wanted = dict(zip(("genre", "director", "year"), movie_words(player), strict=True))
     for label, value in wanted.items():
         player.fill(field_of(player, label), value)
-    player.submit(next(said(found) for found in player.all("button")))
+    player.click([found for found in player.all() if said(found)][-1])
 
 
 def movie_words(player: Player) -> tuple[str, ...]:
@@ -424,42 +415,16 @@ def movie_words(player: Player) -> tuple[str, ...]:
 
 
 def field_of(player: Player, label: str) -> Element:
-    """The field that a label stands nearest to, before or above it."""
+    """The field that stands beside such a label, or else the first one behind it."""
+    named = {"year": ("year", "date")}.get(label, (label,))
     flat = list(player.page)
-    labels = [number for number, found in enumerate(flat) if said(found).strip(":").lower() == label]
-    fields = [number for number, found in enumerate(flat) if found.role == "textbox"]
-    for at in labels:
-        if named := [flat[number] for number in fields if number >= at]:
-            return named[0]
+    for at, found in enumerate(flat):
+        if any(word in said(found).lower() for word in named) and found.above is not None:
+            beside = [each for each in found.above if each.role == "textbox"]
+            fields = [each for each in flat[at:] if each.role == "textbox"]
+            if beside or fields:
+                return (beside if len(beside) == 1 else fields)[0]
     raise Stuck(f"no field for {label}")
-
-
-def tree(player: Player) -> None:
-    wanted = player.goal_words(r'named "(.*)"')[0]
-    tried: set[str] = set()
-    while not (found := visible(player, wanted)):
-        folders = [each for each in player.all("listitem") if leaf_name(each) not in tried and is_seen(each)]
-        if not folders:
-            raise Stuck(f"no {wanted!r} in the tree")
-        tried.add(leaf_name(folders[0]))
-        player.click_at(first_line(folders[0]))
-    player.click_at(first_line(found[0]))
-
-
-def visible(player: Player, name: str) -> list[Element]:
-    return [found for found in player.all("listitem") if leaf_name(found) == name and is_seen(found)]
-
-
-def leaf_name(found: Element) -> str:
-    return said(first_line(found))
-
-
-def first_line(found: Element) -> Element:
-    return next((each for each in found if said(each)), found)
-
-
-def is_seen(found: Element) -> bool:
-    return bool(found.box and found.box[3] > 0)
 
 
 def odd_or_even(player: Player) -> None:
@@ -475,7 +440,7 @@ def food(player: Player) -> None:
     if found := re.search(r"Order one of each item: (.*)", player.goal):
         wanted = found[1].split(", ")
         for name in wanted:
-            player.click(player.one("button", says="+", where=dish(player, lambda row, name=name: name in row.words)))  # type: ignore[misc]
+            player.click(player.one("button", says="+", where=dish(player, partial(has_words, name))))
     else:
         count, kind = player.goal_words(r"Order (\d+) items that are (.*)")
         row = dish(player, lambda row: any(each.role == "img" and each.name == kind for each in row))
@@ -483,6 +448,10 @@ def food(player: Player) -> None:
             bid = player.one("button", says="+", where=dish(player, lambda now: first_name(now) == first_name(row)))
             player.click(bid)
     player.submit(next(said(found) for found in player.all("button") if said(found) not in ("+", "-")))
+
+
+def has_words(words: str, row: Element) -> bool:
+    return words in row.words
 
 
 def dish(player: Player, is_it: Callable[[Element], bool]) -> Element:
@@ -572,7 +541,8 @@ def search(player: Player) -> None:
 
 
 def agreement(player: Player) -> None:
-    if "cancel" in player.goal.lower():
+    pressed = "Cancel" if "cancel" in player.goal.lower() else "Agree"
+    if "enter the name" not in player.goal and pressed == "Cancel":
         player.click(player.one("button", says="Cancel"))
         return
     area = player.one("textbox")
@@ -581,7 +551,7 @@ def agreement(player: Player) -> None:
     player.do("scroll", delta_x=0, delta_y=9000)
     name = player.one("textbox", number=1)
     player.fill(name, player.goal_words(r'"([^"]*)"')[0] if '"' in player.goal else "Me")
-    player.click(player.one("button", says="Agree"))
+    player.click(player.one("button", says=pressed))
 
 
 def algebra(player: Player) -> None:
@@ -644,8 +614,7 @@ def spinner(player: Player) -> None:
 
 def slider(player: Player) -> None:
     wanted = int(player.goal_words(r"Select (-?\d+) with")[0])
-    track = max((found for found in player.all("generic") if "cursor" in found.marks), key=lambda found: found.box[2] + found.box[3])  # type: ignore[index]
-    player.click_at(track)
+    player.click_at(next(found for found in player.all("generic") if "cursor" in found.marks))
     for _ in range(25):
         now = next(int(found.text) for found in player.all("generic") if re.fullmatch(r"-?\d+", found.text))
         if now == wanted:
@@ -668,16 +637,16 @@ def date(player: Player) -> None:
         at = int(shown[2]) * 12 + _MONTHS.index(shown[1]) + 1
         if at == year * 12 + month:
             break
-        player.click(next(each for each in player.all() if said(each) == ("Prev" if at > year * 12 + month else "Next")))
+        player.click(
+            next(each for each in player.all() if said(each) == ("Prev" if at > year * 12 + month else "Next"))
+        )
         player.do("noop", wait_ms=100)
     player.click(next(each for each in player.all("link") if said(each) == str(day)))
     player.submit()
 
 
 def drag_box(player: Player) -> None:
-    player.do(
-        "drag_and_drop", from_bid=player.one(says="s").ref, to_bid=player.one(says="L").ref
-    )
+    player.do("drag_and_drop", from_bid=player.one(says="s").ref, to_bid=player.one(says="L").ref)
     player.submit()
 
 
@@ -696,7 +665,8 @@ def drag_to_place(player: Player) -> None:
 def drag_row(player: Player, at: int, to: int) -> None:
     rows = player.all("listitem")
     source, target = rows[at].box, rows[to].box
-    assert source and target
+    assert source
+    assert target
     x, y = rows[at].middle
     past = target[1] + target[3] - 2 if to > at else target[1] + 2
     player.do("mouse_down", x=x, y=y)
@@ -713,48 +683,6 @@ def drag_sort(player: Player) -> None:
         if at != place:
             drag_row(player, at, place)
     player.submit()
-
-
-def drag_grid(player: Player) -> None:
-    name = player.goal_words(r"Drag (\S+) ")[0]
-    cells = player.all("listitem")
-    columns = len({found.middle[0] for found in cells})
-    at = next(number for number, found in enumerate(cells) if name in found.words)
-    column, row = at % columns, at // columns
-    goal = player.goal
-    down = ("down" in goal) - ("up" in goal)
-    across = ("right" in goal) - ("left" in goal)
-    if found := re.search(r"to the (top|center|bottom|middle)?[ -]?(left|right|center)?", goal):
-        row = {"top": 0, "bottom": len(cells) // columns - 1}.get(found[1] or "", 1)
-        column = {"left": 0, "right": columns - 1}.get(found[2] or "", 1)
-        to = row * columns + column
-    else:
-        to = (row + down) * columns + column + across
-    (x, y), (u, v) = cells[at].middle, cells[to].middle
-    for step, (left, top) in (("mouse_down", (x, y)), ("mouse_move", ((x + u) / 2, (y + v) / 2)), ("mouse_move", (u, v)), ("mouse_up", (u, v))):
-        player.do(step, x=left, y=top)
-    player.submit()
-
-
-def mails(player: Player) -> list[Element]:
-    """The rows of the inbox."""
-    return [found for found in player.all("generic") if "cursor" in found.marks and len(found.below) >= 3]
-
-
-def icons(row: Element) -> list[Element]:
-    return [found for found in row if found.ref and not said(found) and not found.below]
-
-
-def mail_by(player: Player, name: str) -> Element:
-    for found in mails(player):
-        if said(found.below[0]) == name:
-            return found
-    raise Stuck(f"no mail by {name}")
-
-
-def open_mail(player: Player, name: str) -> None:
-    player.click(mail_by(player, name).below[0])
-    player.do("noop", wait_ms=100)
 
 
 def cheapest(player: Player) -> None:
@@ -777,22 +705,6 @@ def duration(text: str) -> int:
     return 60 * int(hours) + int(minutes)
 
 
-def posts(player: Player) -> list[Element]:
-    return [found for found in player.all("generic") if len(found.below) >= 3 and "@" in found.below[0].words]
-
-
-def tic_tac_toe(player: Player) -> None:
-    raise Stuck("not known")
-
-
-def click_all(names: Sequence[str]) -> Solve:
-    def solve(player: Player) -> None:
-        for name in names:
-            player.click(player.one(says=name))
-
-    return solve
-
-
 def _pages() -> Iterator[tuple[str, Solve]]:
     yield "ascending-numbers", ascending
     yield "buy-ticket", cheapest
@@ -811,7 +723,6 @@ def _pages() -> Iterator[tuple[str, Solve]]:
     yield "click-dialog-2", dialog_button
     yield "click-link", click_named(r'link "(.*)"', "link")
     yield "click-menu", menu
-    yield "click-menu-2", menu_2
     yield "click-option", option
     yield "click-scroll-list", scroll_list
     yield "click-tab", tab
@@ -825,7 +736,6 @@ def _pages() -> Iterator[tuple[str, Solve]]:
         yield page, copied_text
     yield "drag-box", drag_box
     yield "drag-items", drag_to_place
-    yield "drag-items-grid", drag_grid
     yield "drag-sort-numbers", drag_sort
     yield "enter-date", enter_date
     yield "enter-password", enter(r'password "(.*)" into')
@@ -847,7 +757,6 @@ def _pages() -> Iterator[tuple[str, Solve]]:
         yield page, login
     for page in ("multi-layouts", "multi-orderings"):
         yield page, movies
-    yield "navigate-tree", tree
     yield "odd-or-even", odd_or_even
     yield "order-food", food
     yield "phone-book", phone_book
