@@ -5,9 +5,10 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
-from evaluators.base import Played, Split, Task
+from evaluators.base import Environment, Played, Split, Task
 from evaluators.gui.families import BENCHMARK, FAMILY_OF, split_of_family
-from evaluators.gui.pages import SOUND, pages_digest, pages_folder
+from evaluators.gui.pages import EXCLUDED, SOUND, pages_digest, pages_folder
+from evaluators.gui.pool import recipe
 from evaluators.layers import GUI_EXTRA
 from hgm.errors import EvaluatorError
 
@@ -29,6 +30,8 @@ class MiniwobBenchmark:
     """All sound pages with a few seeds each."""
 
     name = NAME
+    refused = EXCLUDED
+    """Pages that are no tasks, and why."""
 
     def __init__(self, *, seeds: int = SEEDS, steps: int = STEPS) -> None:
         """`seeds` tasks per page, of at most `steps` actions each.
@@ -41,6 +44,12 @@ class MiniwobBenchmark:
         self._seeds, self._steps = seeds, steps
         pages_folder()
         metadata_of("playwright")
+
+    @property
+    def beside(self) -> tuple[Environment, ...]:
+        """The browser's image, needed where sandboxes are containers."""
+        made = recipe()
+        return (Environment(image=made.image, recipe=made, is_ours=True),)
 
     @cached_property
     def _fingerprint(self) -> str:

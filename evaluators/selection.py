@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 
-from evaluators.base import Benchmark, Split, Task
+from evaluators.base import Benchmark, Environment, Split, Task
 from hgm.errors import ConfigError
 
 _SHOWN = 5
@@ -49,6 +49,7 @@ class Selected:
         refused: Mapping[str, str] = getattr(benchmark, "refused", {})
         self.refused = {name: why for name, why in refused.items() if _is_asked_for(benchmark, name, selection)}
         self.has_images: bool = getattr(benchmark, "has_images", True)
+        self.beside: tuple[Environment, ...] = getattr(benchmark, "beside", ())
         self.shows_tests: bool = getattr(benchmark, "shows_tests", False)
         self._benchmark, self._selection = benchmark, selection
         self._kept = _kept(benchmark, selection)

@@ -34,12 +34,13 @@ class Need:
 
 
 def needs(benchmark: Benchmark, tasks: Iterable[str], engine: Engine) -> list[Need]:
-    """What the tasks need, in the order of the names.
+    """What the tasks need, and what the benchmark needs beside them, in the order of the names.
 
     Raises:
         SandboxError: the engine's trouble.
     """
-    found = environments(benchmark, tasks)
+    used = list(tasks)
+    found = {**environments(benchmark, used), **{made.image: (made, len(used)) for made in beside(benchmark)}}
     return [_need(engine, *found[image]) for image in sorted(found)]
 
 
@@ -53,6 +54,11 @@ def environments(benchmark: Benchmark, tasks: Iterable[str]) -> dict[str, tuple[
             if (needed := benchmark.task(task).environment) is not None:
                 found[needed.image] = (needed, found.get(needed.image, (needed, 0))[1] + 1)
     return found
+
+
+def beside(benchmark: Benchmark) -> tuple[Environment, ...]:
+    """Images that no agent works in, needed where sandboxes are containers: the browser's of graphical tasks."""
+    return tuple(getattr(benchmark, "beside", ()))
 
 
 def _need(engine: Engine, environment: Environment, tasks: int) -> Need:

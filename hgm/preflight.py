@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from evaluators.base import Benchmark, Split
 from hgm.contract import Manifest
 from hgm.errors import ConfigError
-from hgm.images import Need, disk_words, environments, needs
+from hgm.images import Need, beside, disk_words, environments, needs
 from sandboxes import shelf
 from sandboxes.base import SandboxProvider
 from sandboxes.docker import Docker
@@ -59,7 +59,7 @@ def ready_images(
 
 def _images(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider, *, allow_build: bool) -> list[Need]:
     used = list(tasks)
-    if not environments(benchmark, used):
+    if not environments(benchmark, used) and not (beside(benchmark) and isinstance(provider, Docker)):
         return []
     if not isinstance(provider, Docker):
         raise ConfigError(

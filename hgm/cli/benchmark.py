@@ -51,6 +51,7 @@ def list_() -> None:
     out().print(
         "swebench   real issues of real repositories; by dataset (swebench:verified) or --data FILE; needs images"
     )
+    out().print("miniwob    web pages to be acted on in a browser; needs pip install 'hgm-lab[gui]'")
     out().print("[dim]and every folder of tasks in Harbor's format, by a path with a slash[/dim]")
 
 
