@@ -5,7 +5,6 @@ windows or the browser's own tools; numbers that are none or lie outside of what
 Does not stop: what a page itself offers: its links may lead away, which ends the episode (`evaluators.gui.episode`).
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,7 +129,7 @@ def _bid(value: Json, size: Size) -> Json:
 
 
 def _number(value: Json, least: float, most: float) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float) or value != value:
         raise Refusal("it has to be a number")
     if not least <= value <= most:
         raise Refusal(f"it has to be from {least:g} to {most:g}")
@@ -176,8 +175,8 @@ def _key(value: Json, size: Size) -> Json:
     """Keys as Playwright writes them: `Enter`, `Shift+Tab`, `Control+a`."""
     if not isinstance(value, str) or not value:
         raise Refusal("it has to be a key, such as Enter or Control+a")
-    *held, key = value.split("+") if not value.endswith("+") else [*value[:-1].rstrip("+").split("+"), "+"]
-    modifiers = {"Control" if name in ("ControlOrMeta", "Ctrl") else name for name in held if name}
+    *held, key = [*value[:-2].split("+"), "+"] if value.endswith("++") else value.split("+") if value != "+" else ["+"]
+    modifiers = {"Control" if name in ("ControlOrMeta", "Ctrl") else name for name in held}
     if key not in _NAMED_KEYS and not (len(key) == 1 and key.isprintable()):
         raise Refusal(f"there is no such key here; there are single characters and {', '.join(sorted(_NAMED_KEYS))}")
     if unknown := modifiers - {"Control", "Shift"}:
