@@ -75,6 +75,8 @@ class Timed:
 class Played(NamedTuple):
     page: str
     passed: bool
+    told: str
+    """What an oracle that failed has met."""
 
 
 def main() -> None:
@@ -122,6 +124,7 @@ def measured(benchmark: MiniwobBenchmark, sandbox: str, seeds: int) -> dict[str,
         "oracle_episodes_per_s": round(len(oracles) / oracle_s, 2),
         "oracle_pages": len(ORACLES),
         "oracle_pages_always_passed": sum(passed == seeds for passed in by_page(oracles).values()),
+        "oracles_failed": [found.told for found in oracles if found.told],
         "nothing_passes": sorted(found.page for found in nothing if found.passed),
         "random_passes": sorted(found.page for found in random if found.passed),
         "oracles": by_page(oracles),
@@ -153,8 +156,10 @@ def solved(stage: Stage, clock: Clock, solve: Solve, task: Task, slot: int) -> P
     began = time.perf_counter()
     with stage.episode(task, job=task.id, slot=slot) as episode:
         clock.took["reset_s"].append(time.perf_counter() - began)
-        play(Timed(episode, clock), solve)
-        return Played(task.groups["page"], episode.verdict().outcome is Outcome.PASSED)
+        stuck = play(Timed(episode, clock), solve)
+        verdict = episode.verdict()
+    passed = verdict.outcome is Outcome.PASSED
+    return Played(task.groups["page"], passed, "" if passed else f"{task.id}: {verdict.cause}: {stuck}")
 
 
 def by_oracle(stage: Stage, clock: Clock, task: Task, slot: int) -> Played:

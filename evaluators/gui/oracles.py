@@ -124,6 +124,8 @@ def play(episode: Episode, solve: Solve) -> str:
         solve(Player(episode))
     except Stuck as stuck:
         return str(stuck)
+    except (LookupError, StopIteration, AssertionError) as error:
+        return f"the page is not as the script knows it: {type(error).__name__}: {error}"
     return ""
 
 
