@@ -13,6 +13,7 @@ from trees.records import Outcome
 
 _OVER = "the episode is over"
 _LOST = "the page does not answer any more"
+_ELSEWHERE = "elsewhere"
 _ENDS = ("report_infeasible",)
 """Actions after which nothing follows."""
 
@@ -66,7 +67,7 @@ class PlayedEpisode:
         return Verdict(outcome=Outcome.FAILED, cause=self._cause())
 
     def _cause(self) -> str:
-        if self._away == "elsewhere":
+        if self._away == _ELSEWHERE:
             return "tampering"
         if self._first is not None:
             return "wrong"
