@@ -15,6 +15,8 @@ from evaluators.builtin import BuiltinBenchmark
 from evaluators.canaries import without_canary
 from evaluators.fetching import fetched
 from evaluators.grading import grade_once, grade_reference
+from evaluators.gui.base import Stage
+from evaluators.gui.soundness import played_problem, stage_for
 from evaluators.harbor import HarborBenchmark
 from evaluators.miniwob import NAME as MINIWOB
 from evaluators.miniwob import MiniwobBenchmark
@@ -102,27 +104,29 @@ def validate(
     for slot in range(workers):
         slots.put(slot)
 
-    def check(split: Split, task_id: str) -> Check:
+    def check(stage: Stage | None, split: Split, task_id: str) -> Check:
         slot = slots.get()
         try:
-            return _check(benchmark, split, task_id, partial(_graded, provider, run, slot), repeats)
+            if stage is None:
+                return _check(benchmark, split, task_id, partial(_graded_problem, provider, run, slot, repeats))
+            return _check(benchmark, split, task_id, partial(_played_problem, stage, slot, repeats))
         finally:
             slots.put(slot)
 
-    with ThreadPoolExecutor(workers) as pool:
-        running = deque(pool.submit(check, *task) for task in islice(ids, workers))
+    with stage_for(benchmark, provider, run=run) as stage, ThreadPoolExecutor(workers) as pool:
+        running = deque(pool.submit(check, stage, *task) for task in islice(ids, workers))
         while running:
             yield running.popleft().result()
-            running.extend(pool.submit(check, *task) for task in islice(ids, 1))
+            running.extend(pool.submit(check, stage, *task) for task in islice(ids, 1))
 
 
 _Grade: TypeAlias = Callable[[Task, Files | None], Verdict]
 
 
-def _check(benchmark: Benchmark, split: Split, task_id: str, grade: _Grade, repeats: int) -> Check:
+def _check(benchmark: Benchmark, split: Split, task_id: str, find: Callable[[Task], str]) -> Check:
     try:
         task = benchmark.task(task_id)
-        problem = _problem(task, grade, repeats)
+        problem = find(task)
     except EvaluatorError as error:
         return Check(task_id, split, str(error))
     return Check(task_id, split, problem, "" if problem else _note(task), task.name, task.groups)
@@ -133,6 +137,14 @@ def _note(task: Task) -> str:
         return ""
     names = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
     return f"{len(missing)} of {len(task.grading.expected)} hidden tests have no canary: {names}"
+
+
+def _played_problem(stage: Stage, slot: int, repeats: int, task: Task) -> str:
+    return played_problem(task, stage, repeats=repeats, slot=slot)
+
+
+def _graded_problem(provider: SandboxProvider, run: str, slot: int, repeats: int, task: Task) -> str:
+    return _problem(task, partial(_graded, provider, run, slot), repeats)
 
 
 def _problem(task: Task, grade: _Grade, repeats: int) -> str:

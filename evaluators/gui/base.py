@@ -24,7 +24,7 @@ class Observation:
     size: tuple[int, int]
     """Width and height of what is seen."""
     error: str = ""
-    """Why the last action did nothing; empty if it was done."""
+    """Why the last action did nothing, or what was kept from the page meanwhile, such as a dialog; else empty."""
     step: int = 0
     """Steps taken, bad ones included."""
     steps_left: int = 0

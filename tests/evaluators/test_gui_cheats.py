@@ -25,6 +25,8 @@ SANDBOXES = [
     pytest.param("bubblewrap", marks=pytest.mark.needs("bubblewrap", "chromium")),
     pytest.param("docker", marks=pytest.mark.needs("docker", "browser")),
 ]
+ONCE = pytest.mark.parametrize("equipment", SANDBOXES[:1], indirect=True)
+"""For what takes long, and does not depend on the kind of sandbox."""
 JAVASCRIPT = "javascript:core.endEpisode(1)"
 
 
@@ -37,7 +39,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def equipment(request: pytest.FixtureRequest, pages: Path) -> Equipment:
     found = equipped(choose(request.param))
     mounts = [mount for mount in found.mounts if mount.target != INSIDE]
-    return replace(found, mounts=(*mounts, Mount(source=pages, target=INSIDE)), patience_s=8.0)
+    return replace(found, mounts=(*mounts, Mount(source=pages, target=INSIDE)), patience_s=6.0)
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +185,12 @@ class TestHanging:
         assert found.last.done
         assert play(stage, "loop", 'button "go on"').last.text.count("fine") == 1
 
+    @ONCE
     def test_a_page_that_eats_the_memory_is_too(self, stage: Pool):
         assert play(stage, "memory", "button")[:2] == ("failed", "crashed")
         assert play(stage, "rewards", 'button "won"').outcome == "passed"
 
+    @ONCE
     def test_where_no_browser_lives_it_is_the_machines(self, equipment: Equipment):
         stage = Pool(equipment, run="test-gui-cheats")
         try:
