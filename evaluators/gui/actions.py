@@ -14,6 +14,8 @@ from typing import TypeAlias
 from evaluators.base import Json
 
 LONGEST_TEXT = 2000
+LONGEST_TYPED = 500
+"""Key by key, which takes its time."""
 LONGEST_MESSAGE = 10_000
 LONGEST_WAIT_MS = 1000
 _MOST_OPTIONS = 50
@@ -257,7 +259,7 @@ ACTIONS = MappingProxyType(
             Action(
                 name="keyboard_type",
                 does="Type a text where the keyboard is.",
-                parameters=(_parameter("text", "the text", _text(LONGEST_TEXT)),),
+                parameters=(_parameter("text", f"the text, at most {LONGEST_TYPED} characters", _text(LONGEST_TYPED)),),
             ),
             Action(
                 name="noop",

@@ -116,6 +116,7 @@ def test_keys_that_edit_are_not(key, made):
         ({"name": "click", "bid": "e4", "modifiers": "Control"}, "modifiers: it has to be a list"),
         ({"name": "click", "bid": "e4", "modifiers": [["Control"]]}, "modifiers: it has to be a list"),
         ({"name": "fill", "bid": "e4", "value": "x" * (LONGEST_TEXT + 1)}, "2001 characters"),
+        ({"name": "keyboard_type", "text": "x" * 501}, "501 characters, and 500 are allowed"),
         ({"name": "fill", "bid": "e4", "value": 4}, "it has to be text"),
         ({"name": "fill", "bid": "e4", "value": "\x1b"}, "cannot be typed"),
         ({"name": "fill", "bid": "e4", "value": "\ud800"}, "cannot be typed"),
