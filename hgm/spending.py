@@ -10,7 +10,7 @@ from hgm.gateway.records import Usage
 from hgm.trajectories import Record, read
 
 _SUMS = ("lease opened", "call settled", "lease closed")
-_ALL = (*_SUMS, "call started", "attempt lost")
+_ALL = (*_SUMS, "call started", "attempt lost", "env asked", "env failed")
 """Much longer to read: each holds a whole conversation."""
 
 

@@ -20,6 +20,9 @@ class Ledger:
     def __init__(self, price: Price | None = None) -> None:
         self.next = 0
         """The next call's number."""
+        self.acts = 0
+        """The number of the next exchange with the environment."""
+        self.screenshots_bytes = 0
         self.waited_s = 0.0
         self.is_waiting = False
         """Whether a call was waiting at the end."""
@@ -45,6 +48,13 @@ class Ledger:
                 self.next = max(self.next, record["index"] + 1)
                 self.waited_s += record["waited_s"]
                 self._used = counted(replace(self._used, calls=self._used.calls + 1), record)
+            case "env asked":
+                self.acts = record["index"] + 1
+                self._used = replace(self._used, steps=self._used.steps + (record["what"] == "step"))
+            case "env screenshot":
+                self.screenshots_bytes += len(record["url"])
+            case "env failed":
+                self._used = replace(self._used, environment_failed=record["trouble"])
             case "waits":
                 self.is_waiting = bool(record["why"])
             case "lease closed":

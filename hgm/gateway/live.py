@@ -74,11 +74,15 @@ class LiveLease:
         self.waits = Waits(changed=self._write_wait)
         self.running: set[asyncio.Task[Json]] = set()
         self.slots = asyncio.Semaphore(settings.max_parallel_calls)
+        self.acting = asyncio.Lock()
+        """Held by the one exchange with the environment that is under way."""
         self._writer = trajectories.Writer(path, redact=redact)
         self._used = Usage()
         self._open: dict[int, Tokens] = {}
         """Reservations of the calls that have started and not settled."""
         self._next = 0
+        self._acts = 0
+        self._screenshots_bytes = 0
         self._refused_bytes = 0
 
     @classmethod
@@ -91,7 +95,7 @@ class LiveLease:
             GatewayError: the trajectory cannot be written.
         """
         lease = cls(spec, token, path=path, redact=redact, settings=settings)
-        lease._writer.write({"event": "lease opened", **asdict(spec)})
+        lease._writer.write({"event": "lease opened", **_opened(spec)})
         return lease
 
     @classmethod
@@ -110,6 +114,7 @@ class LiveLease:
             else:
                 ledger.add(record)
         lease._used, lease._next = ledger.usage(), ledger.next
+        lease._acts, lease._screenshots_bytes = ledger.acts, ledger.screenshots_bytes
         lease.waits.before_s = ledger.waited_s
         if ledger.is_waiting:
             lease._write_wait()
@@ -201,6 +206,44 @@ class LiveLease:
             del self._open[call.index]
             self._used = used
 
+    def begin_act(self, what: str, asked: Json) -> int:
+        """Write that a step will be taken or an observation made, before it is; the number of this exchange.
+
+        Raises:
+            Refusal: the lease is closed, or its steps or its room for recording are used up.
+        """
+        environment = self.spec.environment
+        if environment is None:
+            raise no_environment()
+        self._check_open()
+        if what == "step" and self._used.steps >= environment.steps:
+            raise Refusal(403, f"this task takes {environment.steps} steps, and all are used", code="step_limit")
+        self._check_recording()
+        index, self._acts = self._acts, self._acts + 1
+        self._writer.write({"event": "env asked", "index": index, "what": what, **asked})
+        self._used = replace(self._used, steps=self._used.steps + (what == "step"))
+        return index
+
+    def end_act(self, index: int, *, status: int, observation: Json = None, ms: float = 0.0) -> None:
+        """Record what came of it; a screenshot by itself, so that whoever reads the text need not read pixels."""
+        told = {name: value for name, value in (observation or {}).items() if name != "screenshot"}
+        picture = (observation or {}).get("screenshot") or ""
+        kept = len(picture) <= min(
+            self.settings.max_screenshot_bytes, self.settings.max_screenshots_bytes - self._screenshots_bytes
+        )
+        shown = "" if not picture else "kept" if kept else "left out"
+        content = {"status": status, "screenshot": shown, "observation": told or None, "ms": round(ms, 3)}
+        self._writer.write({"event": "env answered", "index": index, **content})
+        if shown == "kept":
+            self._screenshots_bytes += len(picture)
+            self._writer.write({"event": "env screenshot", "index": index, "url": picture})
+
+    def fail_act(self, trouble: str) -> None:
+        """Note that the environment did not answer."""
+        said = self.redact(trouble)
+        self._writer.write({"event": "env failed", "trouble": said})
+        self._used = replace(self._used, environment_failed=said)
+
     def usage(self) -> Usage:
         """So far, with waits that still last."""
         return replace(
@@ -223,19 +266,25 @@ class LiveLease:
             self._writer.close()
         return usage
 
-    def _check_room(self, reserved: Tokens) -> None:
+    def _check_open(self) -> None:
         if self.closed:
             raise closed()
+
+    def _check_room(self, reserved: Tokens) -> None:
+        self._check_open()
         if self._next >= self.spec.max_calls:
             message = f"this lease allows {self.spec.max_calls} calls, and all are used"
             raise Refusal(403, message, code="call_limit")
         self._check_allowance(reserved)
+        self._check_recording()
+
+    def _check_recording(self) -> None:
         for size, limit in (
             (self._writer.size, self.settings.max_trajectory_bytes),
             (self._writer.text_size, self.settings.max_trajectory_text_bytes),
         ):
             if size > limit:
-                message = f"the calls of this lease take more than {limit} bytes to record"
+                message = f"what this lease does takes more than {limit} bytes to record"
                 raise Refusal(403, message, code="trajectory_limit")
 
     def _check_allowance(self, reserved: Tokens) -> None:
@@ -280,6 +329,18 @@ class LiveLease:
 
     def _write(self, event: str, call: Call, **content: Json) -> None:
         self._writer.write({"event": event, "role": call.role, "index": call.index, **content})
+
+
+def _opened(spec: LeaseSpec) -> dict[str, Json]:
+    """What a trajectory says of a lease: where its environment is on the host is nobody's business."""
+    told = asdict(spec)
+    return told if spec.environment is None else {**told, "environment": {"steps": spec.environment.steps}}
+
+
+def no_environment() -> Refusal:
+    """The answer where a lease has no environment."""
+    message = "this job has no environment to observe or act in: only tasks of the kind gui have"
+    return Refusal(404, message, code="no_environment")
 
 
 def closed() -> Refusal:

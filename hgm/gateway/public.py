@@ -6,7 +6,7 @@ byte of a body is read.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -17,11 +17,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hgm.errors import GatewayError
-from hgm.gateway import calls
+from hgm.gateway import calls, environment
 from hgm.gateway.ascii_json import AsciiJSON
 from hgm.gateway.dialects.base import Dialect, Event
 from hgm.gateway.dialects.known import CHAT, DIALECTS
 from hgm.gateway.live import Call, LiveLease, Settled, closed
+from hgm.gateway.records import Json
 from hgm.gateway.refusal import Refusal
 from hgm.gateway.settings import Settings
 from hgm.gateway.strict_json import parse_object, with_text
@@ -44,6 +45,7 @@ def public_app(upstream_of: UpstreamOf) -> ASGIApp:
         routes=[
             *(_route(dialect, upstream_of) for dialect in DIALECTS.values()),
             Route("/v1/models", _models, methods=["GET"]),
+            *(Route(f"/env/{what}", _act(what), methods=["POST"]) for what in environment.FIELDS),
         ],
         exception_handlers={
             HTTPException: _no_route,
@@ -122,6 +124,22 @@ async def _models(request: Request) -> Response:
     return AsciiJSON({"object": "list", "data": [model]})
 
 
+def _act(what: str) -> Callable[[Request], Awaitable[Response]]:
+    async def act(request: Request) -> Response:
+        lease: LiveLease = request.state.lease
+        async with lease.slots:
+            try:
+                environment.must_be_there(lease)
+                asked = _parsed(lease, await _read(request, lease.settings))
+                acted = environment.act(lease, what, environment.check(what, asked, lease.settings))
+                observed = await calls.while_present(lease, acted, _gone(request))
+                return Sent() if observed is None else AsciiJSON(observed)
+            except Refusal as refusal:
+                return await _refused(request, refusal)
+
+    return act
+
+
 async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
     async with request.state.lease.slots:
         try:
@@ -133,10 +151,7 @@ async def _call(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> 
 async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf) -> Response:
     lease: LiveLease = request.state.lease
     body = await _read(request, lease.settings)
-    asked = parse_object(body, lease.settings)
-    if lease.token.encode() in body or b"\\u" in body:  # nothing else can spell it
-        # An agent may show its environment to the model; a random token there would make every run differ.
-        asked = with_text(asked, lease.token, MARK)
+    asked = _parsed(lease, body)
     wanted = dialect.read(asked, lease.settings)
     upstream = upstream_of(lease.spec.backbone)
     call = lease.begin(wanted, dialect, size=len(body))
@@ -147,6 +162,15 @@ async def _admitted(request: Request, dialect: Dialect, upstream_of: UpstreamOf)
         return Sent()
     headers = {} if settled.status == 200 else FINAL
     return AsciiJSON(settled.response, settled.status, headers=headers)
+
+
+def _parsed(lease: LiveLease, body: bytes) -> dict[str, Json]:
+    asked = parse_object(body, lease.settings)
+    if lease.token.encode() in body or b"\\u" in body:  # nothing else can spell it
+        # An agent may show its environment to the model; a random token there would make every run differ.
+        with_mark: dict[str, Json] = with_text(asked, lease.token, MARK)
+        return with_mark
+    return asked
 
 
 async def _streamed(request: Request, lease: LiveLease, upstream: Upstream, call: Call) -> Response:

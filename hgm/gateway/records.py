@@ -18,6 +18,16 @@ NO_SAMPLING: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnvironmentSpec:
+    """What a job acts on beside its model: an episode, served on a socket of the host's (`hgm.episodes`)."""
+
+    socket: str
+    """Absolute path; nobody but the host's own user can open it."""
+    steps: int
+    """A step beyond so many is refused without being passed on."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LeaseSpec:
     """A revocable right to use one backbone for one job, with its own limits."""
 
@@ -40,6 +50,8 @@ class LeaseSpec:
     """The same in money; needs a price."""
     price: Price | None = None
     """What this backbone costs; None: unpriced."""
+    environment: EnvironmentSpec | None = None
+    """What `/env/observe` and `/env/step` reach; None: they are not there."""
 
     def __post_init__(self) -> None:
         if not JOB_NAME.fullmatch(self.job):
@@ -48,6 +60,8 @@ class LeaseSpec:
             raise ConfigError(f"role {self.role!r}: it is one of {', '.join(ROLES)}")
         if "/" not in self.backbone:
             raise ConfigError(f"backbone {self.backbone!r}: write provider/model, e.g. builtin/rules")
+        if self.environment is not None and self.environment.steps < 1:
+            raise ConfigError("an environment takes at least one step")
         if self.max_calls < 0 or self.max_output_tokens < 1:
             raise ConfigError("max_calls cannot be negative, and max_output_tokens is at least 1")
         thinking = self.sampling.get("thinking_tokens", 0)
@@ -79,6 +93,8 @@ class Usage:
     """Time the gateway itself spent on rate limits and retries: not the agent's, moves its deadline."""
     waiting: str = ""
     """Why it waits at this moment; empty when it does not."""
+    steps: int = 0
+    """Taken in its environment, bad ones included."""
     refused: int = 0
     """Requests turned away (bad token, over a limit, malformed)."""
     dropped_fields: tuple[str, ...] = ()
@@ -89,6 +105,8 @@ class Usage:
     """The provider failed for good on some call; the fixed probe says whether it is down."""
     hosts_fault: bool = False
     """It failed in a way that no agent can bring about: key, account, model's name."""
+    environment_failed: str = ""
+    """Why the environment did not answer: the host's trouble, never an agent's. Empty: it always did."""
     differs: str = ""
     """A replay was asked something else than what was recorded: what, and where."""
     trouble: str = ""
@@ -115,11 +133,13 @@ class Usage:
             unpriced_calls=self.unpriced_calls + other.unpriced_calls,
             unsettled_calls=self.unsettled_calls + other.unsettled_calls,
             waited_s=self.waited_s + other.waited_s,
+            steps=self.steps + other.steps,
             refused=self.refused + other.refused,
             dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
             signs=tuple(sorted({*self.signs, *other.signs})),
             backbone_failed=self.backbone_failed or other.backbone_failed,
             hosts_fault=self.hosts_fault or other.hosts_fault,
+            environment_failed=self.environment_failed or other.environment_failed,
             differs=self.differs or other.differs,
             trouble=other.trouble or self.trouble,
         )
@@ -133,7 +153,9 @@ def spec_from_json(value: Mapping[str, Json]) -> LeaseSpec:
     """
     if unknown := sorted(value.keys() - {item.name for item in fields(LeaseSpec)}):
         raise ConfigError(f"lease field {unknown[0]!r} is unknown")
-    return LeaseSpec(**{**value, "price": price_from_json(value.get("price"))})
+    told = value.get("environment")
+    environment = None if told is None else EnvironmentSpec(**told)
+    return LeaseSpec(**{**value, "price": price_from_json(value.get("price")), "environment": environment})
 
 
 def usage_to_json(usage: Usage) -> dict[str, Json]:

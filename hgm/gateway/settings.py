@@ -30,6 +30,16 @@ class Settings:
     """On disk, compressed; then no further call starts."""
     max_trajectory_text_bytes: int = 256_000_000
     """The same, unpacked: what is next to nothing on disk takes its time to read."""
+    max_action_bytes: int = 100_000
+    """Of a request to the environment."""
+    max_observation_bytes: int = 8_000_000
+    """Of its answer, a screenshot included."""
+    max_screenshot_bytes: int = 1_000_000
+    """Of one that is recorded, in base64; a larger one is only mentioned."""
+    max_screenshots_bytes: int = 16_000_000
+    """The same, of all that one lease records."""
+    environment_timeout_s: float = 120.0
+    """For one step or observation, whatever waits before it included."""
     free_refusals: int = 50
     """Requests turned away at once; each later one is kept waiting for `refusal_pause_s`."""
     free_refused_bytes: int = 16_000_000
