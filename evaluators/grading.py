@@ -43,6 +43,8 @@ def grade(task: Task, files: Files, provider: SandboxProvider, *, run: str, job:
 
 def grade_once(task: Task, files: Files, provider: SandboxProvider, *, run: str, job: str, slot: int) -> Verdict:
     """As `grade`, but without a canary: what happened, whoever's fault it is."""
+    if isinstance(task.grading, Played):
+        raise EvaluatorError(f"{task.benchmark} is played on its pages: there are no files to grade")
     room = room_for(task, provider, run=run, job=job, slot=slot)
     if isinstance(task.grading, Compared):
         return grade_compared.grade(task.grading, files, room)

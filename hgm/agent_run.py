@@ -22,7 +22,7 @@ EXTENSION_CAP = 4
 """The deadline may grow to this many times itself while the gateway waits for a provider."""
 _WATCH_S = 1.0
 
-Kind = Literal["solve", "improve"]
+Kind = Literal["solve", "improve", "gui"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from evaluators.base import Harness, Task, Verdict
+from evaluators.base import Played, Task, Verdict
 from evaluators.environments import limits_for, provider_for
 from evaluators.grading import grade, grade_patch, grade_reference
-from evaluators.patches import exact_patch, sanitise
+from evaluators.patches import sanitise
 from hgm import second_attempt
 from hgm.agent_run import Assignment, run_agent
 from hgm.errors import (
@@ -28,19 +28,18 @@ from hgm.errors import (
 )
 from hgm.jobs import EvaluateJob, EvaluationResult
 from hgm.lab import LEAST_LEFT, Lab
-from hgm.patch import patch
+from hgm.playing import play
 from hgm.redaction import Redactor
+from hgm.seen import LOG_CHARS, blame, detail, record
 from hgm.spending import spent
 from hgm.text import printable
-from hgm.trajectories import append
-from sandboxes.base import End, Exit, Files
+from sandboxes.base import Exit, Files
 from trees.records import Outcome
 
 ATTEMPTS = 3
 LEAST_AGAIN = 0.5
 """Of a job's limit: an agent that gets less after the host's trouble is not measured as others are."""
 SECOND = "passed at the second attempt"
-_LOG_CHARS = 4000
 _OF_THE_MACHINES_MAKING = ("deadline", "out-of-memory", "ungradable")
 """Causes from grading that a machine in trouble gives, too."""
 _TROUBLE = (SandboxError, GatewayError, BackboneError)
@@ -61,34 +60,28 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
             tried += 1
             lost += isinstance(trouble, SandboxLost)
             result = EvaluationResult(
-                job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), _LOG_CHARS)
+                job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=printable(str(trouble), LOG_CHARS)
             )
     if result.outcome is Outcome.UNMEASURED and lost == tried and lab.is_well("solver"):
         result = replace(result, outcome=Outcome.FAILED, cause="lost")
     return replace(result, usage=spent(job.id, lab.trajectories), wall_s=time.monotonic() - began)
 
 
-def blame(ended: Exit) -> str:
-    """The cause that the host saw for an agent run that did not finish; empty when it did."""
-    if ended.end is End.DEADLINE:
-        return "deadline"
-    if ended.end is End.OUT_OF_MEMORY:
-        return "out-of-memory"
-    return "crashed" if ended.status else ""
-
-
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
-    solved = _solve(job, lab.benchmark.task(job.task), lab, slot, least=LEAST_AGAIN)
+    task = lab.benchmark.task(job.task)
+    if isinstance(task.grading, Played):
+        return play(job, task, task.grading, lab, slot, least=LEAST_AGAIN)
+    solved = _solve(job, task, lab, slot, least=LEAST_AGAIN)
     verdict = _judged(job, solved, lab, slot)
     if lab.second_attempt and verdict.cause in second_attempt.CAUSES:
         solved, verdict = _second(job, solved, verdict, lab, slot)
     ended, task, files, _, redact = solved
-    _record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
+    record(job, task, lab, ended=ended, files=files, verdict=verdict, redact=redact)
     return EvaluationResult(
         job=job.id,
         outcome=verdict.outcome,
         cause=verdict.cause,
-        detail=redact(_detail(ended)),
+        detail=redact(detail(ended)),
         official=verdict.official,
         note=verdict.note,
     )
@@ -130,10 +123,10 @@ def grade_submission(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
         try:
             verdict = _grade_submission(job, task, lab, slot)
         except (SandboxError, EvaluatorError) as trouble:
-            detail = printable(str(trouble), _LOG_CHARS)
-            result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=detail)
+            said = printable(str(trouble), LOG_CHARS)
+            result = EvaluationResult(job=job.id, outcome=Outcome.UNMEASURED, cause="host", detail=said)
             continue
-        hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
+        hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), LOG_CHARS)}
         (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
         result = EvaluationResult(
             job=job.id, outcome=verdict.outcome, cause=verdict.cause, official=verdict.official, note=verdict.note
@@ -216,33 +209,3 @@ def _grade_untouched(job: EvaluateJob, task: Task, lab: Lab, slot: int) -> None:
         grade(task, task.workspace, lab.provider, run=lab.run, job=job.id, slot=slot)
     except SandboxLost as lost:
         raise SandboxError(str(lost)) from lost
-
-
-def _record(
-    job: EvaluateJob, task: Task, lab: Lab, *, ended: Exit | None, files: Files, verdict: Verdict, redact: Redactor
-) -> None:
-    """What the host saw, behind the model exchanges; hidden results go to the host-only folder."""
-    append(
-        lab.trajectories / f"{job.id}.jsonl.zst",
-        {
-            "event": "host",
-            "outcome": verdict.outcome,
-            "cause": verdict.cause,
-            "end": ended.end if ended else None,
-            "status": ended.status if ended else None,
-            "out_of_memory_kills": ended.out_of_memory_kills if ended else 0,
-            "pids_refused": ended.pids_refused if ended else 0,
-            "statement": task.statement,
-            "log": printable(ended.output.decode(errors="replace"), _LOG_CHARS) if ended else "",
-            "patch": patch(task.workspace, files, lab.scratch.root),
-        },
-        redact=redact,
-    )
-    hidden = asdict(verdict) | {"log": printable(verdict.log.decode(errors="replace"), _LOG_CHARS)}
-    (lab.grading / f"{job.id}.json").write_text(json.dumps(hidden, sort_keys=True))
-    if isinstance(task.grading, Harness):
-        (lab.grading / f"{job.id}.patch").write_bytes(exact_patch(task.workspace, files))
-
-
-def _detail(ended: Exit | None) -> str:
-    return printable(ended.output[-500:].decode(errors="replace"), 500) if ended and ended.status else ""

@@ -16,13 +16,14 @@ from hgm.errors import (
     SandboxLost,
     WorkspaceRejected,
 )
-from hgm.evaluate import ATTEMPTS, blame
+from hgm.evaluate import ATTEMPTS
 from hgm.evidence import write as write_evidence
 from hgm.gates import Candidate, Rejection, first_rejection, handshakes_share, harder
 from hgm.jobs import ExpandJob, ExpansionResult, Mode, derive_seed
 from hgm.lab import Lab
 from hgm.placebo import commented
 from hgm.random_edit import Edited, edited
+from hgm.seen import blame
 from hgm.spending import spent
 from hgm.text import printable
 from sandboxes.base import Files

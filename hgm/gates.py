@@ -12,10 +12,10 @@ from hgm.agent_run import Assignment, run_agent, self_test
 from hgm.contract import matches, may_change
 from hgm.effort import BACK, tries_harder
 from hgm.errors import LimitError, WorkspaceRejected
-from hgm.evaluate import blame
 from hgm.gateway.prices import Tokens
 from hgm.lab import Lab
 from hgm.leaks import first_leak, is_too_much
+from hgm.seen import blame
 from hgm.text import one_line, printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
 from trees.folders import write_folder

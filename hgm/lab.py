@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from evaluators.base import Benchmark
+from evaluators.gui.base import Stage
 from hgm.agent_run import SUBJECT_LAYER, Place
 from hgm.allowance import Allowance
 from hgm.config import AgentLimits, Backbones, Sampling
 from hgm.contract import Manifest, self_test_command
 from hgm.errors import BackboneError, HGMError, SandboxError
 from hgm.gateway.client import Gateway, Lease, LeaseSpec, Usage
+from hgm.gateway.records import EnvironmentSpec
 from hgm.leaks import Secrets, secrets_of
 from hgm.scratch import Scratch
 from hgm.seal import Sealer
@@ -50,6 +52,8 @@ class Lab:
     limits: AgentLimits
     backbones: Backbones
     sampling: Sampling
+    stage: Stage
+    """Where graphical tasks are played."""
     allowance: Allowance = field(default_factory=Allowance)
     editor: Path | None = None
     """The folder of a fixed editor; None: each agent edits itself."""
@@ -103,6 +107,7 @@ class Lab:
         max_calls: int | None = None,
         least: float = LEAST_LEFT,
         kept: float = 0.0,
+        environment: EnvironmentSpec | None = None,
     ) -> Lease:
         """Open a lease of a role's backbone: its sampling and limits are the run's.
 
@@ -128,6 +133,7 @@ class Lab:
             max_tokens=left.tokens,
             max_usd=None if price is None else left.usd,
             price=price,
+            environment=environment,
         )
         return self.gateway.lease(spec)
 

@@ -136,6 +136,18 @@ class Scratch:
         return copy
 
     @contextmanager
+    def private(self, job: str) -> Iterator[Path]:
+        """A folder for a job's socket that nobody else may pass through, gone afterwards; its path is short."""
+        made = self.root / "env"
+        made.mkdir(mode=0o700, exist_ok=True)
+        folder = made / job
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            remove_folder(folder)
+
+    @contextmanager
     def job(self, name: str) -> Iterator[Path]:
         """A folder for one job, gone afterwards."""
         made = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder("jobs")))

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from importlib.resources import files as package_files
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.base import Benchmark, Split
+from evaluators.gui.base import Stage
 from evaluators.registry import open_benchmark
 from evaluators.selection import Selection, selected
 from hgm import effort
@@ -17,6 +18,7 @@ from hgm.allowance import Allowance, allowance_of, prices_for, prices_to_json
 from hgm.calibration import load
 from hgm.config import SearchConfig, restored
 from hgm.contract import read_manifest
+from hgm.episodes import Backstage, stage_for
 from hgm.errors import ConfigError, RunError
 from hgm.evaluate import evaluate, grade_submission
 from hgm.executors.base import Work
@@ -208,13 +210,16 @@ def lab_for(
             replay=replay,
             providers=providers_of(config),
         ) as gateway,
+        closing(Backstage(lambda: stage_for(provider, run=run))) as stage,
     ):
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         allowance = allowance_of(config, created or {})
         submissions = submissions_of(folder, created or {})
         if submissions is None:
             _probe(gateway, config, allowance, solver=root, editor=editor or root)
-        lab = _lab(folder, config, archive, root, editor, layers, provider, gateway, scratch, allowance, progress)
+        lab = _lab(
+            folder, config, archive, root, editor, layers, provider, gateway, stage, scratch, allowance, progress
+        )
         again = (created or {}).get("evaluation", {}).get("attempts", 1) > 1
         yield replace(lab, submissions=submissions, second_attempt=again)
 
@@ -228,6 +233,7 @@ def _lab(
     layers: Mapping[str, Layer | None],
     provider: SandboxProvider,
     gateway: Gateway,
+    stage: Stage,
     scratch: Scratch,
     allowance: Allowance,
     progress: Progress,
@@ -249,6 +255,7 @@ def _lab(
         limits=config.limits,
         backbones=config.backbones,
         sampling=config.sampling,
+        stage=stage,
         allowance=allowance,
         editor=None if editor is None else _written(editor, scratch.root / "editor"),
         editor_manifest=None if editor is None else read_manifest(editor),
