@@ -28,6 +28,8 @@ class Manifest(BaseModel):
 
     protocol: Literal[1]
     name: str = Field(min_length=1, max_length=60)
+    kinds: tuple[Literal["solve", "improve", "gui"], ...] = Field(("solve", "improve"), min_length=1)
+    """What it can be asked to do: mend code, change an agent's code, act on pages."""
     command: tuple[str, ...] = Field(min_length=1)
     """Run in /workspace; with `--self-test` appended it answers within 60 s without a gateway."""
     dialect: Literal["openai_chat_completions", "openai_responses", "anthropic_messages"] = "openai_chat_completions"
@@ -61,6 +63,11 @@ def read_manifest(files: Files) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         raise AgentError(f"agent.toml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def does(manifest: Manifest, kind: str) -> bool:
+    """Whether an agent can be asked for this kind of work."""
+    return kind in manifest.kinds
 
 
 def read_agent(folder: Path) -> Files:

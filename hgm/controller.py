@@ -15,8 +15,8 @@ from hgm import run as runs
 from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.allowance import Allowance, allowance_of, check_budget
 from hgm.budget import Budget
-from hgm.config import EDITORS, FIXED, PLACEBO, RANDOM, SearchConfig
-from hgm.contract import Manifest, read_manifest
+from hgm.config import EDITORS, FIXED, PLACEBO, RANDOM, SELF, SearchConfig
+from hgm.contract import Manifest, does, read_manifest
 from hgm.errors import ConfigError, HGMError, RunError
 from hgm.estimate import Estimate, basis_of, check_round, estimate
 from hgm.executors.local import LocalExecutor
@@ -47,6 +47,9 @@ from sandboxes.base import File, Files
 from trees.checkouts import checkout, is_address
 from trees.policies import make_policy, policy_of_run
 from trees.records import ROOT
+
+EDITOR = "seed"
+"""Who edits agents that do not do that themselves, where nobody is named."""
 
 
 class Display(Protocol):
@@ -116,6 +119,7 @@ def prepare(
     make_policy(config.policy.name, **config.policy.options)
     root = find_agent(config.agent, runs_dir)
     manifest = read_manifest(root)
+    config = _with_editor(config, manifest)
     editor = _editor_of(config, root, manifest, runs_dir)
     benchmark = benchmark_of(config)
     created = event_zero(config, benchmark, config.sandbox)
@@ -307,6 +311,13 @@ def _search(
         stopping=interrupts.stopping,
         probed=lab.allowance.probes.take,
     )
+
+
+def _with_editor(config: SearchConfig, manifest: Manifest) -> SearchConfig:
+    """The same, where the agent cannot edit itself with one that can."""
+    if config.editor not in (SELF, FIXED) or does(manifest, "improve"):
+        return config
+    return config.model_copy(update={"editor": EDITOR})
 
 
 def _anywhere(config: SearchConfig, runs_dir: Path) -> SearchConfig:

@@ -46,6 +46,19 @@ def turns(dialect: str, request: Any, answer: Any) -> list[Turn]:
     return list(reader(_object(request), _object(answer))) if reader else []
 
 
+def holds_picture(request: Any) -> bool:
+    """Whether a request's messages show a picture, in any dialect."""
+    said = _object(request)
+    parts = [item for name in ("messages", "input") for item in _objects(said.get(name))]
+    return any(_shows(part) for message in parts for part in _objects(message.get("content")))
+
+
+def _shows(part: _Object) -> bool:
+    if part.get("type") == "tool_result":
+        return any(map(_shows, _objects(part.get("content"))))
+    return part.get("type") in ("image_url", "image", "input_image")
+
+
 def _chat(request: _Object, answer: _Object) -> Iterator[Turn]:
     for message in [*_objects(request.get("messages")), *_chosen(answer)]:
         calls = tuple(

@@ -9,10 +9,12 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from hgm.acts import ANSWERED, acts, looks, told
 from hgm.agent_run import waits_followed
 from hgm.backbones.ask import Message, complete
 from hgm.config import is_builtin
-from hgm.conversation import CHAT, Turn, turns
+from hgm.contract import does
+from hgm.conversation import CHAT, Turn, holds_picture, turns
 from hgm.errors import BackboneError, ReplyError
 from hgm.jobs import ExpandJob, Finding, Mode, derive_seed
 from hgm.lab import Lab
@@ -26,6 +28,9 @@ MOST_COMPARED = 400_000
 """Bytes of files that differ between two agents: with more, git could take minutes."""
 _TURN_CHARS = 600
 _TURNS = 24
+_ACTS = 16
+_PICTURES = 2
+"""Of one evaluation, the last ones."""
 _SHOWN = 2
 """Evaluations that are shown beside counts."""
 
@@ -64,8 +69,8 @@ Expect: more of the tasks pass that failed there.
 """
 GENERIC = "Nothing is known yet about how this agent fails. Improve the way it works on any task."
 STATEMENT = """\
-Improve this coding agent. The workspace is its own repository: its complete source code and prompts.
-Change how the agent works, so that it solves more programming tasks. {frozen} must stay as it is. Keep it working:
+Improve this {kind} agent. The workspace is its own repository: its complete source code and prompts.
+Change how the agent works, so that it solves more {tasks}. {frozen} must stay as it is. Keep it working:
 `{self_test}` must pass.
 
 What was observed about it:
@@ -90,7 +95,7 @@ def diagnose(job: ExpandJob, lab: Lab) -> str:
     seed = derive_seed(job.seed, "diagnosis")
     messages: list[Message] = [
         {"role": "system", "content": instructions(job.mode, lab.backbones.diagnosis)},
-        {"role": "user", "content": observed},
+        {"role": "user", "content": observed, "pictures": pictures(job, lab)},
     ]
     lease = lab.lease(f"{job.id}-diagnosis", "diagnosis", seed=seed, max_calls=2)
     with closing(lease), waits_followed(lease, partial(lab.waiting, job.id)):
@@ -117,7 +122,10 @@ def statement(brief: str, lab: Lab) -> str:
     said = brief if ours else quote(brief, BRIEF_CHARS)
     layer = lab.manifest.layer
     frozen = f"agent.toml, like {layer}," if layer else "agent.toml"
-    return STATEMENT.format(frozen=frozen, self_test=" ".join(lab.self_test_command()), brief=said)
+    words = ("GUI", "tasks on pages") if does(lab.manifest, "gui") else ("coding", "programming tasks")
+    return STATEMENT.format(
+        kind=words[0], tasks=words[1], frozen=frozen, self_test=" ".join(lab.self_test_command()), brief=said
+    )
 
 
 def _observed(job: ExpandJob, lab: Lab) -> str:
@@ -191,10 +199,31 @@ def evidence(trajectory: Path) -> str:
         f"Outcome: {host.get('outcome', 'unknown')} {host.get('cause', '')}".strip(),
         f"Model calls: {settled.count if settled else 0}",
         "The agent was asked:\n" + quote(str(host.get("statement", "")), _TURN_CHARS * 2),
+        *_episode(trajectory),
         "Exchanges:\n" + "\n".join(_turns(latest)),
         "Its change to the workspace:\n" + quote(str(host.get("patch", "")), _TURN_CHARS * 3),
     ]
     return "\n\n".join(parts)
+
+
+def _episode(trajectory: Path) -> Iterator[str]:
+    """What it saw and did, where it had a page."""
+    if played := list(told(acts(trajectory, most=_ACTS), chars=_TURN_CHARS * 2)):
+        yield "\n".join(["On its page:", *played])
+
+
+def pictures(job: ExpandJob, lab: Lab) -> list[str]:
+    """Screenshots of the evidence, as data: URLs, where the model that diagnoses is known to see: it is the one that
+    solved these tasks, and its agent showed it pictures that it answered to."""
+    if lab.backbones.diagnosis != lab.backbones.solver:
+        return []
+    files = [lab.trajectories / f"{name}.jsonl.zst" for name in job.evidence[:_SHOWN]]
+    return [shown for file in files if _sees(latest_lease(file)) for shown in looks(acts(file), most=_PICTURES)]
+
+
+def _sees(latest: Mapping[str, Latest]) -> bool:
+    started, settled = (latest[event].record if event in latest else {} for event in ("call started", "call settled"))
+    return settled.get("status") == ANSWERED and holds_picture(started.get("request"))
 
 
 def conversation(latest: Mapping[str, Latest]) -> list[Turn]:

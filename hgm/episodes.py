@@ -46,6 +46,7 @@ class Playing:
     """The first trouble of the episode's; nothing is done behind it."""
     is_done: bool = False
     """Whether the page has said so."""
+    exchanges: int = 0
     has_acted: bool = False
     """Whether an action came before any trouble, or with it."""
 
@@ -58,6 +59,7 @@ class Playing:
                 raise ValueError("another shape")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             return {"trouble": f"the gateway asks for what it never should: {error}"}
+        self.exchanges += 1
         if self.trouble is None:
             try:
                 with boundary(SandboxError, "the episode broke"):

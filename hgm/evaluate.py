@@ -70,7 +70,7 @@ def evaluate(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
 def _attempt(job: EvaluateJob, lab: Lab, slot: int) -> EvaluationResult:
     task = lab.benchmark.task(job.task)
     if isinstance(task.grading, Played):
-        return play(job, task, task.grading, lab, slot, least=LEAST_AGAIN)
+        return play(job, task, lab, slot, least=LEAST_AGAIN)
     solved = _solve(job, task, lab, slot, least=LEAST_AGAIN)
     verdict = _judged(job, solved, lab, slot)
     if lab.second_attempt and verdict.cause in second_attempt.CAUSES:

@@ -16,7 +16,7 @@ from hgm.contract import read_manifest
 from hgm.controller import Display, go_on
 from hgm.errors import ConfigError, HGMError
 from hgm.loop import Ending
-from hgm.preflight import build_all, must_be_ready
+from hgm.preflight import build_all, is_played, must_be_ready
 from hgm.run import Folder
 from hgm.scratch import run_id
 from hgm.session import basics, remember_layers, remember_sandboxes, sandboxes_of
@@ -83,6 +83,8 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     created = basics(config, benchmark, config.sandbox)
     provider = sandboxes_of(config, config.sandbox)
     used = dict.fromkeys(task for _, task in plan.tasks)
+    if plan.source != "agent" and is_played(benchmark, used):
+        raise ConfigError(f"{benchmark.name} is played by agents, and has no written solutions to grade: name an AGENT")
     missing = must_be_ready(benchmark, used, provider, read_manifest(plan.files), allow_build=config.docker.allow_build)
     build_all(missing, display.preparing)
     remember_sandboxes(created, provider)

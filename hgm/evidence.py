@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hgm.acts import acts, told
 from hgm.diagnose import change, conversation
 from hgm.jobs import Exhibit, ExpandJob, Finding
 from hgm.lab import Lab
@@ -26,7 +27,7 @@ PATCH_CHARS = 30_000
 LOG_CHARS = 4_000
 _LEAST = 1_000
 """With less room than this nothing more is read."""
-_RECORD = 3
+_RECORD = 4
 """Files of one evaluation."""
 _README = "README.txt"
 _ABOUT = """\
@@ -37,6 +38,7 @@ agents/<n>/            the agent and its ancestors, {lineage}
   results.txt          how it did on search tasks: task, outcome, cause
   task-<m>/            one evaluation:
     outcome.txt        how it ended, and what it was asked
+    episode.txt        what it saw and did on a page, where it had one
     transcript.txt     what it and its model said to each other, as the agent kept it, to the end
     change.diff        what it changed in its workspace
 others/<n>/            agents of other lineages: change.diff (about their parents) and results.txt, nothing else
@@ -112,7 +114,8 @@ def _records(exhibit: Exhibit, lab: Lab) -> Iterator[tuple[str, str]]:
 
 
 def _record(finding: Finding, lab: Lab) -> Iterator[tuple[str, str]]:
-    latest = latest_lease(lab.trajectories / f"{finding.job}.jsonl.zst")
+    trajectory = lab.trajectories / f"{finding.job}.jsonl.zst"
+    latest = latest_lease(trajectory)
     host = latest["host"].record if "host" in latest else {}
     settled = latest.get("call settled")
     yield (
@@ -126,6 +129,8 @@ def _record(finding: Finding, lab: Lab) -> Iterator[tuple[str, str]]:
         f"{number}. {turn.role}:\n{quote(turn.words, TURN_CHARS)}"
         for number, turn in enumerate(conversation(latest), 1)
     )
+    if played := list(told(acts(trajectory), chars=TURN_CHARS // 4)):
+        yield "episode.txt", _ends([f"{paragraph}\n" for paragraph in played], TRANSCRIPT_CHARS)
     yield "transcript.txt", _ends(list(said), TRANSCRIPT_CHARS)
     yield "change.diff", quote(str(host.get("patch", "")), PATCH_CHARS) + "\n"
 

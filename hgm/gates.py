@@ -8,13 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evaluators.gui.handshake import TASK as HANDSHAKE
 from hgm.agent_run import Assignment, run_agent, self_test
-from hgm.contract import matches, may_change
+from hgm.contract import does, matches, may_change
 from hgm.effort import BACK, tries_harder
 from hgm.errors import LimitError, WorkspaceRejected
 from hgm.gateway.prices import Tokens
 from hgm.lab import Lab
 from hgm.leaks import first_leak, is_too_much
+from hgm.playing import act
 from hgm.seen import blame
 from hgm.text import one_line, printable
 from sandboxes.base import File, Files, Mount, SandboxSpec
@@ -194,22 +196,22 @@ def handshakes_share(lab: Lab) -> float:
 
 def shakes_hands(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
     """On a tiny task it talks to its model at least once and finishes."""
+    handshake = _handshake_on_a_page if does(lab.manifest, "gui") else _handshake
     try:
-        return _handshake(candidate, lab, slot)
+        return handshake(candidate, lab, slot)
     except LimitError as trouble:
         return Rejection(reason="limit", message=str(trouble), repairable=False)
 
 
 def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
-    job = f"{candidate.job}-handshake-again" if candidate.repaired else f"{candidate.job}-handshake"
-    deadline_s = HANDSHAKE_S * max(1.0, lab.limits.solve_deadline_s / 60.0)
+    job = _handshakes_name(candidate)
     assignment = Assignment(
         kind="solve",
         statement=HANDSHAKE_STATEMENT,
         workspace=HANDSHAKE_FILES,
         history=lab.sealer.seal(HANDSHAKE_FILES),
         test_command=("python3", "-S", "-E", "check.py"),
-        deadline_s=deadline_s,
+        deadline_s=_handshake_s(lab),
     )
     with lab.scratch.job(job) as folder, closing(lab.lease(job, "solver", seed=candidate.seed)) as lease:
         place = lab.place(job, slot, folder)
@@ -225,6 +227,27 @@ def _handshake(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
         how = blame(ended) or "it never called its model"
         return Rejection(reason="handshake", message=f"On a tiny task: {how}\n{said}")
     return None
+
+
+def _handshake_on_a_page(candidate: Candidate, lab: Lab, slot: int) -> Rejection | None:
+    job = _handshakes_name(candidate)
+    with lab.scratch.job(f"{job}-code") as folder:
+        agent = _checkout(candidate, folder)
+        acted = act(agent, HANDSHAKE, job, lab, slot, seed=candidate.seed, deadline_s=_handshake_s(lab))
+    how = acted.cause if acted.verdict.cause else ""
+    how = how or ("" if acted.usage.calls else "it never called its model")
+    if not (how := how or ("" if acted.exchanges else "it never looked at its page")):
+        return None
+    said = printable(acted.ended.output.decode(errors="replace"), 500) if acted.ended else ""
+    return Rejection(reason="handshake", message=f"On a tiny page: {how}\n{said}")
+
+
+def _handshakes_name(candidate: Candidate) -> str:
+    return f"{candidate.job}-handshake-again" if candidate.repaired else f"{candidate.job}-handshake"
+
+
+def _handshake_s(lab: Lab) -> float:
+    return HANDSHAKE_S * max(1.0, lab.limits.solve_deadline_s / 60.0)
 
 
 _IN_SANDBOXES: tuple[Gate, ...] = (keeps_contract, tests_itself, shakes_hands)

@@ -1,10 +1,11 @@
 """What a run needs of this machine's engine, checked before anything is spent."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
-from evaluators.base import Benchmark, Split
-from hgm.contract import Manifest
-from hgm.errors import ConfigError
+from evaluators.base import Benchmark, Played, Split
+from hgm.contract import Manifest, does
+from hgm.errors import ConfigError, EvaluatorError
 from hgm.images import Need, beside, disk_words, environments, needs
 from sandboxes import shelf
 from sandboxes.base import SandboxProvider
@@ -23,7 +24,7 @@ def must_be_ready(
     *,
     allow_build: bool,
 ) -> list[Need]:
-    """Return if every image that these tasks need is there or can be built, and agents of this manifest can work in it.
+    """Return if agents of this manifest do such tasks, and every image that these need is there or can be built.
 
     What comes back is to be built (`build_all`): missing images of the lab's own, and with `allow_build` those that
     tasks bring recipes for.
@@ -32,7 +33,9 @@ def must_be_ready(
         ConfigError: not so; names what is missing, and says what to do.
         SandboxError: the engine's trouble.
     """
-    found = _images(benchmark, tasks, provider, allow_build=allow_build)
+    used = list(tasks)
+    _must_do(manifest, benchmark, used)
+    found = _images(benchmark, used, provider, allow_build=allow_build)
     carries = isinstance(provider, Docker) and not provider.is_copying
     if manifest.layer is not None and not carries and any(need.environment.folder for need in found):
         raise ConfigError(
@@ -41,6 +44,24 @@ def must_be_ready(
             "agent its packages in its own folder"
         )
     return [need for need in found if not need.is_there]
+
+
+def _must_do(manifest: Manifest, benchmark: Benchmark, tasks: Sequence[str]) -> None:
+    kind = "gui" if is_played(benchmark, tasks) else "solve"
+    if not does(manifest, kind):
+        other = "gui_seed" if kind == "gui" else "seed"
+        raise ConfigError(
+            f"agent {manifest.name} does {' and '.join(manifest.kinds)}, and the tasks of {benchmark.name} are of kind "
+            f"{kind}: take an agent whose agent.toml names that among its kinds, e.g. {other}"
+        )
+
+
+def is_played(benchmark: Benchmark, tasks: Iterable[str]) -> bool:
+    """Whether tasks are graphical ones, which a benchmark has only, or none of: the first that can be read tells."""
+    for task in tasks:
+        with suppress(EvaluatorError):  # what is unusable tells when it is opened
+            return isinstance(benchmark.task(task).grading, Played)
+    return False
 
 
 def ready_images(

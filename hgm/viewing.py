@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.base import Split
+from hgm.acts import ANSWERED, Played, acts
 from hgm.conversation import Turn
 from hgm.diagnose import conversation
 from hgm.document import TOLD, document_of
@@ -20,6 +21,7 @@ from hgm.history import FAILED, History, history
 from hgm.run import Folder, require_search
 from hgm.state import RunState
 from hgm.summary import lineage
+from hgm.text import clip
 from hgm.trajectories import latest_lease
 from trees.archive import Archive
 from trees.export.html import Talk, packed, page
@@ -32,7 +34,10 @@ MOST_DIFFS = 50_000_000
 """Characters of diffs in a page."""
 JOB = re.compile(r"[ex][0-9]{1,12}")
 """The name of a job."""
+MOST_PICTURES = 1_500_000
+"""Characters of the pictures of one episode."""
 _TURNS = 2_000
+_ERROR_CHARS = 2_000
 _LOGGED = 1_000
 
 
@@ -87,7 +92,23 @@ def _talk(file: Path, job: str) -> dict[str, Any]:
     turns = conversation(latest_lease(file))
     first = _TURNS // 4
     shown = turns if len(turns) <= _TURNS else [*turns[:first], *turns[first - _TURNS :]]
-    return {"job": job, "turns": [_turn(turn) for turn in shown], "omitted": len(turns) - len(shown)}
+    told = {"job": job, "turns": [_turn(turn) for turn in shown], "omitted": len(turns) - len(shown)}
+    played = acts(file)
+    return {**told, "acts": _acts(played), "acts_omitted": played.omitted} if played.first else told
+
+
+def _acts(played: Played) -> list[dict[str, Any]]:
+    """Of an episode: what was done, what came of it, and pictures as long as there is room for them."""
+    room, shown = MOST_PICTURES, []
+    for act in played.acts:
+        picture = act.screenshot if len(act.screenshot) <= room else ""
+        room -= len(picture)
+        error = clip(act.error, _ERROR_CHARS)
+        if act.status != ANSWERED:
+            error = f"no answer (status {act.status})"
+        done = {"step": act.step if act.is_step else None, "action": act.words, "error": error, "done": act.is_done}
+        shown.append({**done, "picture": picture or None})
+    return shown
 
 
 def is_told(told: History, job: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from hgm.errors import BackboneError, ReplyError
 from hgm.gateway.client import Lease
@@ -25,6 +25,8 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
+    pictures: NotRequired[Sequence[str]]
+    """PNGs as data: URLs, behind the words; from the user only."""
 
 
 def complete(lease: Lease, backbone: str, messages: Sequence[Message]) -> str:
