@@ -77,6 +77,22 @@ def test_a_huge_turn_is_shown_in_parts(seen: Seen, url: str, path: Path) -> None
     assert len(page.content()) < 1_000_000
 
 
+def test_what_was_done_on_a_page_is_shown_with_its_pictures(seen: Seen, url: str, path: Path) -> None:
+    page = seen.open(url)
+    job = read(path).evaluations[told.PLAYED]
+    page.evaluate(f"hgm.select({job.node})")
+    seen.by("results").locator(f'button[title^="Trajectory of {job.job}"]').click()
+    seen.by("acts").wait_for()
+    shown = seen.by("acts").inner_text()
+    assert shown.count("window.pwned=2") == 5, "four actions and an error, as text"
+    assert shown.count("the page is done") == 1
+    assert "\\u202ereversed" in shown
+    pictures = page.evaluate("[...document.querySelectorAll('img')].map(img => [img.src, img.naturalWidth])")
+    assert pictures == [[told.PIXEL, 1]]
+    assert page.evaluate("window.pwned === undefined")
+    assert seen.errors == []
+
+
 def test_the_keyboard_is_enough(seen: Seen, url: str, path: Path) -> None:
     page, document = seen.open(url), tree_document(path)
     best = document["best"]

@@ -15,6 +15,12 @@ RUN = "</script><script>window.pwned=1</script>"
 MARKUP = "<img src=x onerror=window.pwned=2><script>window.pwned=3</script>"
 BRIEF = f"{MARKUP}\x1b[2J\x1b]0;title\x07 \u202ereversed\u202c </title></style>"
 LONG = "x" * 3_000_000
+PLAYED = 1
+"""The evaluation whose agent also had a page."""
+PIXEL = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def hostile(job: Job, slot: int) -> Result:
@@ -43,6 +49,8 @@ def say(path: Path) -> None:
         file = Folder(path).trajectories / f"{item.job}.jsonl.zst"
         if not file.exists():
             _talk(file, LONG if number == 0 else MARKUP)
+            if number == PLAYED:
+                _play(file)
 
 
 def wait_for_a_rate_limit(path: Path, job: str) -> None:
@@ -68,3 +76,19 @@ def _talk(file: Path, said: str) -> None:
     append(file, {"event": "lease opened"})
     append(file, {"event": "call started", **common, "dialect": "openai_chat_completions", "request": request})
     append(file, {"event": "call settled", **common, "response": answer})
+
+
+def _play(file: Path) -> None:
+    """A click that is shown, one that is refused, and pictures that are none."""
+    pictures = (PIXEL, f'{PIXEL}" onerror="window.pwned=4', "data:image/svg+xml,<svg onload='window.pwned=5'/>", "")
+    for index, url in enumerate(pictures):
+        observation = {
+            "text": MARKUP,
+            "error": BRIEF if index == 1 else "",
+            "step": index,
+            "done": index == len(pictures) - 1,
+        }
+        action = {"name": "click", "bid": MARKUP}
+        append(file, {"event": "env asked", "index": index, "what": "step", "screenshot": True, "action": action})
+        append(file, {"event": "env answered", "index": index, "status": 200, "observation": observation})
+        append(file, {"event": "env screenshot", "index": index, "url": url})

@@ -165,6 +165,22 @@ export interface Trajectory {
   turns: Turn[];
   /** Turns that were left out in the middle, because there is more than a page should hold. */
   omitted: number;
+  /** What the agent saw and did on a page, where its task had one. */
+  acts?: Act[];
+  /** Acts that were left out behind the first quarter of those that are there. */
+  acts_omitted?: number;
+}
+
+export interface Act {
+  /** Number of the step; null: it only looked. */
+  step: number | null;
+  action: string;
+  /** Why the action did nothing; empty if it was done. */
+  error: string;
+  /** Whether the episode was over then. */
+  done: boolean;
+  /** A PNG as a data: URL, where the agent asked for one and there was room for it. */
+  picture: string | null;
 }
 
 export interface Turn {

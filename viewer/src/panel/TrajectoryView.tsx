@@ -5,6 +5,7 @@ import { Code } from "../text/Code";
 import { LongText } from "../text/LongText";
 import { oneLine, visible } from "../text/escape";
 import { count, integer } from "../text/format";
+import { Acts } from "./Acts";
 import { prettyArguments } from "./arguments";
 import { useLoaded } from "./useLoaded";
 
@@ -29,8 +30,17 @@ export function TrajectoryView({ source, run, job }: Props) {
       <h3>Trajectory of {oneLine(job)}</h3>
       {found.state === "loading" && <p class="dim">Reading…</p>}
       {found.state === "failed" && <p class="problem">{visible(found.why)}</p>}
-      {found.state === "done" && (found.value === null ? <p class="dim">{source.missing}</p> : <Turns trajectory={found.value} />)}
+      {found.state === "done" && (found.value === null ? <p class="dim">{source.missing}</p> : <Told trajectory={found.value} />)}
     </section>
+  );
+}
+
+function Told({ trajectory }: { trajectory: Trajectory }) {
+  return (
+    <>
+      {trajectory.acts !== undefined && <Acts acts={trajectory.acts} omitted={trajectory.acts_omitted ?? 0} />}
+      <Turns trajectory={trajectory} />
+    </>
   );
 }
 
