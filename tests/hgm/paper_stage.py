@@ -87,6 +87,24 @@ class PaperStage:
         self.is_closed = True
 
 
+class Stubborn:
+    """A stage whose browser does not start, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.inner = PaperStage()
+
+    def episode(self, task: Task, *, job: str, slot: int) -> AbstractContextManager[Episode]:
+        """See `Stage`."""
+        if self.left:
+            self.left -= 1
+            raise SandboxError("no browser")
+        return self.inner.episode(task, job=job, slot=slot)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 @dataclass(frozen=True)
 class OnePage:
     """A benchmark of one graphical task."""

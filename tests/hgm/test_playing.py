@@ -2,21 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
-from evaluators.base import Task
 from evaluators.gui.base import Episode, Observation
 from hgm import trajectories
-from hgm.errors import SandboxError
 from hgm.evaluate import evaluate
 from hgm.jobs import EvaluationResult
 from hgm.lab import Lab
-from tests.hgm.paper_stage import STEPS, OnePage, PaperEpisode, PaperStage
+from tests.hgm.paper_stage import STEPS, OnePage, PaperEpisode, PaperStage, Stubborn
 from tests.hgm.small_gui import gui_agent
 from tests.hgm.small_lab import evaluation, root_of, small_lab
 from trees.records import Outcome
@@ -148,23 +145,6 @@ def test_a_trajectory_tells_the_episode(lab: Lab) -> None:
     assert [record["observation"]["done"] for record in told if record["event"] == answered] == [False, False, True]
     assert (told[-1]["outcome"], told[-1]["patch"]) == ("passed", "")
     assert result.usage.steps == 2
-
-
-class Stubborn:
-    """A stage whose browser does not start, `times` times."""
-
-    def __init__(self, times: int) -> None:
-        self.left = times
-        self.inner = PaperStage()
-
-    def episode(self, task: Task, *, job: str, slot: int) -> AbstractContextManager[Episode]:
-        if self.left:
-            self.left -= 1
-            raise SandboxError("no browser")
-        return self.inner.episode(task, job=job, slot=slot)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 @pytest.mark.parametrize(("times", "outcome"), [(1, Outcome.PASSED), (2, Outcome.PASSED), (3, Outcome.UNMEASURED)])
