@@ -68,6 +68,13 @@ def browser_program() -> Path:
 
 
 @cache
+def own_pages() -> Path:
+    """The folder of the pages that belong to no benchmark."""
+    folder = Path(__file__).parent / "gui" / "own"
+    return _layer("own-pages", {path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+
+
+@cache
 def playwright_layer() -> Path:
     """The driver of the installed Playwright with its Node.js, some 150 MB: copied once per version.
 

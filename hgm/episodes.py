@@ -18,7 +18,8 @@ from time import monotonic
 
 from evaluators.base import Json, Task
 from evaluators.gui.base import Episode, Observation, Stage
-from hgm.errors import SandboxError, boundary
+from evaluators.gui.pool import open_stage
+from hgm.errors import EvaluatorError, SandboxError, boundary
 from hgm.text import clip
 from sandboxes.base import SandboxProvider
 
@@ -173,4 +174,7 @@ def stage_for(provider: SandboxProvider, *, run: str) -> Stage:
     Raises:
         SandboxError: this machine has no browser.
     """
-    raise SandboxError("no browser yet")
+    try:
+        return open_stage(provider, run=run)
+    except EvaluatorError as missing:
+        raise SandboxError(str(missing)) from missing

@@ -10,11 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from evaluators.gui.families import FAMILY_OF
+from evaluators.gui.handshake import PAGE as HANDSHAKE
 from evaluators.layers import GUI_EXTRA
 from hgm.errors import EvaluatorError, boundary
 
 INSIDE = "/hgm/pages"
 """Where `pages_folder()` is mounted."""
+OWN = "/hgm/own-pages"
+"""Where the pages are mounted that the lab brings itself (`evaluators.layers.own_pages`)."""
 EXCLUDED = MappingProxyType(
     {
         "button-delay": "it is about waiting, by the clock of a machine that may be busy",
@@ -51,7 +54,7 @@ def pages_folder() -> Path:
 
 def address(page: str) -> str:
     """Of a page, inside."""
-    return f"file://{INSIDE}/miniwob/{page}.html"
+    return f"file://{OWN}/{page}.html" if page == HANDSHAKE else f"file://{INSIDE}/miniwob/{page}.html"
 
 
 @cache

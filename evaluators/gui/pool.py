@@ -16,8 +16,8 @@ from evaluators.gui.base import Stage
 from evaluators.gui.browser import Browser, Equipment, Seen
 from evaluators.gui.episode import PlayedEpisode
 from evaluators.gui.families import BENCHMARK
-from evaluators.gui.pages import INSIDE, pages_folder
-from evaluators.layers import PLAYWRIGHT, browser_program, playwright_layer
+from evaluators.gui.pages import INSIDE, OWN, pages_folder
+from evaluators.layers import PLAYWRIGHT, browser_program, own_pages, playwright_layer
 from hgm.errors import EvaluatorError, SandboxError, SandboxLost
 from sandboxes.base import File, Image, Mount, SandboxProvider
 from sandboxes.docker import Docker
@@ -137,6 +137,7 @@ def equipped(provider: SandboxProvider) -> Equipment:
     """
     mounts: tuple[Mount, ...] = (
         Mount(source=pages_folder(), target=INSIDE),
+        Mount(source=own_pages(), target=OWN),
         Mount(source=browser_program(), target="/hgm/driver"),
         Mount(source=playwright_layer(), target=PLAYWRIGHT),
     )
