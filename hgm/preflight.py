@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from evaluators.base import Benchmark, Played, Split
+from evaluators.gui.pool import equipped
 from hgm.contract import Manifest, does
 from hgm.errors import ConfigError, EvaluatorError
 from hgm.images import Need, beside, disk_words, environments, needs
@@ -24,7 +25,7 @@ def must_be_ready(
     *,
     allow_build: bool,
 ) -> list[Need]:
-    """Return if agents of this manifest do such tasks, and every image that these need is there or can be built.
+    """Return if agents of this manifest do such tasks, and whatever these need is there or can be built.
 
     What comes back is to be built (`build_all`): missing images of the lab's own, and with `allow_build` those that
     tasks bring recipes for.
@@ -35,6 +36,8 @@ def must_be_ready(
     """
     used = list(tasks)
     _must_do(manifest, benchmark, used)
+    if does(manifest, "gui") and is_played(benchmark, used):
+        _must_have_a_browser(provider)
     found = _images(benchmark, used, provider, allow_build=allow_build)
     carries = isinstance(provider, Docker) and not provider.is_copying
     if manifest.layer is not None and not carries and any(need.environment.folder for need in found):
@@ -54,6 +57,13 @@ def _must_do(manifest: Manifest, benchmark: Benchmark, tasks: Sequence[str]) -> 
             f"agent {manifest.name} does {' and '.join(manifest.kinds)}, and the tasks of {benchmark.name} are of kind "
             f"{kind}: take an agent whose agent.toml names that among its kinds, e.g. {other}"
         )
+
+
+def _must_have_a_browser(provider: SandboxProvider) -> None:
+    try:
+        equipped(provider)
+    except EvaluatorError as missing:
+        raise ConfigError(str(missing)) from missing
 
 
 def is_played(benchmark: Benchmark, tasks: Iterable[str]) -> bool:
