@@ -165,7 +165,8 @@ CAUSE_GIVERS = {"blame", "trouble", "_cause", "_judge", "_judge_canaries"}
 
 def causes_in_code() -> set[str]:
     """Every word that the code may give: as `cause=…`, in an assignment to `cause`, or returned by a giver."""
-    files = [ROOT / "hgm/evaluate.py", *(ROOT / "evaluators").glob("*.py"), ROOT / "evaluators/gui/episode.py"]
+    ours = [ROOT / f"hgm/{name}.py" for name in ("evaluate", "seen", "playing")]
+    files = [*ours, *(ROOT / "evaluators").glob("*.py"), *(ROOT / "evaluators/gui").glob("*.py")]
     return {word for file in files for node in nodes_of(file) if says_a_cause(node) for word in words_in(node)}
 
 
@@ -180,7 +181,7 @@ def says_a_cause(node: ast.AST) -> bool:
 def reasons_in_code() -> set[str]:
     nodes = [*nodes_of(ROOT / "hgm/gates.py"), *nodes_of(ROOT / "hgm/expand.py")]
     given = (node for node in nodes if isinstance(node, ast.keyword) and node.arg == "reason")
-    blame = next(node for node in nodes_of(ROOT / "hgm/evaluate.py") if getattr(node, "name", "") == "blame")
+    blame = next(node for node in nodes_of(ROOT / "hgm/seen.py") if getattr(node, "name", "") == "blame")
     return {word for node in [*given, blame] for word in words_in(node)}
 
 
@@ -189,9 +190,12 @@ def nodes_of(file: Path) -> list[ast.AST]:
 
 
 def words_in(node: ast.AST) -> Iterator[str]:
+    compared = {id(inner) for found in ast.walk(node) if isinstance(found, ast.Compare) for inner in ast.walk(found)}
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and (
-            found := re.fullmatch(r"([a-z]+(?:-[a-z]+)*)(?:: )?", str(inner.value))
+        if (
+            isinstance(inner, ast.Constant)
+            and id(inner) not in compared
+            and (found := re.fullmatch(r"([a-z]+(?:-[a-z]+)*)(?:: )?", str(inner.value)))
         ):
             yield found[1]
 
