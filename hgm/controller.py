@@ -188,7 +188,14 @@ def start(prepared: Prepared, *, display: Display) -> Ending:
         raise
 
 
-def go_on(path: Path, *, display: Display, workers: int | None = None, more: Budget | None = None) -> Ending:
+def go_on(
+    path: Path,
+    *,
+    display: Display,
+    workers: int | None = None,
+    more: Budget | None = None,
+    headed: bool = False,
+) -> Ending:
     """Go on with a run until it is finished, interrupted or cannot be measured any more.
 
     With `more` its budget is raised first, and a search that was over goes on.
@@ -225,6 +232,7 @@ def go_on(path: Path, *, display: Display, workers: int | None = None, more: Bud
                 editor=_editor(run),
                 created=run.state.created,
                 preparing=display.preparing,
+                headed=headed,
             ) as lab,
         ):
             if not recording:

@@ -18,6 +18,7 @@ from time import monotonic
 
 from evaluators.base import Json, Task
 from evaluators.gui.base import Episode, Observation, Stage
+from evaluators.gui.desktop import desktop
 from evaluators.gui.pool import open_stage
 from hgm.errors import EvaluatorError, SandboxError, boundary
 from hgm.text import clip
@@ -168,13 +169,13 @@ class Backstage:
                 self._stage = None
 
 
-def stage_for(provider: SandboxProvider, *, run: str) -> Stage:
-    """The stage that fits a lab's sandboxes.
+def stage_for(provider: SandboxProvider, *, run: str, headed: bool = False) -> Stage:
+    """The stage that fits a lab's sandboxes; its browsers show themselves on the user's desktop, or nowhere.
 
     Raises:
         SandboxError: this machine has no browser.
     """
     try:
-        return open_stage(provider, run=run)
+        return open_stage(provider, run=run, shown_on=desktop() if headed else None)
     except EvaluatorError as missing:
         raise SandboxError(str(missing)) from missing

@@ -16,7 +16,7 @@ from hgm.contract import read_manifest
 from hgm.controller import Display, go_on
 from hgm.errors import ConfigError, HGMError
 from hgm.loop import Ending
-from hgm.preflight import build_all, is_played, must_be_ready
+from hgm.preflight import build_all, is_played, must_be_ready, must_be_shown
 from hgm.run import Folder
 from hgm.scratch import run_id
 from hgm.session import basics, remember_layers, remember_sandboxes, sandboxes_of
@@ -72,7 +72,9 @@ def predicted(benchmark: Benchmark, tasks: Sequence[tuple[Split, str]], file: Pa
     return found
 
 
-def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *, display: Display) -> Ending:
+def start(
+    plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *, display: Display, headed: bool = False
+) -> Ending:
     """Make the run of an evaluation and go on with it to its end. One whose lab does not come up is not kept.
 
     Raises:
@@ -85,6 +87,8 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     used = dict.fromkeys(task for _, task in plan.tasks)
     if plan.source != "agent" and is_played(benchmark, used):
         raise ConfigError(f"{benchmark.name} is played by agents, and has no written solutions to grade: name an AGENT")
+    if headed:
+        must_be_shown(benchmark, used, provider)
     missing = must_be_ready(benchmark, used, provider, read_manifest(plan.files), allow_build=config.docker.allow_build)
     build_all(missing, display.preparing)
     remember_sandboxes(created, provider)
@@ -102,7 +106,7 @@ def start(plan: Plan, config: SearchConfig, benchmark: Benchmark, path: Path, *,
     try:
         if plan.predictions is not None:
             shutil.copyfile(plan.predictions, Folder(path).path / FILE)
-        return go_on(path, display=display)
+        return go_on(path, display=display, headed=headed)
     except HGMError:
         runs.discard_unused(path)
         raise

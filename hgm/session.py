@@ -189,8 +189,11 @@ def lab_for(
     editor: Files | None = None,
     created: Mapping[str, Any] | None = None,
     preparing: Preparing = lambda what: None,
+    headed: bool = False,
 ) -> Iterator[Lab]:
     """A lab for the jobs of one run, for the time of the block. Without an editor each agent edits itself.
+
+    Its browsers are `headed`, or show themselves nowhere.
 
     `created` is event zero of the run, whose layers are kept; without it they are made as they can be had.
 
@@ -210,7 +213,7 @@ def lab_for(
             replay=replay,
             providers=providers_of(config),
         ) as gateway,
-        closing(Backstage(lambda: stage_for(provider, run=run))) as stage,
+        closing(Backstage(lambda: stage_for(provider, run=run, headed=headed))) as stage,
     ):
         layers = _layers(root, editor, provider, created or {}, run=run, preparing=preparing)
         allowance = allowance_of(config, created or {})

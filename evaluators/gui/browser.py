@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from evaluators.base import Json
+from evaluators.gui.desktop import Desktop
 from evaluators.gui.pages import address
 from evaluators.layers import PLAYWRIGHT
 from hgm.errors import SandboxError, SandboxLost, boundary
@@ -32,6 +33,8 @@ _MOST = 8 << 20
 """Bytes of one answer."""
 _START_S, _LOAD_S = 60.0, 45.0
 _POLL_S = 0.1
+_HEADED = "--hgm-headed"
+"""For the driver, not for the browser."""
 _FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -51,6 +54,8 @@ class Equipment:
     executable: str
     """The browser's path inside."""
     mounts: tuple[Mount, ...]
+    desktop: Desktop | None = None
+    """Where it shows itself; None: nowhere."""
     patience_s: float = 20.0
     """For one answer about a page that is open."""
 
@@ -94,9 +99,14 @@ class Browser:
         folder, listener = self._stack.enter_context(listening())
         mounts = (*equipment.mounts, Mount(source=folder, target=_SOCKET_FOLDER))
         place = (SLOTS - 2 - slot) % SLOTS  # another user than the agents' of the same slot
-        spec = SandboxSpec(run=run, job=f"browser-{slot}", slot=place, limits=LIMITS, mounts=mounts)
+        env: Mapping[str, str] = {}
+        flags: tuple[str, ...] = _FLAGS
+        if equipment.desktop is not None:
+            more, env = self._stack.enter_context(equipment.desktop.shared())
+            mounts, flags = (*mounts, *more), (_HEADED, *_FLAGS)
+        spec = SandboxSpec(run=run, job=f"browser-{slot}", slot=place, limits=LIMITS, mounts=mounts, env=env)
         box = self._stack.enter_context(equipment.provider.open(spec))
-        command = (f"{PLAYWRIGHT}/driver/node", "/hgm/driver/browser.js", equipment.executable, *_FLAGS)
+        command = (f"{PLAYWRIGHT}/driver/node", "/hgm/driver/browser.js", equipment.executable, *flags)
         self._thread = threading.Thread(target=self._run, args=(box, command), name=f"browser-{slot}", daemon=True)
         self._thread.start()
         self._connection = self._stack.enter_context(self._accepted(listener))

@@ -14,6 +14,7 @@ from pathlib import Path
 from evaluators.base import Played, Task
 from evaluators.gui.base import Stage
 from evaluators.gui.browser import Browser, Equipment, Seen
+from evaluators.gui.desktop import Desktop
 from evaluators.gui.episode import PlayedEpisode
 from evaluators.gui.families import BENCHMARK
 from evaluators.gui.pages import INSIDE, OWN, pages_folder
@@ -37,14 +38,16 @@ _IN_IMAGE = "/usr/bin/chromium-headless-shell"
 _FONTS = Path("/etc/fonts")
 
 
-def open_stage(provider: SandboxProvider, *, run: str) -> Stage:
+def open_stage(provider: SandboxProvider, *, run: str, shown_on: Desktop | None = None) -> Stage:
     """Where the episodes of a run are played, in sandboxes of the provider's kind; starts no browser yet.
+
+    They can be watched on a desktop, if there is one to show them on.
 
     Raises:
         EvaluatorError: what it needs of this machine is missing; says what to do.
         SandboxError: the sandbox's own trouble.
     """
-    return Pool(equipped(provider), run=run)
+    return Pool(equipped(provider, shown_on=shown_on), run=run)
 
 
 class Pool:
@@ -128,7 +131,7 @@ class Pool:
             browser.close()
 
 
-def equipped(provider: SandboxProvider) -> Equipment:
+def equipped(provider: SandboxProvider, *, shown_on: Desktop | None = None) -> Equipment:
     """What a browser needs in sandboxes of this kind.
 
     Raises:
@@ -142,6 +145,8 @@ def equipped(provider: SandboxProvider) -> Equipment:
         Mount(source=playwright_layer(), target=PLAYWRIGHT),
     )
     if isinstance(provider, Docker):
+        if shown_on is not None:
+            raise EvaluatorError("browsers in containers have no desktop: --sandbox bubblewrap")
         made = recipe().image
         if not is_built(provider.engine, made):
             raise EvaluatorError(
@@ -151,7 +156,8 @@ def equipped(provider: SandboxProvider) -> Equipment:
         return Equipment(provider=within, executable=_IN_IMAGE, mounts=mounts)
     if _FONTS.is_dir():
         mounts = (*mounts, Mount(source=_FONTS, target=str(_FONTS)))
-    return Equipment(provider=provider, executable=_executable(), mounts=mounts)
+    executable = _executable(headed=shown_on is not None)
+    return Equipment(provider=provider, executable=executable, mounts=mounts, desktop=shown_on)
 
 
 @cache
@@ -162,8 +168,10 @@ def recipe() -> Recipe:
     return Recipe(repository="hgm-browser", context=context, arguments={"BASE_IMAGE": image_name()})
 
 
-def _executable() -> str:
+def _executable(*, headed: bool) -> str:
     for path in _EXECUTABLES:
-        if Path(path).is_file():
+        if Path(path).is_file() and not (headed and path.endswith("-headless-shell")):
             return path
+    if headed:
+        raise EvaluatorError("no browser with a window below /usr: apt-get install chromium")
     raise EvaluatorError("no browser below /usr: apt-get install chromium-headless-shell (or chromium)")

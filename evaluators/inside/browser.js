@@ -10,6 +10,7 @@ const crypto = require('crypto');
 const net = require('net');
 const { chromium, errors } = require('/hgm/playwright/driver/package');
 
+const HEADED = '--hgm-headed';
 const SOCKET = '/hgm/browser/sock';
 const MOST = 1 << 20;
 const SIZE = { width: 332, height: 214 };
@@ -307,9 +308,11 @@ async function* messages(connection) {
 }
 
 async function main() {
-  const [executablePath, ...args] = process.argv.slice(2);
+  const [executablePath, ...given] = process.argv.slice(2);
+  const args = given.filter((flag) => flag !== HEADED);
+  const headless = args.length === given.length;
   const connection = net.connect(SOCKET);
-  const browser = await chromium.launch({ executablePath, args, timeout: 3 * LOAD_MS });
+  const browser = await chromium.launch({ executablePath, args, headless, timeout: 3 * LOAD_MS });
   const driver = new Driver(browser);
   send(connection, { ready: browser.version() });
   for await (const { do: what, ...given } of messages(connection)) {

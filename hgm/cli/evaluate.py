@@ -71,6 +71,9 @@ def evaluate(
         typer.Option("--run", metavar="NAME", help="The evaluation's name.  [default: eval-<benchmark>-<n>]"),
     ] = None,
     budget: Budgeted = None,
+    headed: Annotated[
+        bool, typer.Option("--headed", help="Show the browsers on your desktop, to watch (bubblewrap only).")
+    ] = False,
     tasks: Annotated[bool, typer.Option("--tasks", help="Print every task's result.")] = False,
     json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every result as JSON.")] = None,
     predictions_out: Annotated[
@@ -103,6 +106,7 @@ def evaluate(
       hgm evaluate ./my-agent --benchmark quixbugs --data quixbugs.jsonl --limit 10 --json result.json
       hgm evaluate ./my-agent --benchmark swebench:verified --repo django/django --sample 20 --budget 25usd
       hgm evaluate ./my-agent --benchmark polyglot --language go --attempts 2
+      hgm evaluate gui_seed --benchmark miniwob --ids click-test@0,login-user@1 --headed --workers 1
       hgm evaluate --gold --benchmark swebench --data rows.jsonl
       hgm evaluate --predictions preds.jsonl --benchmark swebench:lite --report-dir .
       hgm evaluate --compare eval-builtin-1 eval-builtin-2
@@ -154,4 +158,4 @@ def evaluate(
         runs_dir=runs_dir,
     )
     wanted = Wanted(json=json_, predictions=predictions_out, report_dir=report_dir, tasks=tasks)
-    evaluated(asked, config, wanted=wanted, quiet=quiet)
+    evaluated(asked, config, wanted=wanted, quiet=quiet, headed=headed)

@@ -76,7 +76,7 @@ class Asked:
     runs_dir: Path
 
 
-def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool) -> None:
+def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool, headed: bool = False) -> None:
     """Plan an evaluation, and conduct it."""
     files = find_agent(asked.agent if asked.source == "agent" else "seed", asked.runs_dir)
     benchmark = benchmark_of(config)
@@ -101,7 +101,11 @@ def evaluated(asked: Asked, config: SearchConfig, *, wanted: Wanted, quiet: bool
     )
     name = asked.run or default_run(f"eval-{config.benchmark.rpartition('/')[2]}", asked.runs_dir)
     path = new_run(name, asked.runs_dir)
-    conduct(path, total, lambda show: start(plan, config, benchmark, path, display=show), wanted=wanted, quiet=quiet)
+
+    def go(show: Display) -> Ending:
+        return start(plan, config, benchmark, path, display=show, headed=headed)
+
+    conduct(path, total, go, wanted=wanted, quiet=quiet)
 
 
 def _selected_on(asked: Asked) -> str:
