@@ -113,6 +113,10 @@ def _without_browser() -> str:
     return "" if is_built(connect(), image) else f"docker has no image {image} for the browser (scripts/engine)"
 
 
+def _without_xvfb() -> str:
+    return "" if shutil.which("Xvfb") else "there is no display to test on (apt-get install xvfb)"
+
+
 def _without_npm() -> str:
     return "" if shutil.which("npm") and shutil.which("node") else "npm is not installed (apt-get install npm)"
 
@@ -133,6 +137,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "registry": _without_registry,
     "chromium": _without_chromium,
     "browser": _without_browser,
+    "xvfb": _without_xvfb,
     "npm": _without_npm,
     "root": _without_root,
     "no-root": _with_root,
