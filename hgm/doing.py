@@ -64,13 +64,18 @@ def progress(path: Path, job: str) -> Progress:
 
 
 def _told(latest: dict[str, Latest]) -> Progress:
-    calls, settled = (latest[event].count if event in latest else 0 for event in (_STARTED, _SETTLED))
+    calls, settled = (_count(latest, event) for event in (_STARTED, _SETTLED))
     tokens = _tokens(latest)
     if "lease closed" in latest:
         return Progress(doing="is graded", calls=calls, tokens=tokens)
     if calls <= settled:
-        return Progress(doing="works", calls=calls, tokens=tokens)
+        acts = _count(latest, "env asked") > _count(latest, "env answered")
+        return Progress(doing="acts on its page" if acts else "works", calls=calls, tokens=tokens)
     return Progress(doing=_asking(latest), waiting=_waiting(latest), calls=calls, tokens=tokens)
+
+
+def _count(latest: dict[str, Latest], event: str) -> int:
+    return latest[event].count if event in latest else 0
 
 
 def _asking(latest: dict[str, Latest]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hgm.acts import acts, told
+from hgm.contract import does
 from hgm.diagnose import change, conversation
 from hgm.jobs import Exhibit, ExpandJob, Finding
 from hgm.lab import Lab
@@ -27,8 +28,8 @@ PATCH_CHARS = 30_000
 LOG_CHARS = 4_000
 _LEAST = 1_000
 """With less room than this nothing more is read."""
-_RECORD = 4
-"""Files of one evaluation."""
+_RECORD = 3
+"""Files of one evaluation, beside `episode.txt` for an agent on pages."""
 _README = "README.txt"
 _ABOUT = """\
 What the host knows about the agent in /workspace (agent {node} of this search) and where it comes from.
@@ -76,7 +77,7 @@ def contents(job: ExpandJob, lab: Lab) -> Files:
             room -= len(data)
         if len(kept) >= MOST_FILES - 1 or room < _LEAST:
             break
-    left_out = _wanted(job) - len(kept)
+    left_out = _wanted(job, lab) - len(kept)
     about = _ABOUT.format(
         node=job.node,
         lineage=", ".join(str(exhibit.node) for exhibit in job.lineage),
@@ -85,10 +86,10 @@ def contents(job: ExpandJob, lab: Lab) -> Files:
     return {_README.encode(): File(about.encode()), **kept}
 
 
-def _wanted(job: ExpandJob) -> int:
+def _wanted(job: ExpandJob, lab: Lab) -> int:
     """How many files there would be."""
     agents = [*job.lineage, *job.others]
-    records = _RECORD * sum(len(exhibit.findings) for exhibit in job.lineage)
+    records = (_RECORD + does(lab.manifest, "gui")) * sum(len(exhibit.findings) for exhibit in job.lineage)
     return records + sum(2 if exhibit.base else 1 for exhibit in agents)
 
 
@@ -129,8 +130,9 @@ def _record(finding: Finding, lab: Lab) -> Iterator[tuple[str, str]]:
         f"{number}. {turn.role}:\n{quote(turn.words, TURN_CHARS)}"
         for number, turn in enumerate(conversation(latest), 1)
     )
-    if played := list(told(acts(trajectory), chars=TURN_CHARS // 4)):
-        yield "episode.txt", _ends([f"{paragraph}\n" for paragraph in played], TRANSCRIPT_CHARS)
+    if does(lab.manifest, "gui"):
+        played = list(told(acts(trajectory), chars=TURN_CHARS // 4))
+        yield "episode.txt", _ends(played or ["It never looked at its page."], TRANSCRIPT_CHARS)
     yield "transcript.txt", _ends(list(said), TRANSCRIPT_CHARS)
     yield "change.diff", quote(str(host.get("patch", "")), PATCH_CHARS) + "\n"
 

@@ -38,8 +38,8 @@ class Settings:
     """Of one that is recorded, in base64; a larger one is only mentioned."""
     max_screenshots_bytes: int = 16_000_000
     """The same, of all that one lease records."""
-    environment_timeout_s: float = 120.0
-    """For one step or observation, whatever waits before it included."""
+    environment_timeout_s: float = 240.0
+    """For one step or observation: more than a host takes to find out that no browser lives."""
     free_refusals: int = 50
     """Requests turned away at once; each later one is kept waiting for `refusal_pause_s`."""
     free_refused_bytes: int = 16_000_000

@@ -17,6 +17,7 @@ LOST = {"event": "attempt lost", **CALL}
 LIMITED = {"event": "waits", "why": "p: HTTP 429, trying again in 30 s", "rate_limited": True, "since": 12.5}
 BROKEN = {"event": "waits", "why": "p: HTTP 500, trying again in 2 s", "rate_limited": False, "since": 13.5}
 ON = {"event": "waits", "why": "", "rate_limited": False, "since": None}
+ACTS, ACTED = {"event": "env asked", "index": 0, "what": "step"}, {"event": "env answered", "index": 0}
 AGAIN = {**STARTED, "index": 1}
 
 
@@ -42,6 +43,9 @@ def told(path: Path, *records: dict[str, Any]) -> Progress:
         ([OPENED, STARTED, LOST, SETTLED, AGAIN], "asks its model"),
         ([OPENED, STARTED, LIMITED, ON, SETTLED, {"event": "lease closed"}], "is graded"),
         ([OPENED, STARTED, LIMITED, OPENED], "works"),
+        ([OPENED, STARTED, SETTLED, ACTS], "acts on its page"),
+        ([OPENED, STARTED, SETTLED, ACTS, ACTED], "works"),
+        ([OPENED, ACTS, ACTED, STARTED], "asks its model"),
     ],
 )
 def test_it_is_at_what_its_last_records_say(tmp_path: Path, records: list[dict[str, Any]], doing: str) -> None:

@@ -13,8 +13,10 @@ from hgm.contract import read_agent, read_manifest
 from hgm.controller import prepare
 from hgm.errors import AgentError, ConfigError
 from hgm.evaluate import evaluate
+from hgm.evidence import contents
 from hgm.expand import expand
 from hgm.gates import Candidate, Rejection, first_rejection
+from hgm.jobs import Exhibit, Finding
 from hgm.lab import Lab
 from hgm.preflight import must_be_ready
 from hgm.trajectories import latest_lease
@@ -109,6 +111,25 @@ def test_a_fixed_editor_changes_a_gui_agent_on_the_evidence_of_its_page(lab: Lab
     assert '| - button "wrong" [ref=e2]' in shown
     edited = latest_lease(lab.trajectories / f"{job.id}-edit.jsonl.zst")["call started"].record["request"]
     assert "Improve this GUI agent" in str(edited["messages"])
+
+
+def test_a_folder_of_evidence_holds_the_episode(lab: Lab) -> None:
+    number = next(numbers) + 300
+    failed = evaluate(replace(evaluation(lab, number), task="g-button"), lab, 0)
+    commit = lab.archive.add_child(lab.archive.best(), child("pass\n"), "does nothing", number).commit
+    idle = evaluate(replace(evaluation(lab, number + 1), task="g-button", commit=commit), lab, 0)
+    found = tuple(
+        Finding(task=at, outcome="failed", cause=one.cause, job=one.job) for at, one in enumerate((failed, idle))
+    )
+    lineage = (Exhibit(node=0, commit=lab.archive.best(), base="", findings=found),)
+    files = contents(replace(expansion(lab, number), lineage=lineage), lab)
+    told = files[b"agents/0/task-0/episode.txt"].data.decode()
+    assert told == (
+        'It acts:\n| {"name": "click", "bid": "e2"}\n'
+        'The page:\n| - button "right" [ref=e1]\n| - button "wrong" [ref=e2]\nThe episode is over.\n'
+    )
+    assert files[b"agents/0/task-1/episode.txt"].data == b"It never looked at its page.\n"
+    assert b"left out" not in files[b"README.txt"].data
 
 
 def test_a_model_that_was_shown_pictures_is_shown_them_as_evidence(lab: Lab, tmp_path: Path) -> None:
