@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from evaluators.base import Benchmark, Environment, Played, Split
+from evaluators.base import Benchmark, Played, Split
 from evaluators.gui.desktop import desktop
-from evaluators.gui.pool import equipped, recipe
+from evaluators.gui.pool import equipped
 from hgm.contract import Manifest, does
 from hgm.errors import ConfigError, EvaluatorError
 from hgm.images import Need, beside, disk_words, environments, needs
@@ -13,7 +13,6 @@ from sandboxes import shelf
 from sandboxes.base import SandboxProvider
 from sandboxes.docker import Docker
 from sandboxes.engine import Engine, connect
-from sandboxes.images import is_built
 from sandboxes.recipes import build
 
 _NAMED = 5
@@ -38,7 +37,8 @@ def must_be_ready(
     """
     used = list(tasks)
     _must_do(manifest, benchmark, used)
-    browser = _browser(provider) if is_played(benchmark, used) else []
+    if is_played(benchmark, used):
+        _must_have_a_browser(provider)
     found = _images(benchmark, used, provider, allow_build=allow_build)
     carries = isinstance(provider, Docker) and not provider.is_copying
     if manifest.layer is not None and not carries and any(need.environment.folder for need in found):
@@ -47,7 +47,7 @@ def must_be_ready(
             f"this engine cannot bring into the images of {benchmark.name}: use an engine of this machine, or give the "
             "agent its packages in its own folder"
         )
-    return [*browser, *(need for need in found if not need.is_there)]
+    return [need for need in found if not need.is_there]
 
 
 def must_be_shown(benchmark: Benchmark, tasks: Iterable[str], provider: SandboxProvider) -> None:
@@ -74,15 +74,13 @@ def _must_do(manifest: Manifest, benchmark: Benchmark, tasks: Sequence[str]) -> 
         )
 
 
-def _browser(provider: SandboxProvider) -> list[Need]:
-    """The image that browsers lack, if it is that."""
-    if isinstance(provider, Docker) and not is_built(provider.engine, recipe().image):
-        return [Need(environment=Environment(image=recipe().image, recipe=recipe(), is_ours=True), tasks=0)]
+def _must_have_a_browser(provider: SandboxProvider) -> None:
+    if isinstance(provider, Docker):
+        return  # an image like others, which is built where it is missing
     try:
         equipped(provider)
     except EvaluatorError as missing:
         raise ConfigError(str(missing)) from missing
-    return []
 
 
 def is_played(benchmark: Benchmark, tasks: Iterable[str]) -> bool:

@@ -153,6 +153,7 @@ def test_a_model_that_was_shown_pictures_is_shown_them_as_evidence(lab: Lab, tmp
         assert sees or isinstance(asked["messages"][1]["content"], str)
 
 
+@pytest.mark.needs("chromium")
 def test_who_cannot_edit_itself_is_edited_by_the_seed_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hgm.controller.benchmark_of", lambda config: ManyPages())
     write_folder(ROOT, tmp_path / "root", read_only=False)
