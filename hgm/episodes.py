@@ -20,7 +20,7 @@ from evaluators.base import Json, Task
 from evaluators.gui.base import Episode, Observation, Stage
 from evaluators.gui.desktop import desktop
 from evaluators.gui.pool import open_stage
-from hgm.errors import EvaluatorError, SandboxError, boundary
+from hgm.errors import EvaluatorError, SandboxError, SandboxLost, boundary
 from hgm.text import clip
 from sandboxes.base import SandboxProvider
 
@@ -64,7 +64,7 @@ class Playing:
         self.exchanges += 1
         if self.trouble is None:
             try:
-                with boundary(SandboxError, "the episode broke"):
+                with boundary(SandboxLost, "the episode broke"):
                     return {"observation": self._observed(self._done(what, screenshot, asked.get("action")))}
             except SandboxError as trouble:
                 self.trouble = trouble

@@ -4,7 +4,8 @@ import shlex
 from importlib.metadata import version
 from importlib.resources import files as package_files
 
-from hgm.contract import read_manifest
+from hgm.contract import does, read_manifest
+from hgm.errors import AgentError
 from sandboxes.base import File, Files
 
 _INSTALL = """\
@@ -33,9 +34,13 @@ def harbor_files(agent: Files) -> Files:
     """The folder's files.
 
     Raises:
-        AgentError: the agent has a layer, which no other container has.
+        AgentError: the agent has a layer, which no other container has, or works on pages alone.
     """
     manifest = read_manifest(agent)
+    if not does(manifest, "solve"):
+        raise AgentError(
+            f"agent {manifest.name} does {' and '.join(manifest.kinds)}: Harbor gives agents code to change"
+        )
     ours = package_files("hgm")
     command = ["python3", "/hgm/relay.py", "--", *manifest.command] if manifest.relay else list(manifest.command)
     return {

@@ -13,7 +13,7 @@ from evaluators.base import Played, Task, Verdict
 from evaluators.environments import limits_for
 from hgm.agent_run import Assignment, run_agent
 from hgm.episodes import SOCKET, Playing, served
-from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected
+from hgm.errors import SandboxError, WorkspaceRejected
 from hgm.gateway.client import Lease, Usage
 from hgm.gateway.records import EnvironmentSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
@@ -111,13 +111,15 @@ def _must_have_answered(playing: Playing, usage: Usage) -> None:
     """Return if the environment was well as long as it mattered.
 
     Raises:
-        SandboxError: it was not. `SandboxLost` where the agent had begun to act: it may have had a part in that.
+        SandboxError: it was not. `SandboxLost` where the agent had acted and may have had a part in that: the episode
+            raises so what is not known to be the host's.
     """
     if playing.is_done or not (playing.trouble or usage.environment_failed):
         return
     if playing.trouble is None:
         raise SandboxError(usage.environment_failed)
-    raise (SandboxLost if playing.has_acted else SandboxError)(str(playing.trouble)) from playing.trouble
+    kind = type(playing.trouble) if playing.has_acted else SandboxError
+    raise kind(str(playing.trouble)) from playing.trouble
 
 
 def _verdict(acted: Acted, lab: Lab) -> Verdict:

@@ -22,6 +22,7 @@ class PaperEpisode:
 
     broken_at: int | None = None
     """The exchange from which on the browser is gone."""
+    trouble: type[SandboxError] = SandboxError
     taken: int = 0
     exchanges: int = 0
     found: str = "unfinished"
@@ -47,7 +48,7 @@ class PaperEpisode:
     def _seen(self, error: str, screenshot: bool) -> Observation:
         self.exchanges += 1
         if self.broken_at is not None and self.exchanges > self.broken_at:
-            raise SandboxError("the browser is gone")
+            raise self.trouble("the browser is gone")
         return Observation(
             goal='Click the "right" button.',
             text='- button "right" [ref=e1]\n- button "wrong" [ref=e2]',

@@ -11,7 +11,7 @@ from hgm.agents_by_name import BUNDLED, find_agent
 from hgm.config import SearchConfig
 from hgm.contract import read_agent, read_manifest
 from hgm.controller import prepare
-from hgm.errors import AgentError, ConfigError
+from hgm.errors import AgentError, ConfigError, SandboxLost
 from hgm.evaluate import evaluate
 from hgm.evidence import contents
 from hgm.expand import expand
@@ -87,7 +87,8 @@ def test_without_a_browser_nothing_can_be_said_about_a_child(lab: Lab) -> None:
     for stage, kind, says in (
         (Stubborn(3), Expansion.UNMEASURED, "no browser"),
         (Stubborn(2), Expansion.CHILD, ""),
-        (PaperStage(lambda: PaperEpisode(broken_at=0)), Expansion.REJECTED, "lost: the browser is gone"),
+        (PaperStage(lambda: PaperEpisode(broken_at=0)), Expansion.UNMEASURED, "the browser is gone"),
+        (PaperStage(lambda: PaperEpisode(broken_at=0, trouble=SandboxLost)), Expansion.REJECTED, "lost: the browser"),
     ):
         found = expand(expansion(lab, next(numbers)), replace(lab, stage=stage, placebo=True), 0)
         assert (found.kind, says in found.reason) == (kind, True), found.reason

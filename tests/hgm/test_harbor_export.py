@@ -9,9 +9,11 @@ import pytest
 
 from hgm.agents_by_name import BUNDLED
 from hgm.contract import read_agent
+from hgm.errors import AgentError
 from hgm.harbor_export import harbor_files
 from sandboxes.base import File
 from sandboxes.images import image_name
+from tests.hgm.small_lab import MANIFEST, agent
 from trees.archive import put_files
 
 UPSTREAM = """
@@ -99,3 +101,8 @@ def test_nothing_of_the_agent_is_left_out(exported: Path) -> None:
     for name, file in seed.items():
         assert (exported / "container" / "agent" / name.decode()).read_bytes() == file.data
     assert "HgmAgent" in (exported / "hgm_agent.py").read_text()
+
+
+def test_an_agent_on_pages_has_no_place_in_harbor() -> None:
+    with pytest.raises(AgentError, match="does gui"):
+        harbor_files(agent(manifest=f'{MANIFEST}kinds = ["gui"]\n'))

@@ -10,6 +10,7 @@ import pytest
 
 from evaluators.gui.base import Episode, Observation
 from hgm import trajectories
+from hgm.errors import SandboxError, SandboxLost
 from hgm.evaluate import evaluate
 from hgm.jobs import EvaluationResult
 from hgm.lab import Lab
@@ -154,10 +155,10 @@ def test_a_browser_that_does_not_start_is_the_hosts(lab: Lab, times: int, outcom
     assert (found.outcome, found.cause) == (outcome, "host" if outcome is Outcome.UNMEASURED else "")
 
 
-def breaking(times: int, at: int) -> Callable[[], Episode]:
+def breaking(times: int, at: int, trouble: type[SandboxError] = SandboxLost) -> Callable[[], Episode]:
     """Episodes of which the first so many break at that exchange."""
     made = count()
-    return lambda: PaperEpisode(broken_at=at if next(made) < times else None)
+    return lambda: PaperEpisode(broken_at=at if next(made) < times else None, trouble=trouble)
 
 
 def test_a_browser_that_breaks_before_anything_is_done_is_the_hosts(lab: Lab) -> None:
@@ -165,6 +166,11 @@ def test_a_browser_that_breaks_before_anything_is_done_is_the_hosts(lab: Lab) ->
     result = played(lab, "observe()\nclick('e1')\n", breaking(3, 0))
     assert (result.outcome, result.cause) == (Outcome.UNMEASURED, "host")
     assert "the browser is gone" in result.detail
+
+
+def test_what_is_known_to_be_the_hosts_is_never_the_agents(lab: Lab) -> None:
+    result = played(lab, "click('e9')\nclick('e1')\n", breaking(3, 0, SandboxError))
+    assert (result.outcome, result.cause) == (Outcome.UNMEASURED, "host")
 
 
 def test_whoever_breaks_every_browser_has_done_it(lab: Lab) -> None:
