@@ -64,7 +64,8 @@ class MiniwobBenchmark:
 
     def tasks(self, split: Split) -> tuple[str, ...]:
         pages = [page for page in SOUND if split_of_family(FAMILY_OF[page]) == split]
-        return tuple(f"{page}@{seed}" for page in pages for seed in range(self._seeds))
+        # Seed by seed: the first few of a split, which is all that many runs take, are of as many pages.
+        return tuple(f"{page}@{seed}" for seed in range(self._seeds) for page in pages)
 
     def task(self, task_id: str) -> Task:
         page, _, seed = task_id.partition("@")
