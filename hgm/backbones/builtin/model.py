@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from hgm.backbones.builtin import conversation, diagnosis, editor, habits, solver, toolbox
+from hgm.backbones.builtin import conversation, diagnosis, editor, gui_solver, gui_talk, habits, solver, toolbox
 from hgm.backbones.builtin.wire import Reply, Request
 
 _OWN_CODE = re.compile(
@@ -18,6 +18,8 @@ def answer(request: Request) -> Reply:
     if diagnosis.wanted(request):
         return Reply(diagnosis.write(request))
     rng = Random(f"builtin/{request.seed}")
+    if gui_talk.wanted(request):
+        return gui_solver.act(request, rng)
     box = toolbox.recognise(request)
     told = conversation.instructions(request.messages)
     if not box.usable:
