@@ -18,9 +18,9 @@ def wanted(page: Page, clause: Clause) -> list[tuple[Element, str]]:
     fields = [item for item in page.fields() if not _has_options(page, item)]
     if not fields:
         return []
-    if not clause.quoted:
-        return looked_up(page, clause, fields)
     values = [_changed(value, clause.text) for value in clause.quoted]
+    if not values:
+        return looked_up(page, clause, fields)
     if len(values) == 1 and _EVERY.search(clause.text):
         return [(field, values[0]) for field in fields]
     if len(values) == 1 and 0 < clause.ordinal <= len(fields):
@@ -73,15 +73,14 @@ def mentioned(page: Page, clause: Clause) -> list[tuple[Element, str]]:
     return [(field, value) for field, value in found if value]
 
 
-def copied(page: Page, clause: Clause) -> list[tuple[Element, str]]:
-    """The text of one field for another, empty one."""
+def copied(page: Page, clause: Clause) -> tuple[Element, Element] | None:
+    """The field whose text is to go into another, and that one."""
     fields = page.fields()
     full = [item for item in fields if item.text]
     if len(fields) < 2 or not full:
-        return []
+        return None
     source = full[clause.ordinal - 1] if 0 < clause.ordinal <= len(full) else full[0]
-    target = next((item for item in reversed(fields) if item is not source), fields[-1])
-    return [(target, source.text)]
+    return source, next(item for item in reversed(fields) if item is not source)
 
 
 def numbers(text: str) -> list[float]:

@@ -88,7 +88,12 @@ class Clause:
         parts = [part for part in re.split(r",\s*(?:and\s+)?|\s+and\s+|\s*>\s*", rest) if part.strip()]
         if len(parts) > 1:
             return tuple(_trimmed(part) for part in parts[:MAX_PHRASES])
-        return (" ".join(self.words),) if self.words else ()
+        return (" ".join(self.names or self.words),) if self.words else ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Words that stand out: capitals and digits."""
+        return tuple(word for word in self.words if word[:1].isupper() or any(sign.isdigit() for sign in word))
 
 
 @lru_cache(maxsize=64)

@@ -65,6 +65,14 @@ class Page:
         """Where text can be put in."""
         return [item for item in self.elements if item.role in FIELDS and item.ref and "disabled" not in item.states]
 
+    def silent(self) -> list[Element]:
+        """What can be pressed and says nothing of itself, such as an icon."""
+        return [
+            item
+            for item in self.elements
+            if item.ref and item.pressable and not self.label(item) and not any(part.said for part in self.inside(item))
+        ]
+
     def inside(self, element: Element) -> Iterator[Element]:
         """Everything below an element."""
         for item in self.elements[element.number + 1 :]:
@@ -106,7 +114,7 @@ def read(text: str) -> Page | None:
 
 
 def _element(number: int, depth: int, parent: int, head: re.Match[str]) -> Element:
-    states = {name: value for name, value in _STATE.findall(head[3] or "")}
+    states = dict(_STATE.findall(head[3] or ""))
     box = _BOX.match(states.get("box", ""))
     return Element(
         number=number,

@@ -1,7 +1,6 @@
 """Where on the page something is: a word in a paragraph, a place in a list or a grid. Estimates, from the boxes."""
 
 import re
-import textwrap
 from collections.abc import Sequence
 from random import Random
 
@@ -9,6 +8,9 @@ from hgm.backbones.builtin.gui_page import Element, Page
 
 MAX_TEXT = 4_000
 _LINE = 11
+_LEADING = 1.15
+"""A line is so much higher than its letters."""
+_NARROW = "iljtfrI.,:;'! "
 _ROWS = {"top": 0.0, "upper": 0.0, "middle": 0.5, "bottom": 1.0, "lower": 1.0}
 _COLUMNS = {"left": 0.0, "center": 0.5, "right": 1.0}
 
@@ -19,12 +21,10 @@ def word(page: Page, phrase: str, rng: Random) -> tuple[int, int] | None:
     for item in page.elements:
         match = pattern.search(item.said[:MAX_TEXT]) if item.box and len(item.said) > len(phrase) else None
         if match and item.box:
-            x, y, width, height = item.box
-            rows = _wrapped(item.said[:MAX_TEXT], max(1, round(height / _line_height(page))))
-            row, column = _place(rows, match.start() + len(match[0]) / 2)
-            widest = max(len(text) for text in rows)
-            shift = rng.uniform(-4, 4)
-            return round(x + width * column / max(widest, 1) + shift), round(y + height * (row + 0.5) / len(rows))
+            x, y, width, _ = item.box
+            line = _line_height(page)
+            across, row = _position(item.said, match.start(), match.end(), width, line / _LEADING)
+            return round(x + across + rng.uniform(-6, 6)), round(y + line * (row + 0.7))
     return None
 
 
@@ -43,24 +43,27 @@ def at(items: Sequence[Element], text: str) -> Element | None:
 
 
 def _line_height(page: Page) -> int:
-    """Of one line of text: the lowest box that holds one."""
-    heights = [item.box[3] for item in page.elements if item.box and item.said and item.role in ("generic", "cell")]
-    return min((height for height in heights if height >= _LINE - 2), default=_LINE) if heights else _LINE
+    """Of one line of text, judged by short texts that surely take one."""
+    heights = [item.box[3] for item in page.elements if item.box and 0 < len(item.said) * 8 <= item.box[2]]
+    return min((height for height in heights if height >= _LINE - 2), default=_LINE)
 
 
-def _wrapped(text: str, lines: int) -> list[str]:
-    """A text broken into so many lines."""
-    width = max(1, len(text) // lines)
-    for wider in range(width, width + 40):
-        rows = textwrap.wrap(text, wider, break_on_hyphens=False)
-        if len(rows) <= lines:
-            return rows
-    return rows
+def _position(text: str, start: int, end: int, width: float, size: float) -> tuple[float, int]:
+    """Pixels from the left, and line, of the middle of a part of a text that is broken where it is too wide."""
+    across, row, offset = 0.0, 0, 0
+    for part in text.split(" "):
+        long = _length(part) * size
+        if across and across + long > width:
+            across, row = 0.0, row + 1
+        if offset + len(part) >= start:
+            return across + _length(text[offset:start] + text[start:end] * 2) * size / 2, row
+        across += long + _length(" ") * size
+        offset += len(part) + 1
+    return across, row
 
 
-def _place(rows: list[str], offset: float) -> tuple[int, float]:
-    for number, text in enumerate(rows):
-        if offset <= len(text):
-            return number, offset
-        offset -= len(text) + 1
-    return len(rows) - 1, float(len(rows[-1]))
+def _length(text: str) -> float:
+    """Width of a text in a plain font, for a size of 1."""
+    return sum(
+        0.28 if sign in _NARROW else 0.8 if sign in "mwMW" else 0.67 if sign.isupper() else 0.54 for sign in text
+    )

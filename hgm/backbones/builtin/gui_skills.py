@@ -15,6 +15,7 @@ _BOUND = re.compile(
 )
 _BELOW = ("less", "lower", "smaller", "below", "under")
 _RANGE = re.compile(r"(-?\d+)\s*(?:-|to|and)\s*(\d+)")
+_VALUE = re.compile(r"[$ ]*(-?\d{1,9}(?:\.\d{1,6})?)[ %]*")
 _NOTHING = re.compile(r"\b(?:nothing|none)\b", re.IGNORECASE)
 
 
@@ -41,21 +42,12 @@ def press_one(turn: Turn, phrase: str, clause: Clause) -> Move | Status:
     element = turn.choose(gui_match.find(turn.page, phrase, candidates, roles=clause.roles))
     if element is None:
         place = gui_places.word(turn.page, phrase, turn.rng) if phrase else None
-        return Move("mouse_click", {"x": place[0], "y": place[1]}, phrase) if place else unnamed(turn, clause)
+        return Move("mouse_click", {"x": place[0], "y": place[1]}, phrase) if place else _unnamed(turn, clause)
     if element.role in TICKS:
         return Status.DONE if _ticked(element) else turn.click(element, phrase)
     if "disabled" in element.states:
         return Status.MISSING
     return Status.DONE if turn.talk.done(element.ref) else turn.click(element, phrase)
-
-
-def unnamed(turn: Turn, clause: Clause) -> Move | Status:
-    """An icon says nothing of itself: any of them that was not tried."""
-    if "img" not in clause.roles:
-        return Status.MISSING
-    found = [item for item in turn.page.elements if item.ref and item.pressable and not turn.page.label(item)]
-    found = [item for item in found if not turn.talk.done(item.ref)]
-    return turn.click(turn.rng.choice(found), " ".join(clause.words)) if found else Status.MISSING
 
 
 def nth(turn: Turn, clause: Clause) -> Move | Status:
@@ -71,8 +63,7 @@ def nth(turn: Turn, clause: Clause) -> Move | Status:
 
 def extreme(turn: Turn, clause: Clause) -> Move | Status:
     """The element with the greatest or the smallest number."""
-    valued = [(found[0], item) for item in turn.page.elements
-              if item.ref and re.fullmatch(r"[-$ \d.,%]{1,20}", item.said) and (found := gui_fields.numbers(item.said))]  # fmt: skip
+    valued = _valued(turn)
     if not valued:
         return Status.MISSING
     pick_one = max if _MOST.search(clause.text) else min
@@ -128,15 +119,22 @@ def fill(turn: Turn, clause: Clause) -> Move | Status:
 
 
 def copy(turn: Turn, clause: Clause) -> Move | Status:
-    """Put the text of one field into another."""
-    wanted = gui_fields.copied(turn.page, clause)
-    return _filled(turn, wanted) if wanted and (clause.ordinal or clause.verb == "copy") else Status.DONE
+    """Put the text of one field into another, with the keys for that."""
+    if clause.verb == "paste" or not (found := gui_fields.copied(turn.page, clause)):
+        return Status.DONE
+    source, target = found
+    if target.text and target.text == source.text:
+        return Status.DONE
+    pressed = [(item.ref, item.arguments.get("key_comb")) for item in turn.talk.actions if not item.failed]
+    for ref, keys in ((source.ref, "Control+a"), (source.ref, "Control+c"), (target.ref, "Control+v")):
+        if (ref, keys) not in pressed:
+            return Move("press", {"bid": ref, "key_comb": keys}, keys)
+    return Status.DONE
 
 
 def drag(turn: Turn, clause: Clause) -> Move | Status:
     """Drag what is named to the place that is named."""
-    names = [word for word in clause.words if word[:1].isupper() or word in clause.quoted]
-    phrase = clause.quoted[0] if clause.quoted else " ".join(names)
+    phrase = clause.quoted[0] if clause.quoted else " ".join(clause.names)
     leaves = [item for item in turn.page.elements if item.ref and item.said and item.role not in ("heading", "button")]
     element = turn.choose(gui_match.find(turn.page, phrase, leaves))
     if element is None:
@@ -152,8 +150,7 @@ def drag(turn: Turn, clause: Clause) -> Move | Status:
 
 def sort(turn: Turn, clause: Clause) -> Move | Status:
     """Drag the first number that is out of its order to where it belongs."""
-    valued = [(found[0], item) for item in turn.page.elements if item.ref and item.role != "button"
-              and re.fullmatch(r"-?[\d.]{1,12}", item.said) and (found := gui_fields.numbers(item.said))]  # fmt: skip
+    valued = [(value, item) for value, item in _valued(turn) if item.role != "button"]
     down = bool(re.search(r"\b(?:decreas|descend)", clause.text))
     order = sorted(valued, key=lambda pair: pair[0], reverse=down)
     for (_, here), (_, wanted) in zip(valued, order, strict=True):
@@ -170,7 +167,7 @@ def seek(turn: Turn, clause: Clause) -> Move | Status:
         return fill(turn, clause)
     if not clause.words and not clause.quoted:
         return Status.DONE
-    found = press_one(turn, " ".join(clause.quoted or clause.words), clause)
+    found = press_one(turn, " ".join(clause.quoted or clause.names or clause.words), clause)
     return found if isinstance(found, Move) else Status.DONE
 
 
@@ -201,11 +198,30 @@ def other(turn: Turn, clause: Clause) -> Move | Status:
         return Move("noop", {}, "wait") if "when" in clause.text.split() else Status.DONE
     if clause.quoted and turn.page.fields():
         return fill(turn, clause)
-    found = [item for item in turn.page.elements if item.ref and item.pressable]
+    found = [item for item in turn.page.elements if item.ref and item.said]
     element = turn.choose(gui_match.find(turn.page, clause.verb, found)) if clause.verb else None
-    if element is None:
-        return Status.MISSING
-    return Status.DONE if turn.talk.done(element.ref) and not bound else turn.click(element, clause.verb)
+    if element is not None and (bound or not turn.talk.done(element.ref)):
+        return turn.click(element, clause.verb)
+    if clause.names and turn.page.fields():
+        return _filled(turn, [(turn.page.fields()[0], clause.names[0])])
+    results = [press_one(turn, name, clause) for name in clause.names] if element is None else []
+    return next((result for result in results if isinstance(result, Move)), icon(turn))
+
+
+def _unnamed(turn: Turn, clause: Clause) -> Move | Status:
+    return icon(turn) if "img" in clause.roles else Status.MISSING
+
+
+def icon(turn: Turn) -> Move | Status:
+    """Something to press that says nothing of itself, and was not tried."""
+    found = [item for item in turn.page.silent() if not turn.talk.done(item.ref)]
+    return turn.click(turn.rng.choice(found), "an icon") if found else Status.MISSING
+
+
+def _valued(turn: Turn) -> list[tuple[float, Element]]:
+    """Elements that say a number and nothing else."""
+    said = [(item, _VALUE.fullmatch(item.said[:24])) for item in turn.page.elements if item.ref]
+    return [(float(match[1]), item) for item, match in said if match]
 
 
 def _holds(turn: Turn, bound: re.Match[str]) -> bool:

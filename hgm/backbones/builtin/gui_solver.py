@@ -99,7 +99,7 @@ def _close(turn: Turn) -> Move | None:
         return move
     ends = [item for item in _endings(turn) if not turn.talk.done(item.ref)]
     if ends and _close_asked(turn, Act.SUBMIT, SUBMIT):
-        return turn.click(ends[0], ends[0].said)
+        return turn.click(ends[-1], ends[-1].said)
     if _close_asked(turn, Act.STOP, STOP):
         return Move("send_msg_to_user", {"text": "Done."}, "done") if not turn.unseen else None
     rest = [item for item in turn.page.elements if item.ref and item.pressable and not turn.talk.done(item.ref)]
@@ -128,7 +128,9 @@ def _review(turn: Turn) -> Move | None:
 def _endings(turn: Turn) -> list[Element]:
     """What looks as if it ended the task."""
     found = [item for item in turn.page.elements if item.ref and item.pressable and "disabled" not in item.states]
-    return [item for item in found if _ENDS.fullmatch(item.said)]
+    last = turn.talk.last
+    typed = last is not None and "value" in last.arguments
+    return [item for item in found if _ENDS.fullmatch(item.said)] or (turn.page.silent() if typed else [])
 
 
 def _again(arguments: dict[str, object]) -> dict[str, object]:
