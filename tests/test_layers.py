@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
 DATA = (
     "hgm/agents/seed/",
+    "hgm/agents/gui_seed/",
     "hgm/harbor/",
     "evaluators/tasks/",
     "evaluators/templates/",
@@ -178,8 +179,9 @@ def is_allowed(module: str, own: str, more: set[str]) -> bool:
     return module.split(".")[0] in sys.stdlib_module_names or module in more or f"{module}.".startswith(f"{own}.")
 
 
-def test_the_seed_agent_is_standard_library_only_and_of_its_python():
-    folder = ROOT / "hgm/agents/seed"
+@pytest.mark.parametrize("name", ["seed", "gui_seed"])
+def test_a_seed_agent_is_standard_library_only_and_of_its_python(name):
+    folder = ROOT / "hgm/agents" / name
     files = sorted(folder.rglob("*.py"))
     assert files
     siblings = {path.stem for path in files} | {path.name for path in folder.iterdir() if path.is_dir()}

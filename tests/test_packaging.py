@@ -13,7 +13,14 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("hgm", "sandboxes", "evaluators", "trees")
 DATA = (
-    *("hgm/agents/seed", "hgm/harbor", "evaluators/tasks", "evaluators/templates", "evaluators/inside"),
+    *(
+        "hgm/agents/seed",
+        "hgm/agents/gui_seed",
+        "hgm/harbor",
+        "evaluators/tasks",
+        "evaluators/templates",
+        "evaluators/inside",
+    ),
     "sandboxes/inside",
 )
 """Folders whose every file is installed, and which are no packages."""

@@ -16,7 +16,9 @@ def work(host):
     messages = opening(seen)
     reminders = 0
     for _step in range(MAX_STEPS):
-        reply = host.chat(recent(messages) + [page.message(seen)], actions.SCHEMAS)
+        shown = recent(messages)
+        shown.append(page.message(seen))
+        reply = host.chat(shown, actions.SCHEMAS)
         messages.append(reply)
         calls = reply.get("tool_calls") or []
         for call in calls:

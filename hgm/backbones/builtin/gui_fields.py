@@ -1,6 +1,7 @@
 """What goes into which field: quoted values, looked-up values, copies."""
 
 import re
+from itertools import pairwise
 
 from hgm.backbones.builtin import gui_match
 from hgm.backbones.builtin.gui_goal import Clause
@@ -57,7 +58,7 @@ def pairs(page: Page) -> list[tuple[str, str]]:
     for row in page.elements:
         if row.role == "row" and len(found) < MAX_PAIRS:
             cells = [item.said for item in page.inside(row) if item.role in ("cell", "rowheader", "gridcell")]
-            found += [(name, value) for name, value in zip(cells, cells[1:], strict=False) if name and value]
+            found += [(name, value) for name, value in pairwise(cells) if name and value]
     return found
 
 

@@ -44,12 +44,16 @@ _SPLIT = re.compile(
 _QUOTED = re.compile(r'"([^"]{1,300})"|“([^”]{1,300})”')
 _MARK = re.compile("\0(\\d+)\0")
 _ORDINAL = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th)\b", re.I)
-_SAID = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth".split(), 1)}
+_ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_SAID = {word: place for place, word in enumerate(_ORDER, 1)}
 _WORD = re.compile(r"[^\W_](?:[\w'#-]*[\w#])?", re.UNICODE)
 STOP_WORDS = frozenset(
-    "a an the on in into to of for from with and or then by at as is are be it its that this these them all both each "
-    "when done finished finish using use below above you your please item items labeled labelled named called area "
-    "element following value text below new one ones".split()
+    re.findall(
+        r"\w+",
+        "a an the on in into to of for from with and or then by at as is are be it its that this these them all both each "
+        "when done finished finish using use below above you your please item items labeled labelled named called area "
+        "element following value text below new one ones",
+    )
 )
 ROLES = {
     "button": {"button"}, "buttons": {"button"}, "link": {"link"}, "links": {"link"}, "checkbox": {"checkbox"},

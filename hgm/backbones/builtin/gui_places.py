@@ -21,9 +21,10 @@ def word(page: Page, phrase: str, rng: Random) -> tuple[int, int] | None:
     for item in page.elements:
         match = pattern.search(item.said[:MAX_TEXT]) if item.box and len(item.said) > len(phrase) else None
         if match and item.box:
-            x, y, width, _ = item.box
+            x, y, width, height = item.box
             line = _line_height(page)
-            across, row = _position(item.said, match.start(), match.end(), width, line / _LEADING)
+            size = _size(item.said[:MAX_TEXT], width, max(1, round((height - 3) / line)), line)
+            across, row = _position(item.said, match.start(), match.end(), width, size)
             return round(x + across + rng.uniform(-6, 6)), round(y + line * (row + 0.7))
     return None
 
@@ -45,7 +46,14 @@ def at(items: Sequence[Element], text: str) -> Element | None:
 def _line_height(page: Page) -> int:
     """Of one line of text, judged by short texts that surely take one."""
     heights = [item.box[3] for item in page.elements if item.box and 0 < len(item.said) * 8 <= item.box[2]]
-    return min((height for height in heights if height >= _LINE - 2), default=_LINE)
+    return min((height for height in heights if _LINE - 2 <= height <= 2 * _LINE), default=_LINE)
+
+
+def _size(text: str, width: int, lines: int, line: int) -> float:
+    """The size of the letters: one at which the text takes as many lines as it does."""
+    sizes = [line * percent / 100 for percent in range(60, 130, 5)]
+    fitting = [size for size in sizes if _position(text, len(text), len(text), width, size)[1] + 1 == lines]
+    return fitting[len(fitting) // 2] if fitting else line / _LEADING
 
 
 def _position(text: str, start: int, end: int, width: float, size: float) -> tuple[float, int]:
@@ -55,8 +63,8 @@ def _position(text: str, start: int, end: int, width: float, size: float) -> tup
         long = _length(part) * size
         if across and across + long > width:
             across, row = 0.0, row + 1
-        if offset + len(part) >= start:
-            return across + _length(text[offset:start] + text[start:end] * 2) * size / 2, row
+        if offset + len(part) >= end:
+            return across + (_length(text[offset:start]) + _length(text[start:end]) / 2) * size, row
         across += long + _length(" ") * size
         offset += len(part) + 1
     return across, row

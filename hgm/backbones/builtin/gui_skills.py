@@ -80,8 +80,19 @@ def pick(turn: Turn, clause: Clause) -> Move | Status:
         return number(turn, clause)
     if not phrases or _MOST.search(clause.text) or _LEAST.search(clause.text) or clause.ordinal:
         return press(turn, clause)
+    if ">" in clause.text:
+        return path(turn, phrases, clause)
     chosen = choose_options(turn, phrases)
     return chosen if chosen is not None else _each(press_one(turn, phrase, clause) for phrase in phrases)
+
+
+def path(turn: Turn, phrases: tuple[str, ...], clause: Clause) -> Move | Status:
+    """One thing within another: the mouse goes over those that only open, and presses the last."""
+    for phrase in phrases[:-1]:
+        found = press_one(turn, phrase, clause)
+        if isinstance(found, Move):
+            return Move("hover", found.arguments, phrase) if found.name == "click" else found
+    return press_one(turn, phrases[-1], clause)
 
 
 def choose_options(turn: Turn, phrases: tuple[str, ...]) -> Move | Status | None:
