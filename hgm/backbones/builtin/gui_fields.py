@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from hgm.backbones.builtin import gui_match
-from hgm.backbones.builtin.gui_goal import Clause
+from hgm.backbones.builtin.gui_goal import STOP_WORDS, Clause
 from hgm.backbones.builtin.gui_page import Element, Page
 
 _EVERY = re.compile(r"\b(?:both|all|each|every)\b", re.IGNORECASE)
@@ -29,7 +29,7 @@ def wanted(page: Page, clause: Clause) -> list[tuple[Element, str]]:
     found: list[tuple[Element, str]] = []
     for number, value in enumerate(values):
         rest = [field for field in fields if field not in [taken for taken, _ in found]] or fields
-        hint = " ".join(clause.before[number].split()[-3:])
+        hint = next((word for word in reversed(clause.before[number].split()) if word not in STOP_WORDS), "")
         scored = gui_match.find(page, hint, rest) if hint else []
         best = scored[0][1] if scored and scored[0][0] >= gui_match.SURE * 0.7 else rest[0]
         found.append((best, value))

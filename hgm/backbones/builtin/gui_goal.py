@@ -50,9 +50,9 @@ _WORD = re.compile(r"[^\W_](?:[\w'#-]*[\w#])?", re.UNICODE)
 STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "a an the on in into to of for from with and or then by at as is are be it its that this these them all both each "
-        "when done finished finish using use below above you your please item items labeled labelled named called area "
-        "element following value text below new one ones",
+        "a an the on in into to of for from with and or then by at as is are be it its that this these them "
+        "all both each when done finished finish using use below above you your please item items labeled "
+        "labelled named called area element following value text below new one ones",
     )
 )
 ROLES = {

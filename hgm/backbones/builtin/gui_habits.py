@@ -100,7 +100,7 @@ _WHEN = (
 )
 _NOT = re.compile(r"\b(?:do not|don't|never|avoid|without)\b")
 _SPLIT = re.compile(r"(?<=[.;!?])\s+|\n+")
-ABOUT_PAGES = re.compile(r"\b(?:web ?)?pages?\b|\bclick\w*\b|\bscreen\b|\belements?\b")
+_PAGES = re.compile(r"\b(?:web ?)?pages?\b|\bclick\w*|\bscreens?\b|\bbuttons?\b|\belements?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,11 @@ class Rule:
     when: When
     wanted: bool
     """False for "do not"."""
+
+
+def about_pages(text: str) -> bool:
+    """Whether a prompt is about work on pages."""
+    return len(_PAGES.findall(text[:20_000])) >= 2
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,8 @@
 
 Over code: constants, conditions, order, deletion, repetition, calls to functions that exist with names in scope, and
 the expressions of the repair grammar. Over prompts: delete, swap, repeat a line, or add one from the vocabulary that
-`habits` reads. Groups are drawn first, places second, so that no group wins by having many places.
+`habits` reads (`gui_habits`, where the prompt is about pages). Groups are drawn first, places second, so that no group
+wins by having many places.
 """
 
 import ast
@@ -12,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from hgm.backbones.builtin import habits, mutations, statements
+from hgm.backbones.builtin import gui_habits, habits, mutations, statements
 from hgm.backbones.builtin.source import Candidate, Source, parse
 
 GROUPS = {
@@ -90,10 +91,11 @@ def line_changes(text: str, rng: Random) -> dict[str, list[Candidate]]:
             a, b = spans[number + 1]
             swapped = text[a:b] + text[end:a] + line
             found["line.swap"].append(Candidate(start, b, swapped, "line.swap", number + 1))
+    write_line = gui_habits.write_line if gui_habits.about_pages(text) else habits.write_line
     for _ in range(NEW_LINES if spans else 0):
         start, end = rng.choice(spans[1:] or spans)
         mark = re.match(r"\s*(?:[-*]|\d+\.)?\s*", text[start:end])
-        new = (mark[0] if mark else "") + habits.write_line(rng)
+        new = (mark[0] if mark else "") + write_line(rng)
         found["line.insert"].append(Candidate(end, end, "\n" + new, "line.insert", text.count("\n", 0, start) + 1))
     return found
 
