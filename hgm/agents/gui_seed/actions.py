@@ -41,6 +41,5 @@ SCHEMAS = [
     schema("mouse_drag_and_drop", "Drag from one place to another.", from_x=X, from_y=Y, to_x=X, to_y=Y),
     schema("keyboard_press", "Press a key.", key=("string", "Such as Enter or ArrowRight.")),
     schema("keyboard_type", "Type a text where the cursor is.", text=("string", "The text.")),
-    schema("noop", "Wait for a moment."),
-    schema("send_msg_to_user", "Say something to the user, and end.", text=("string", "What to say.")),
+    schema("noop", "Wait.", wait_ms=("number", "Milliseconds, at most 1000.")),
 ]

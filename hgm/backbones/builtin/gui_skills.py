@@ -206,7 +206,7 @@ def other(turn: Turn, clause: Clause) -> Move | Status:
         return guess(turn, clause)
     bound = _BOUND.search(clause.text)
     if bound and _holds(turn, bound) != ("when" in clause.text.split()):
-        return Move("noop", {}, "wait") if "when" in clause.text.split() else Status.DONE
+        return turn.wait() if "when" in clause.text.split() else Status.DONE
     if clause.quoted and turn.page.fields():
         return fill(turn, clause)
     found = [item for item in turn.page.elements if item.ref and item.said]

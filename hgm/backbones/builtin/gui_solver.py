@@ -42,14 +42,14 @@ def act(request: Request, rng: Random) -> Reply:
         return Reply("I would look at what the goal names.")
     move = next_move(turn)
     reply = turn.reply(move) if move else None
-    return reply or Reply("I do not know what to do next.")
+    return reply or Reply("There is nothing more that I could do.")
 
 
 def next_move(turn: Turn) -> Move | None:
     """The action, or none."""
     last = turn.talk.last
     if turn.chance(Act.WAIT, WAIT):
-        return Move("noop", {}, "wait")
+        return turn.wait()
     if last is not None and (last.failed or last.same) and turn.chance(Act.REPEAT, REPEAT):
         return Move(last.name, _again(last.arguments), last.note)
     if turn.occasion(gui_habits.When.CUT) and turn.asked(Act.SCROLL):
@@ -100,8 +100,8 @@ def _close(turn: Turn) -> Move | None:
     ends = [item for item in _endings(turn) if not turn.talk.done(item.ref)]
     if ends and _close_asked(turn, Act.SUBMIT, SUBMIT):
         return turn.click(ends[-1], ends[-1].said)
-    if _close_asked(turn, Act.STOP, STOP):
-        return Move("send_msg_to_user", {"text": "Done."}, "done") if not turn.unseen else None
+    if not turn.talk.urged and _close_asked(turn, Act.STOP, STOP):
+        return None
     rest = [item for item in turn.page.elements if item.ref and item.pressable and not turn.talk.done(item.ref)]
     if rest:
         chosen = turn.rng.choice(rest)

@@ -45,8 +45,8 @@ class Talk:
     cut: bool = False
     """The page is not shown in full."""
     actions: list[Action] = field(default_factory=list)
-    silent: int = 0
-    """Answers without a call."""
+    urged: bool = False
+    """It was told to go on, after it had chosen nothing."""
     size: int = 0
     """Characters of all messages."""
 
@@ -78,15 +78,18 @@ def read(request: Request) -> Talk:
     """Go through the messages once."""
     talk = Talk(size=sum(len(message.text) for message in request.messages))
     meant: dict[str, tuple[Call, str]] = {}
+    silent = False
     for message in request.messages:
         text = message.text[:MAX_TEXT]
         if message.role == "assistant":
             named = _NAMED.search(text)
             meant.update((call.id, (call, named[1] if named else "")) for call in message.calls)
-            talk.silent += not message.calls
+            silent, talk.urged = not message.calls, False
         elif message.role == "tool" and message.answers in meant:
             call, note = meant.pop(message.answers)
             talk.actions.append(_outcome(call, note, text))
+        elif message.role == "user":
+            talk.urged |= silent and gui_page.read(text) is None
         if message.role in ("user", "tool"):
             _shown(talk, text, told=message.role == "user")
     talk.actions = talk.actions[-MAX_ACTIONS:]

@@ -12,6 +12,7 @@ from hgm.backbones.builtin.gui_talk import Talk
 from hgm.backbones.builtin.wire import Reply, Tool
 
 SAY = 0.5
+WAIT_MS = 500
 CARE = {True: 1.3, None: 1.0, False: 0.6}
 
 
@@ -77,6 +78,11 @@ class Turn:
     def click(self, element: Element, about: str) -> Move:
         """Press an element."""
         return Move("click", {"bid": element.ref}, about)
+
+    def wait(self) -> Move:
+        """Let the page go on by itself."""
+        tool = self.tools.get("noop")
+        return Move("noop", {"wait_ms": WAIT_MS} if tool and "wait_ms" in tool.parameters else {}, "wait")
 
     def reply(self, move: Move) -> Reply | None:
         """A move as an answer; None where the agent offers no such action."""
