@@ -1,9 +1,10 @@
 """What self-modification by the builtin backbone is worth: a census of children, all evaluated on the same tasks.
 
 usage: python benchmarks/children.py --run DIR [--children 100] [--tasks 30] [--seed 0] [--save FILE] [--report]
+       [--agent gui_seed --editor seed --benchmark miniwob --every 6]
 
-The root gets 30 children, each of these two, and theirs the rest. Every agent runs once on the same search tasks of the
-builtin benchmark, with the same model seeds. A child is helpful if it passes at least two tasks more than its parent,
+The root gets 30 children, each of these two, and theirs the rest. Every agent runs once on the same search tasks (the
+first of every N of them, where the benchmark's neighbours are alike), with the same model seeds. A child is helpful if it passes at least two tasks more than its parent,
 harmful if at least two fewer, broken if it passes none where its parent passes two or more, neutral otherwise. The rank
 correlation (Spearman) is between a node's own score and that of its best descendant. A run that is there is resumed.
 """
@@ -63,6 +64,10 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=100)
     parser.add_argument("--tasks", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--agent", default="seed")
+    parser.add_argument("--editor", default="self")
+    parser.add_argument("--benchmark", default="builtin")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
@@ -78,11 +83,18 @@ def census(args: argparse.Namespace) -> None:
     """Make the run, or go on with it."""
     nodes = args.children + 1
     confirmation = {"select_tasks": 0, "sealed_tasks": 0}
-    config = SearchConfig(budget=nodes * args.tasks, seed=args.seed, confirmation=confirmation)
-    seed_agent = find_agent("seed", args.run.parent)
+    config = SearchConfig(
+        budget=nodes * args.tasks,
+        seed=args.seed,
+        confirmation=confirmation,
+        agent=args.agent,
+        editor=args.editor,
+        benchmark=args.benchmark,
+    )
+    seed_agent = find_agent(args.agent, args.run.parent)
     if not Folder(args.run).journal.is_file():
         created = event_zero(config, benchmark_of(config), "bubblewrap")
-        created["search_tasks"] = created["search_tasks"][: args.tasks]
+        created["search_tasks"] = created["search_tasks"][:: args.every][: args.tasks]
         create(args.run, created, seed_agent)
     with (
         opened(args.run) as run,
@@ -91,6 +103,7 @@ def census(args: argparse.Namespace) -> None:
             run.state.config,
             run.archive,
             seed_agent,
+            editor=None if args.editor == "self" else find_agent(args.editor, args.run.parent),
             sandbox="bubblewrap",
             progress=lambda job, stage: None,
         ) as lab,
