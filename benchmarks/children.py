@@ -3,10 +3,11 @@
 usage: python benchmarks/children.py --run DIR [--children 100] [--tasks 30] [--seed 0] [--save FILE] [--report]
        [--agent gui_seed --editor seed --benchmark miniwob --every 6]
 
-The root gets 30 children, each of these two, and theirs the rest. Every agent runs once on the same search tasks (the
-first of every N of them, where the benchmark's neighbours are alike), with the same model seeds. A child is helpful if it passes at least two tasks more than its parent,
-harmful if at least two fewer, broken if it passes none where its parent passes two or more, neutral otherwise. The rank
-correlation (Spearman) is between a node's own score and that of its best descendant. A run that is there is resumed.
+The root gets 30 children, each of these two, and theirs the rest. Every agent runs once on the same search tasks (one
+of every N, where neighbours are alike), with the same model seeds. A child is helpful if it passes at least two tasks
+more than its parent, harmful if at least two fewer, broken if it passes none where its parent passes two or more,
+neutral otherwise. The rank correlation (Spearman) is between a node's own score and that of its best descendant. A run
+that is there is resumed.
 """
 
 import argparse

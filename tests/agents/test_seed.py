@@ -12,20 +12,10 @@ import pytest
 
 import hgm.agents
 from hgm.contract import read_agent, read_manifest, self_test_command
+from tests.agents.pythons import interpreters
 
 SEED = Path(hgm.agents.__file__).parent / "seed"
 MODULES = sorted(path for path in SEED.rglob("*.py"))
-
-
-def interpreters():
-    """Every Python from 3.9 to 3.13 that can be found, one per version; the system's own in any case."""
-    found = {"the system's": "/usr/bin/python3"}
-    for minor in range(9, 14):
-        here = shutil.which(f"python3.{minor}")
-        others = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3.{minor}"))
-        if here or others:
-            found[f"3.{minor}"] = str(others[-1]) if others else here
-    return {name: path for name, path in found.items() if Path(path).exists()}
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ class LoopTest(unittest.TestCase):
         loop.work(host)
         self.assertEqual(host.steps[0], {"name": "click", "bid": "e4"})
         self.assertGreaterEqual(len(host.asked), 2)
+        self.assertEqual([message["role"] for message in host.asked[1][2:4]], ["assistant", "tool"])
 
     def test_the_model_is_told_the_goal_and_shown_the_page(self):
         host = Host()
