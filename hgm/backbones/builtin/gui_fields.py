@@ -39,6 +39,8 @@ def wanted(page: Page, clause: Clause) -> list[tuple[Element, str]]:
 def looked_up(page: Page, clause: Clause, fields: list[Element]) -> list[tuple[Element, str]]:
     """Values that the page itself tells under a name that the goal, or a field, has."""
     told = pairs(page)
+    if not told and (text := spelled(page)) and "text" in clause.text.split():
+        return [(fields[0], text)]
     names = [name for name, _ in told]
     named = max(names, key=lambda name: gui_match.likeness(" ".join(clause.words), name), default="")
     if named and gui_match.likeness(named, " ".join(clause.words)) >= gui_match.SURE:
@@ -50,6 +52,15 @@ def looked_up(page: Page, clause: Clause, fields: list[Element]) -> list[tuple[E
         if near and gui_match.likeness(label, near) >= gui_match.SURE:
             found.append((field, dict(told)[near]))
     return found
+
+
+def spelled(page: Page) -> str:
+    """A text that the page shows in pieces, one element after the other; empty if it shows none so."""
+    pieces: list[Element] = []
+    for item in page.elements:
+        if 0 < len(item.said) <= 2 and not item.pressable and (not pieces or item.parent == pieces[0].parent):
+            pieces.append(item)
+    return "".join(item.said for item in pieces) if len(pieces) > 1 else ""
 
 
 def pairs(page: Page) -> list[tuple[str, str]]:
@@ -71,6 +82,11 @@ def mentioned(page: Page, clause: Clause) -> list[tuple[Element, str]]:
         places = [number for number, word in enumerate(words) if label and _means(label, word)]
         if places:
             found.append((field, _beside(words, places[0])))
+    rest = [field for field in page.fields() if field not in [taken for taken, _ in found]]
+    used = {value for _, value in found}
+    left = [word for word in clause.words if word not in used and word.islower() and not word.endswith("ed")]
+    if found and len(rest) == 1 and left:
+        found.append((rest[0], left[0]))
     return [(field, value) for field, value in found if value]
 
 

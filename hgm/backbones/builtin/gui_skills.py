@@ -159,6 +159,20 @@ def drag(turn: Turn, clause: Clause) -> Move | Status:
     return Status.DONE if place is element else _dragged(element, place)
 
 
+def highlight(turn: Turn, clause: Clause) -> Move | Status:
+    """Draw the mouse over a text, from its beginning to its end."""
+    texts = [item for item in turn.page.elements if item.box and item.said and not item.pressable]
+    texts = [item for item in texts if item.role == "paragraph"] or texts
+    if not texts or clause.ordinal > len(texts):
+        return Status.MISSING
+    item = texts[clause.ordinal - 1] if clause.ordinal else max(texts, key=lambda text: len(text.said))
+    if turn.talk.said(item.said[:40]) or not item.box:
+        return Status.DONE
+    x, y, width, height = item.box
+    arguments = {"from_x": x, "from_y": y + 1, "to_x": x + width - 1, "to_y": y + height - 1}
+    return Move("mouse_drag_and_drop", arguments, item.said[:40])
+
+
 def sort(turn: Turn, clause: Clause) -> Move | Status:
     """Drag the first number that is out of its order to where it belongs."""
     valued = [(value, item) for value, item in _valued(turn) if item.role != "button"]
@@ -202,8 +216,8 @@ def guess(turn: Turn, clause: Clause) -> Move | Status:
 
 def other(turn: Turn, clause: Clause) -> Move | Status:
     """A verb that the page may have an element for; with a condition, until it holds."""
-    if clause.verb == "guess":
-        return guess(turn, clause)
+    if clause.verb in ("guess", "highlight"):
+        return guess(turn, clause) if clause.verb == "guess" else highlight(turn, clause)
     bound = _BOUND.search(clause.text)
     if bound and _holds(turn, bound) != ("when" in clause.text.split()):
         return turn.wait() if "when" in clause.text.split() else Status.DONE
