@@ -5,8 +5,8 @@ import os
 import actions
 import page
 
-MAX_STEPS = 10  # how many times the model is asked
-KEEP = 6  # how many of the latest messages it gets to see, beside the first two
+MAX_STEPS = 7  # how many times the model is asked
+KEEP = 4  # how many of the latest messages it gets to see, beside the first two
 MAX_REMINDERS = 1  # how many times it is asked again when it chooses no action
 
 

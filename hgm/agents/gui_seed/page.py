@@ -2,7 +2,7 @@
 
 import re
 
-MAX_TEXT = 1500  # characters of a page that the model gets to see
+MAX_TEXT = 1000  # characters of a page that the model gets to see
 STATES = re.compile(r" \[(?:box=[^\]]*|active|cursor=pointer)\]")  # where things are and what the mouse would do
 
 
