@@ -11,6 +11,7 @@ from functools import lru_cache
 MAX_GOAL = 2_000
 MAX_CLAUSES = 12
 MAX_PHRASES = 16
+MAX_NAMES = 6
 
 
 class Kind(StrEnum):
@@ -92,12 +93,13 @@ class Clause:
         parts = [part for part in re.split(r",\s*(?:and\s+)?|\s+and\s+|\s*>\s*", rest) if part.strip()]
         if len(parts) > 1:
             return tuple(_trimmed(part) for part in parts[:MAX_PHRASES])
-        return (" ".join(self.names or self.words),) if self.words else ()
+        return (" ".join(self.names or self.words[:MAX_PHRASES]),) if self.words else ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Words that stand out: capitals and digits."""
-        return tuple(word for word in self.words if word[:1].isupper() or any(sign.isdigit() for sign in word))
+        found = (word for word in self.words if word[:1].isupper() or any(sign.isdigit() for sign in word))
+        return tuple(found)[:MAX_NAMES]
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from random import Random
 
 from hgm.backbones.builtin.gui_page import Element, Page
@@ -14,6 +15,8 @@ SHARP = 14.0
 ROOM = 7_000.0
 """With so many characters to read, it tells two elements apart half as well."""
 MAX_CANDIDATES = 300
+MAX_WORDS = 12
+MAX_NEAR = 3
 _WORD = re.compile(r"[^\W_](?:[\w'#-]*[\w#])?")
 
 
@@ -29,11 +32,12 @@ def likeness(phrase: str, said: str) -> float:
         return 0.95
     if low.strip(" .:#") == other.strip(" .:#"):
         return 0.9
-    wanted, found = _words(low), _words(other)
+    wanted, found = _words(low)[:MAX_WORDS], _index(other)
     if not wanted or not found:
         return 0.0
-    shared = sum(max((_alike(word, near) for near in found[:40]), default=0.0) for word in wanted[:12])
-    return 0.8 * shared / len(wanted[:12]) * (0.5 + 0.5 * min(1.0, shared / len(found)))
+    shared = sum(_nearest(word, found) for word in wanted)
+    many = sum(map(len, found.values()))
+    return 0.8 * shared / len(wanted) * (0.5 + 0.5 * min(1.0, shared / many))
 
 
 def find(
@@ -58,13 +62,27 @@ def choose(scored: Sequence[tuple[float, Element]], rng: Random, *, size: int, c
     return rng.choices([item for _, item in scored], weights)[0]
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text)[:60]
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text)[:60])
 
 
+@lru_cache(maxsize=4096)
+def _index(text: str) -> dict[str, tuple[str, ...]]:
+    """The words of a text by how they begin; words that begin differently are never alike."""
+    found: dict[str, tuple[str, ...]] = {}
+    for word in _words(text):
+        found[word[:3]] = (*found.get(word[:3], ()), word)
+    return found
+
+
+def _nearest(word: str, found: dict[str, tuple[str, ...]]) -> float:
+    near = found.get(word[:3], ())
+    return 1.0 if word in near else max((_alike(word, other) for other in near[:MAX_NEAR]), default=0.0)
+
+
+@lru_cache(maxsize=8192)
 def _alike(word: str, other: str) -> float:
-    if word == other:
-        return 1.0
     if len(word) < 4 or len(other) < 4:
         return 0.0
     if word[:4] == other[:4] and (word.startswith(other) or other.startswith(word) or word[:5] == other[:5]):

@@ -8,6 +8,7 @@ from hgm.backbones.builtin.gui_goal import Clause, Kind
 from hgm.backbones.builtin.gui_page import FIELDS, TICKS, Element
 from hgm.backbones.builtin.gui_turn import Move, Status, Turn
 
+MAX_LISTS = 12
 _MOST = re.compile(r"\b(?:greatest|largest|highest|biggest|maximum|most)\b", re.IGNORECASE)
 _LEAST = re.compile(r"\b(?:smallest|lowest|least|minimum|fewest)\b", re.IGNORECASE)
 _BOUND = re.compile(
@@ -97,9 +98,8 @@ def path(turn: Turn, phrases: tuple[str, ...], clause: Clause) -> Move | Status:
 
 def choose_options(turn: Turn, phrases: tuple[str, ...]) -> Move | Status | None:
     """In a list or a combobox; None if there is none with such options."""
-    for box in turn.page.elements:
-        if box.role not in ("combobox", "listbox") or not box.ref:
-            continue
+    boxes = [item for item in turn.page.elements if item.role in ("combobox", "listbox") and item.ref]
+    for box in boxes[:MAX_LISTS]:
         options = [item for item in turn.page.inside(box) if item.role == "option"]
         found = [turn.choose(gui_match.find(turn.page, phrase, options)) for phrase in phrases]
         meant = [item for item in found if item is not None]

@@ -9,7 +9,7 @@ from hgm.backbones.builtin.gui_page import Page
 from hgm.backbones.builtin.wire import Call, Request, Tool
 
 MAX_TEXT = 60_000
-MAX_ACTIONS = 200
+MAX_ACTIONS = 60
 _TARGETS = ("bid", "ref", "element", "element_id", "target")
 _TROUBLE = re.compile(r"\b(?:error|failed|timeout|invalid|cannot|not found|no such)\b", re.IGNORECASE)
 _SAME = re.compile(r"\b(?:nothing|not|no)\b.{0,20}\bchang|\bunchanged\b", re.IGNORECASE)

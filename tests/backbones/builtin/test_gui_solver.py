@@ -1,5 +1,7 @@
 """What the rules do on small pages made by hand, and what they live on."""
 
+from time import process_time
+
 import pytest
 
 from hgm.backbones.builtin import gui_match, gui_places
@@ -143,3 +145,38 @@ def test_the_same_request_gets_the_same_answer(goal):
         request = conversation(goal, SHOP, did("noop"), seed=seed)
         replies = {render(request, ask(goal, SHOP, did("noop"), seed=seed)) for _ in range(3)}
         assert len(replies) == 1
+
+
+NAMES = " ".join(f"lorem{number}" for number in range(40))
+GOALS = {
+    "many clauses": "Select " + ", ".join(f"lorem{n} ipsum{n}" for n in range(60)) + " and click " * 40 + "Save.",
+    "many values": 'Enter "a" "b" "c" ' * 90,
+    "not a word": "\x00\x1b[2J \u202e" * 400,
+}
+PAGES = {
+    "many names": "\n".join(f'- button "{NAMES} {number}" [ref=e{number}]' for number in range(900)),
+    "many silent": "\n".join(f"{' ' * depth}- generic [ref=e{depth}] [cursor=pointer]:" for depth in range(190)) * 4,
+    "many lists": "\n".join(f'- combobox [ref=e{n}]:\n  - option "x{n}"\n  - option "y{n}"' for n in range(300)),
+    "many fields": "\n".join(f"- textbox [ref=e{number}]: lorem ipsum" for number in range(900)),
+    "one text": f"- paragraph [ref=e1] [box=0,0,300,9000]: {'lorem ipsum ' * 4_000}",
+    "many numbers": "\n".join(f'- listitem [ref=e{n}] [box=1,1,1,1]: "{-n}"' for n in range(900)),
+    "control characters": '- button "\x00\x07\x1b[31m\u202e" [ref=e1]\n' * 900,
+}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_work_for_a_hostile_page_is_bounded(goal, page):
+    start = process_time()
+    ask(GOALS[goal], PAGES[page], *[did("click", bid=f"e{number}") for number in range(300)])
+    assert process_time() - start < 1.5
+
+
+@pytest.mark.parametrize(
+    "goal", ["Sort the numbers in increasing order.", "Drag -5 to the 3rd position.", "Copy the text."]
+)
+def test_other_skills_are_bounded_too(goal):
+    start = process_time()
+    for page in PAGES.values():
+        ask(goal, page)
+    assert process_time() - start < 3.0
