@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
+from hgm.backbones.builtin import gui_diagnosis
 from hgm.backbones.builtin.wire import Request
 
 MAX_WORDS = 120
@@ -46,6 +47,9 @@ def write(request: Request) -> str:
 
 def observations(part: str) -> Iterator[str]:
     """What one evaluation shows."""
+    if gui_diagnosis.about_page(part):
+        yield from gui_diagnosis.observations(part)
+        return
     passed = part.startswith("Outcome: passed")
     turns = [turn[1] for turn in _ASSISTANT.finditer(part)]
     calls = _CALL.findall(part)

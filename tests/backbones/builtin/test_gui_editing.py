@@ -16,12 +16,12 @@ GUI = SEED.parent / "gui_seed"
 @pytest.fixture(scope="module")
 def proposed():
     """What is proposed where the agent's files are in sight, as far as the coding agent shows them."""
-    replies = [ask(*improving(GUI), seed=seed) for seed in range(120)]
+    replies = [ask(*improving(GUI), seed=seed) for seed in range(90)]
     return [reply.arguments for reply in replies if reply.tool == "edit"]
 
 
 def test_proposals_apply_and_leave_the_code_python(proposed):
-    assert len(proposed) >= 45
+    assert len(proposed) >= 34
     seen = known(*improving(GUI)).files
     for edit in proposed:
         text = (GUI / edit["path"]).read_text()
