@@ -27,6 +27,7 @@ class Act(StrEnum):
     STOP = "stop"
     REVIEW = "review"
     SCROLL = "scroll"
+    ACT = "act"
 
 
 class When(StrEnum):
@@ -52,6 +53,7 @@ VERBS: dict[Act, tuple[str, ...]] = {
     Act.STOP: ("stop", "give up"),
     Act.REVIEW: ("check", "verify", "compare"),
     Act.SCROLL: ("scroll",),
+    Act.ACT: ("choose", "take"),
 }
 OBJECTS: dict[Act, tuple[str, ...]] = {
     Act.SAY: ("what you do", "the name of the element"),
@@ -64,6 +66,7 @@ OBJECTS: dict[Act, tuple[str, ...]] = {
     Act.STOP: ("",),
     Act.REVIEW: ("what is selected", "the page with the goal"),
     Act.SCROLL: ("the page", "down"),
+    Act.ACT: ("one action", "the next action"),
 }
 OCCASIONS: dict[When, tuple[str, ...]] = {
     When.ALWAYS: ("", "in every step"),
@@ -85,6 +88,7 @@ _VERB = {
     Act.STOP: r"stop|finish|give up|quit",
     Act.REVIEW: r"check|verify|compare|review",
     Act.SCROLL: r"scroll",
+    Act.ACT: r"choose|take|act",
 }
 _VERBS = {act: re.compile(rf"\b(?:{words})\b") for act, words in _VERB.items()}
 _WHEN = (

@@ -11,8 +11,8 @@ from hgm.backbones.builtin.gui_page import Element, Page
 
 SURE = 0.45
 """Below this, nothing on the page is what is meant."""
-SHARP = 14.0
-ROOM = 7_000.0
+SHARP = 13.0
+ROOM = 4_000.0
 """With so many characters to read, it tells two elements apart half as well."""
 MAX_CANDIDATES = 300
 MAX_WORDS = 12

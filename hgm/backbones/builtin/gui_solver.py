@@ -14,11 +14,11 @@ from hgm.backbones.builtin.gui_page import TICKS, Element
 from hgm.backbones.builtin.gui_turn import Move, Status, Turn
 from hgm.backbones.builtin.wire import Reply, Request
 
-ACT = 0.97
+ACT = 0.94
 """It sometimes only talks."""
 ACT_UNTOLD = 0.7
 """Told nothing about how to work, it talks more."""
-HASTE = 0.05
+HASTE = 0.1
 """It presses the button before all is filled in."""
 SUBMIT = 0.5
 EXPLORE = 0.6
@@ -38,7 +38,7 @@ def act(request: Request, rng: Random) -> Reply:
     rules, lines = gui_habits.read_rules(conversation.instructions(request.messages))
     tools = {tool.name: tool for tool in request.tools}
     turn = Turn(talk, talk.page, tools, gui_habits.heeded(rules, lines, rng), rng, told=lines > 0)
-    if rng.random() > (ACT if turn.told else ACT_UNTOLD):
+    if not turn.chance(Act.ACT, ACT if turn.told else ACT_UNTOLD):
         return Reply("I would look at what the goal names.")
     move = next_move(turn)
     reply = turn.reply(move) if move else None
@@ -51,9 +51,11 @@ def next_move(turn: Turn) -> Move | None:
     if turn.chance(Act.WAIT, WAIT):
         return turn.wait()
     if last is not None and (last.failed or last.same) and turn.chance(Act.REPEAT, REPEAT):
-        return Move(last.name, _again(last.arguments), last.note)
-    if turn.occasion(gui_habits.When.CUT) and turn.asked(Act.SCROLL):
-        return Move("scroll", {"delta_x": 0, "delta_y": 100}, "down")
+        return Move(last.name, dict(last.arguments), last.note)
+    if turn.asked(Act.STOP) and turn.chance(Act.STOP, STOP):
+        return None
+    if asked := _asked(turn):
+        return asked
     for clause in gui_goal.read(turn.talk.goal):
         found = gui_skills.do(turn, clause)
         if isinstance(found, Move):
@@ -63,6 +65,22 @@ def next_move(turn: Turn) -> Move | None:
             if turn.chance(Act.EXPLORE, EXPLORE) and (move := elsewhere(turn)):
                 return move
     return _close(turn)
+
+
+def _asked(turn: Turn) -> Move | None:
+    """What a line asks for at this moment, whatever the goal says."""
+    last = turn.talk.last
+    if turn.asked(Act.REPEAT) and last is not None and turn.chance(Act.REPEAT, REPEAT):
+        return Move(last.name, dict(last.arguments), last.note)
+    if turn.asked(Act.EXPLORE) and turn.chance(Act.EXPLORE, EXPLORE) and (move := elsewhere(turn)):
+        return move
+    if turn.asked(Act.SUBMIT) and turn.chance(Act.SUBMIT, SUBMIT) and (ends := _endings(turn)):
+        return turn.click(ends[-1], ends[-1].said)
+    return _down() if turn.asked(Act.SCROLL) else None
+
+
+def _down() -> Move:
+    return Move("scroll", {"delta_x": 0, "delta_y": 100}, "down")
 
 
 def _hasty(turn: Turn, move: Move, clause: Clause) -> Move:
@@ -89,7 +107,7 @@ def elsewhere(turn: Turn) -> Move | None:
         chosen = turn.rng.choice(tabs or onward)
         return turn.click(chosen, chosen.said or chosen.ref)
     if turn.chance(Act.SCROLL, 0.2):
-        return Move("scroll", {"delta_x": 0, "delta_y": 100}, "down")
+        return _down()
     return None
 
 
@@ -131,7 +149,3 @@ def _endings(turn: Turn) -> list[Element]:
     last = turn.talk.last
     typed = last is not None and "value" in last.arguments
     return [item for item in found if _ENDS.fullmatch(item.said)] or (turn.page.silent() if typed else [])
-
-
-def _again(arguments: dict[str, object]) -> dict[str, object]:
-    return dict(arguments)

@@ -15,7 +15,7 @@ import hgm.agents
 from hgm.backbones.builtin import model, wire
 
 AGENT = Path(hgm.agents.__file__).parent / "gui_seed"
-EPISODES = 24
+EPISODES = 48
 
 
 class Toy:
@@ -50,7 +50,12 @@ class Toy:
                     f"- generic [ref=l{number}]: {label}",
                     f"- textbox [ref=e{number}]: {self.values.get(f'e{number}', '')}",
                 ]
-        return "\n".join([*lines, '- button "Save" [ref=s]', '- button "Delete" [ref=d]'])
+        ends = [
+            '- button "Save" [ref=s]',
+            '- button "Delete" [ref=d]',
+            f'- status "{len(self.pressed)} pressed" [ref=n]',
+        ]
+        return "\n".join([*lines, *ends])
 
     def step(self, action):
         self.steps += 1
@@ -144,7 +149,7 @@ def test_without_the_page_or_the_goal_it_solves_less(loop):
 def test_with_one_message_of_history_it_solves_less(loop):
     full = solved(loop)
     loop.KEEP = 1
-    assert solved(loop) <= full - EPISODES / 8
+    assert solved(loop) <= full - EPISODES / 10
 
 
 def test_the_same_episode_goes_the_same_way(loop):
