@@ -24,6 +24,8 @@ class Kind(StrEnum):
     DRAG = "drag"
     SORT = "sort"
     SEEK = "seek"
+    GUESS = "guess"
+    HIGHLIGHT = "highlight"
     OTHER = "other"
 
 
@@ -35,7 +37,9 @@ _VERBS = {
     Kind.DRAG: "drag move",
     Kind.SORT: "sort arrange order",
     Kind.SEEK: "find search look locate use switch navigate",
-    Kind.OTHER: "reply forward send delete remove buy generate guess give draw highlight change add log sign agree",
+    Kind.GUESS: "guess",
+    Kind.HIGHLIGHT: "highlight",
+    Kind.OTHER: "reply forward send delete remove buy generate give draw change add log sign agree",
 }
 KIND_OF = {verb: kind for kind, verbs in _VERBS.items() for verb in verbs.split()}
 _ANY = "|".join(KIND_OF)

@@ -216,8 +216,6 @@ def guess(turn: Turn, clause: Clause) -> Move | Status:
 
 def other(turn: Turn, clause: Clause) -> Move | Status:
     """A verb that the page may have an element for; with a condition, until it holds."""
-    if clause.verb in ("guess", "highlight"):
-        return guess(turn, clause) if clause.verb == "guess" else highlight(turn, clause)
     bound = _BOUND.search(clause.text)
     if bound and _holds(turn, bound) != ("when" in clause.text.split()):
         return turn.wait() if "when" in clause.text.split() else Status.DONE
@@ -285,5 +283,5 @@ def _ticked(element: Element) -> bool:
 
 _SKILLS: dict[Kind, Callable[[Turn, Clause], Move | Status]] = {
     Kind.PRESS: press, Kind.PICK: pick, Kind.TYPE: fill, Kind.COPY: copy, Kind.DRAG: drag, Kind.SORT: sort,
-    Kind.SEEK: seek, Kind.OTHER: other,
+    Kind.SEEK: seek, Kind.GUESS: guess, Kind.HIGHLIGHT: highlight, Kind.OTHER: other,
 }  # fmt: skip

@@ -85,10 +85,9 @@ def _down() -> Move:
 
 def _hasty(turn: Turn, move: Move, clause: Clause) -> Move:
     """The button that ends it, where there is still something to fill in or to choose: a slip."""
-    if clause.kind in (Kind.TYPE, Kind.PICK) and turn.rng.random() < HASTE and turn.asked(Act.FILL) is None:
-        ends = _endings(turn)
-        return turn.click(ends[0], ends[0].said) if ends else move
-    return move
+    haste = {True: 0.0, None: HASTE, False: 3 * HASTE}[turn.asked(Act.FILL)]
+    ends = _endings(turn) if clause.kind in (Kind.TYPE, Kind.PICK) and turn.rng.random() < haste else []
+    return turn.click(ends[0], ends[0].said) if ends else move
 
 
 def elsewhere(turn: Turn) -> Move | None:

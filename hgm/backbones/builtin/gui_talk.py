@@ -70,7 +70,7 @@ def target(tool: Tool) -> str:
 
 
 def wanted(request: Request) -> bool:
-    """Whether the request is about a page: there are tools for elements, and something was shown."""
+    """Whether the request is about a page: its tools do things to elements."""
     return any(target(tool) for tool in request.tools if re.search(r"click|fill|press|type", tool.name.lower()))
 
 
