@@ -9,9 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from random import Random
 
-MAX_LINES = 80
-HALF = 11.0
-"""With so many lines, each is followed half of the time."""
+from hgm.backbones.builtin.habits import lines_of
 
 
 class Act(StrEnum):
@@ -103,7 +101,6 @@ _WHEN = (
     (When.START, re.compile(r"\bat the start\b|\bstart by\b|\bbegin by\b")),
 )
 _NOT = re.compile(r"\b(?:do not|don't|never|avoid|without)\b")
-_SPLIT = re.compile(r"(?<=[.;!?])\s+|\n+")
 _PAGES = re.compile(r"\b(?:web ?)?pages?\b|\bclick\w*|\bscreens?\b|\bbuttons?\b|\belements?\b", re.IGNORECASE)
 
 
@@ -125,15 +122,8 @@ def about_pages(text: str) -> bool:
 @lru_cache(maxsize=64)
 def read_rules(text: str) -> tuple[tuple[Rule, ...], int]:
     """The rules that a text contains, in its order, and how many lines it asks the reader to heed."""
-    lines = [line.strip(" -*#>\t").lower() for line in _SPLIT.split(text)]
-    lines = [line[:300] for line in lines if len(line) > 3][:MAX_LINES]
+    lines = lines_of(text)
     return tuple(rule for line in lines if (rule := _rule(line))), len(lines)
-
-
-def heeded(rules: tuple[Rule, ...], lines: int, rng: Random) -> list[Rule]:
-    """Those that are followed this time: the more lines there are, the less each is heeded."""
-    chance = 0.95 / (1.0 + (lines / HALF) ** 2)
-    return [rule for rule in rules if rng.random() < chance]
 
 
 def write_line(rng: Random) -> str:

@@ -7,7 +7,7 @@ model that nobody instructs; the rules that it read and heeds this time override
 import re
 from random import Random
 
-from hgm.backbones.builtin import conversation, gui_goal, gui_habits, gui_skills, gui_talk
+from hgm.backbones.builtin import conversation, gui_goal, gui_habits, gui_skills, gui_talk, habits
 from hgm.backbones.builtin.gui_goal import Clause, Kind
 from hgm.backbones.builtin.gui_habits import Act
 from hgm.backbones.builtin.gui_page import TICKS, Element
@@ -37,7 +37,7 @@ def act(request: Request, rng: Random) -> Reply:
         return Reply("I see no page.")
     rules, lines = gui_habits.read_rules(conversation.instructions(request.messages))
     tools = {tool.name: tool for tool in request.tools}
-    turn = Turn(talk, talk.page, tools, gui_habits.heeded(rules, lines, rng), rng, told=lines > 0)
+    turn = Turn(talk, talk.page, tools, habits.heeded(rules, lines, rng), rng, told=lines > 0)
     if not turn.chance(Act.ACT, ACT if turn.told else ACT_UNTOLD):
         return Reply("I would look at what the goal names.")
     move = next_move(turn)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from random import Random
+from typing import TypeVar
 
 MAX_LINES = 80
 HALF = 11.0
@@ -101,6 +102,7 @@ _WHEN = (
     (When.AFTER_EDIT, re.compile(r"\b(?:after|when|once)\b.{0,24}\b(?:chang\w*|edit\w*|step)\b")),
     (When.START, re.compile(r"\b(?:first|at the start|start by|begin by)\b")),
 )
+AnyRule = TypeVar("AnyRule")
 _NOT = re.compile(r"\b(?:do not|don't|never|avoid|skip|ignore|without|not)\b")
 _SPLIT = re.compile(r"(?<=[.;!?])\s+|\n+")
 
@@ -118,8 +120,7 @@ class Rule:
 @lru_cache(maxsize=64)
 def read_rules(text: str) -> tuple[tuple[Rule, ...], int]:
     """The rules that a text contains, in its order, and how many lines it asks the reader to heed."""
-    lines = [line.strip(" -*#>\t").lower() for line in _SPLIT.split(text)]
-    lines = [line[:300] for line in lines if len(line) > 3][:MAX_LINES]
+    lines = lines_of(text)
     rules: list[Rule] = []
     for line in lines:
         head, _, rest = line.partition("instead of")
@@ -130,7 +131,13 @@ def read_rules(text: str) -> tuple[tuple[Rule, ...], int]:
     return tuple(rules), len(lines)
 
 
-def heeded(rules: tuple[Rule, ...], lines: int, rng: Random) -> list[Rule]:
+def lines_of(text: str) -> list[str]:
+    """The lines of instructions that it gets to read: sentences and items, in small letters."""
+    lines = [line.strip(" -*#>\t").lower() for line in _SPLIT.split(text)]
+    return [line[:300] for line in lines if len(line) > 3][:MAX_LINES]
+
+
+def heeded(rules: tuple[AnyRule, ...], lines: int, rng: Random) -> list[AnyRule]:
     """Those that are followed this time."""
     chance = 0.95 / (1.0 + (lines / HALF) ** 2)
     return [rule for rule in rules if rng.random() < chance]

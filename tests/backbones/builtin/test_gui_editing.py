@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 import hgm.backbones.builtin.gui_habits as gui_habits
-from hgm.backbones.builtin import selfedit
+from hgm.backbones.builtin import habits, selfedit
 from tests.backbones.builtin.talk import SEED, ask, improving, known
 
 GUI = SEED.parent / "gui_seed"
@@ -59,4 +59,4 @@ def test_what_it_writes_it_mostly_understands_as_it_was_meant():
 @pytest.mark.parametrize("text", ["", "\0" * 50_000, "do not " * 8_000, "- \n" * 9_000, "when nothing " * 5_000])
 def test_hostile_instructions_take_no_time(text):
     rules, lines = gui_habits.read_rules(text)
-    assert len(rules) <= lines <= gui_habits.MAX_LINES
+    assert len(rules) <= lines <= habits.MAX_LINES
