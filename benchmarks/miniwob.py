@@ -4,7 +4,8 @@ usage: python -m benchmarks.miniwob [--sandbox docker] [--sandbox bubblewrap] [-
 
 For each sandbox: every sound page is loaded twice per seed, in two browsers, and goal and text must be the same; every
 scripted oracle plays every seed of its page, in two browsers at once; so do an agent that does nothing and one that
-acts at random. The bars: median reset 0.2 s, median step 60 ms with a text observation, 3 oracle episodes a second.
+acts at random. The bars: median reset 0.2 s, median step 60 ms with a text observation, 3 oracle episodes a second. A file that
+is there keeps what it says of other sandboxes.
 """
 
 import argparse
@@ -89,7 +90,6 @@ def main() -> None:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "processors": os.cpu_count(),
-        "load_average_before": round(os.getloadavg()[0], 1),
         "fingerprint": benchmark.fingerprint(),
         "seeds": args.seeds,
         "sound_pages": len(SOUND),
@@ -99,14 +99,15 @@ def main() -> None:
     for sandbox in args.sandbox or ("docker", "bubblewrap"):
         found[sandbox] = measured(benchmark, sandbox, args.seeds)
         print(json.dumps({name: value for name, value in found[sandbox].items() if name != "oracles"}, indent=1))
-    found["load_average_after"] = round(os.getloadavg()[0], 1)
     if args.save:
+        if args.save.is_file():
+            found = {**json.loads(args.save.read_text()), **found}
         args.save.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def measured(benchmark: MiniwobBenchmark, sandbox: str, seeds: int) -> dict[str, Any]:
     """Everything about one kind of sandbox."""
-    clock = Clock()
+    clock, busy = Clock(), [round(os.getloadavg()[0], 1)]
     with closing(open_stage(choose(sandbox), run=f"benchmark-miniwob-{os.getpid()}")) as stage:
         began = time.perf_counter()
         every(stage, tasks(benchmark, SOUND[:BROWSERS], 1), partial(solved, stage, Clock(), do_nothing))
@@ -117,7 +118,9 @@ def measured(benchmark: MiniwobBenchmark, sandbox: str, seeds: int) -> dict[str,
         oracle_s = time.perf_counter() - began
         nothing = every(stage, tasks(benchmark, SOUND, 1), partial(solved, stage, Clock(), do_nothing))
         random = every(stage, tasks(benchmark, SOUND, 1), partial(at_hazard, stage))
+        busy.append(round(os.getloadavg()[0], 1))
     return {
+        "load_average_before_and_after": busy,
         "start_s": round(first_s, 2),
         "not_determined_by_the_seed": differing,
         **clock.medians(),

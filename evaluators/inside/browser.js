@@ -23,8 +23,8 @@ const NOTES = 5;
 const HIDDEN = 'hgm-not-shown';
 
 // Runs in the page before any script of its own; `tell` is a function that reaches this program,
-// `look` and `mark` are made for it.
-const latch = ([look, tell, mark]) => {
+// `look` one that is made for it.
+const latch = ([look, tell]) => {
   let current = false, armed = false, first = null;
   const say = window[tell];
   Object.defineProperty(window, 'WOB_DONE_GLOBAL', {
@@ -32,11 +32,11 @@ const latch = ([look, tell, mark]) => {
     set: (value) => {
       current = value;
       if (!armed || !value || first !== null) return;
-      first = Number(window.WOB_RAW_REWARD_GLOBAL);
+      const raw = Number(window.WOB_RAW_REWARD_GLOBAL);
+      first = Number.isFinite(raw) ? raw : -1;
       say(first);
     },
   });
-  Object.defineProperty(window, look, { value: (arm) => { armed = armed || arm; return first; } });
   // A snapshot has a line for what may be clicked, even if it has neither role nor text, if its cursor says so.
   const listening = new WeakSet();
   const listen = EventTarget.prototype.addEventListener;
@@ -44,17 +44,22 @@ const latch = ([look, tell, mark]) => {
     if (this instanceof Element && ['click', 'mousedown', 'mouseup'].includes(type)) listening.add(this);
     return listen.call(this, type, ...rest);
   };
-  Object.defineProperty(window, mark, {
-    value: () => {
-      for (const found of document.querySelectorAll('#wrap *, body > :not(#wrap) *')) {
-        const takes = listening.has(found) || found.onclick || found.onmousedown || found.hasAttribute('tabindex');
-        if (!takes || ['area', 'query'].includes(found.id) || found.matches('input, textarea, select')) continue;
-        found.style.cursor = 'pointer';
-        if (!(found instanceof HTMLSpanElement) || found.hasAttribute('role')) continue;
-        const style = getComputedStyle(found); // words in a sentence have no line of their own but by a role
-        if (style.display !== 'inline' || !found.textContent.trim()) continue;
-        found.setAttribute('role', style.textDecorationLine.includes('underline') ? 'link' : 'button');
-      }
+  const mark = () => {
+    for (const found of document.querySelectorAll('#wrap *, body > :not(#wrap) *')) {
+      const takes = listening.has(found) || found.onclick || found.onmousedown || found.hasAttribute('tabindex');
+      if (!takes || ['area', 'query'].includes(found.id) || found.matches('input, textarea, select')) continue;
+      found.style.cursor = 'pointer';
+      if (!(found instanceof HTMLSpanElement) || found.hasAttribute('role')) continue;
+      const style = getComputedStyle(found); // words in a sentence have no line of their own but by a role
+      if (style.display !== 'inline' || !found.textContent.trim()) continue;
+      found.setAttribute('role', style.textDecorationLine.includes('underline') ? 'link' : 'button');
+    }
+  };
+  Object.defineProperty(window, look, {
+    value: (arm) => {
+      armed = armed || arm;
+      if (!arm && first === null) mark();
+      return first;
     },
   });
 };
@@ -78,7 +83,7 @@ const start = ([look, seed, hidden]) => {
   core.startEpisodeReal();
 };
 
-const ready = () => WOB_TASK_READY === true;
+const ready = () => WOB_TASK_READY === true && [...document.images].every((image) => image.complete);
 const goal = () => {
   const said = core.getUtterance();
   return String(said && typeof said === 'object' ? said.utterance : said);
@@ -134,7 +139,6 @@ class Driver {
     this.browser = browser;
     this.look = `hgm${crypto.randomBytes(12).toString('hex')}`;
     this.tell = `hgm${crypto.randomBytes(12).toString('hex')}`;
-    this.mark = `hgm${crypto.randomBytes(12).toString('hex')}`;
     this.context = this.page = null;
     this.isWatching = false;
     this.prefix = '';
@@ -147,7 +151,7 @@ class Driver {
     this.context.setDefaultTimeout(ACTION_MS);
     this.context.setDefaultNavigationTimeout(LOAD_MS);
     await this.context.exposeBinding(this.tell, (source, raw) => this.done(source, raw));
-    await this.context.addInitScript(latch, [this.look, this.tell, this.mark]);
+    await this.context.addInitScript(latch, [this.look, this.tell]);
     this.page = await this.context.newPage();
     this.context.on('page', (page) => {
       this.note('a new window was closed at once');
@@ -179,7 +183,7 @@ class Driver {
   }
 
   done(source, raw) {
-    if (source.frame === this.page.mainFrame() && this.first === null) this.first = Number(raw);
+    if (source.frame === this.page.mainFrame() && this.first === null) this.first = raw;
   }
 
   async load({ url, seed, renew }) {
@@ -191,12 +195,12 @@ class Driver {
     await this.page.goto(url, { waitUntil: 'load' });
     this.first = null;
     await this.page.evaluate(start, [this.look, seed, HIDDEN]);
-    if (!(await this.page.evaluate(ready))) await this.page.waitForFunction(ready, null, { timeout: LOAD_MS });
+    await this.page.waitForFunction(ready, null, { timeout: LOAD_MS });
     this.isWatching = true;
-    return { goal: await this.page.evaluate(goal), ...(await this.state()) };
+    return { goal: await this.page.evaluate(goal), ...this.end() };
   }
 
-  // Whether it is over, and how.
+  // Whether it is over, and how; and what may be clicked is marked for the next snapshot.
   async state() {
     if (!this.away && this.first === null) {
       try {
@@ -207,19 +211,25 @@ class Driver {
         if (!this.away) throw error;
       }
     }
+    return this.end();
+  }
+
+  end() {
     return { first: this.first, away: this.first === null ? this.away : '' };
   }
 
   async observe({ screenshot }) {
-    await this.page.evaluate((mark) => window[mark](), this.mark);
-    const text = await this.page.locator('body').ariaSnapshot({ mode: 'ai', boxes: true });
+    const state = await this.state();
+    if (state.first !== null || state.away) return { text: '', ...state };
+    const text = await this.page.locator('body').ariaSnapshot({ mode: 'ai', boxes: true, timeout: LOAD_MS });
     this.prefix = (/\[ref=(f\d+)e\d+\]/.exec(text) || ['', ''])[1];
     const seen = { text: shown(text, this.prefix) };
     if (screenshot) {
-      const taken = await this.page.screenshot({ animations: 'allow', caret: 'initial', scale: 'css' });
+      const how = { animations: 'allow', caret: 'initial', scale: 'css', timeout: LOAD_MS };
+      const taken = await this.page.screenshot(how);
       seen.screenshot = taken.toString('base64');
     }
-    return { ...seen, ...(await this.state()) };
+    return { ...seen, ...this.end() };
   }
 
   async act({ action, screenshot }) {
@@ -231,9 +241,7 @@ class Driver {
     } catch (trouble) {
       error = reason(trouble);
     }
-    const state = await this.state();
-    if (state.first !== null || state.away) return { error, notes: this.notes, text: '', ...state };
-    return { error, notes: this.notes, ...(await this.observe({ screenshot })) };
+    return { error, ...(await this.observe({ screenshot })), notes: this.notes };
   }
 
   // What a line of the last observation stands for.
