@@ -1,7 +1,8 @@
 """The live search tree: integer columns with one entry per node, changed only by decisions and their results."""
 
+from array import array
 from collections import Counter
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,9 @@ class Tree:
         self.tasks = tasks
         self.budget = budget
         self._size = 0
-        self._columns: dict[str, NDArray[Any]] = {name: np.zeros(1, np.int32) for name in _COUNTS}
-        self._columns["seen"] = np.zeros((1, tasks), np.bool_)
-        self._columns["results"] = np.zeros((1, tasks), np.int8)
+        # Not numpy's own arrays, which take five times as long for one entry at a time.
+        self._counts = {name: array("i", [0]) for name in _COUNTS}
+        self._seen, self._results = array("b", bytes(tasks)), array("b", bytes(tasks))
         self._running_evaluations: set[tuple[int, int]] = set()
         self._running_expansions: Counter[int] = Counter()
         self._evaluations = self._expansions = 0
@@ -64,10 +65,11 @@ class Tree:
         self._require_node(node)
         if not 0 <= task < self.tasks:
             raise ValueError(f"there is no task {task}; the tree has {self.tasks}")
-        if self._columns["seen"][node, task]:
+        place = node * self.tasks + task
+        if self._seen[place]:
             raise ValueError(f"task {task} was chosen again for node {node}")
-        self._columns["seen"][node, task] = True
-        self._columns["pending_evaluations"][node] += 1
+        self._seen[place] = True
+        self._counts["pending_evaluations"][node] += 1
         self._running_evaluations.add((node, task))
         self._evaluations += 1
         self._rejections_in_row = 0
@@ -84,19 +86,20 @@ class Tree:
         if give_up and outcome != Outcome.UNMEASURED:
             raise ValueError(f"an evaluation that ended as {outcome} is not given up on")
         self._running_evaluations.remove((node, task))
-        self._columns["pending_evaluations"][node] -= 1
+        self._counts["pending_evaluations"][node] -= 1
+        place = node * self.tasks + task
         if outcome == Outcome.UNMEASURED:
-            self._columns["seen"][node, task] = give_up
+            self._seen[place] = give_up
             self._evaluations -= 1
         else:
-            self._columns["results"][node, task] = _RESULTS[outcome]
+            self._results[place] = _RESULTS[outcome]
             self._count(node, _COUNTED_AS[outcome])
         self._changed()
 
     def start_expansion(self, node: int) -> None:
         """Count one running expansion of `node`."""
         self._require_node(node)
-        self._columns["expansions"][node] += 1
+        self._counts["expansions"][node] += 1
         self._expansions += 1
         self._running_expansions[node] += 1
         self._changed()
@@ -113,7 +116,7 @@ class Tree:
             self._rejections_in_row += 1
             return None
         self._rejections_in_row = 0
-        self._columns["children"][node] += 1
+        self._counts["children"][node] += 1
         return self._add_node(node)
 
     def charge(self, evaluations: int) -> None:
@@ -157,7 +160,9 @@ class Tree:
                 spent=self._spent(),
                 expansion_cost=self._expansion_cost,
                 left=self._left(),
-                **{name: _window(column[: self._size]) for name, column in self._columns.items()},
+                seen=_window(self._seen, np.bool_, self._size, self.tasks),
+                results=_window(self._results, np.int8, self._size, self.tasks),
+                **{name: _window(column, np.int32, self._size) for name, column in self._counts.items()},
             )
         return self._view
 
@@ -172,20 +177,21 @@ class Tree:
         return max(0.0, min(by_evaluations, by_others))
 
     def _add_node(self, parent: int) -> int:
-        if self._size == len(self._columns["parent"]):
-            self._columns = {name: _doubled(column) for name, column in self._columns.items()}
+        if self._size == len(self._counts["parent"]):
+            self._counts = {name: _doubled(column) for name, column in self._counts.items()}
+            self._seen, self._results = _doubled(self._seen), _doubled(self._results)
         node = self._size
-        self._columns["parent"][node] = parent
+        self._counts["parent"][node] = parent
         self._size += 1
         return node
 
     def _count(self, node: int, own: str) -> None:
         """Count one result for `node`, and for the clades of `node` and of all its ancestors (HGM, section 3.3)."""
-        self._columns[own][node] += 1
-        parent, clade = self._columns["parent"], self._columns[f"clade_{own}"]
+        self._counts[own][node] += 1
+        parent, clade = self._counts["parent"], self._counts[f"clade_{own}"]
         while node != NO_PARENT:
             clade[node] += 1
-            node = int(parent[node])
+            node = parent[node]
 
     def _changed(self) -> None:
         self._version += 1
@@ -196,10 +202,11 @@ class Tree:
             raise ValueError(f"there is no node {node}; the tree has {self._size}")
 
 
-def _doubled(column: NDArray[Any]) -> NDArray[Any]:
-    return np.concatenate([column, np.zeros_like(column)])
+def _doubled(column: "array[int]") -> "array[int]":
+    # In place it cannot be: views hold on to what is there.
+    return column + array(column.typecode, bytes(len(column) * column.itemsize))
 
 
-def _window(column: NDArray[Any]) -> NDArray[Any]:
+def _window(column: "array[int]", kind: type[np.generic], *shape: int) -> NDArray[Any]:
     # Clearing an array's own writeable flag would not do: its holder could set it again.
-    return np.asarray(column.data.toreadonly())
+    return np.frombuffer(memoryview(column).toreadonly(), kind, prod(shape)).reshape(shape)
