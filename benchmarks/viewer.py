@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +136,7 @@ def _events(archive: Archive, agents: int, evaluations: int) -> Iterator[tuple[s
 
 
 def usage(chance: random.Random) -> dict[str, Any]:
-    return asdict(Usage(calls=9, input_tokens=chance.randrange(50_000), output_tokens=chance.randrange(5_000)))
+    return Usage(calls=9, input_tokens=chance.randrange(50_000), output_tokens=chance.randrange(5_000))._asdict()
 
 
 def exported(path: Path, file: Path) -> dict[str, float]:

@@ -11,7 +11,7 @@ from hgm.budget import JobLimit, job_limit
 from hgm.config import SearchConfig
 from hgm.errors import ConfigError, LimitError
 from hgm.gateway.prices import Price, Rates, Tokens, price_from_json, price_to_json
-from hgm.gateway.records import Usage
+from hgm.gateway.records import Usage, UsageSum
 from hgm.gateway.remote import Probe
 from hgm.meter import MOST_HELD_BACK
 from hgm.spending import spent
@@ -23,19 +23,19 @@ class Probes:
     """What the gateway's own probes have come to, until somebody journals it. Thread-safe."""
 
     def __init__(self) -> None:
-        self._usage = Usage()
+        self._sum = UsageSum()
         self._lock = threading.Lock()
 
     def add(self, usage: Usage) -> None:
         """Count one."""
         with self._lock:
-            self._usage = self._usage + usage
+            self._sum.add(usage)
 
     def take(self) -> Usage:
         """All since this was last asked."""
         with self._lock:
-            taken, self._usage = self._usage, Usage()
-        return taken
+            taken, self._sum = self._sum, UsageSum()
+        return taken.usage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -353,8 +353,8 @@ def _settle(state: RunState, events: Sequence[Event], jobs: _Columns, ended: Eva
         usd=float(np.nansum(skipped.usd)),
         unpriced_calls=int(np.isnan(skipped.usd).sum()),
     )
-    state.usage = state.usage + used
-    state.evaluation_usage = state.evaluation_usage + used
+    state.used.add(used)
+    state.used_by_evaluations.add(used)
     state.evaluation_s += float(skipped.seconds.sum())
     state.longest_s = max(state.longest_s, float(skipped.seconds.max(initial=0.0)))
     last = max(events[-1].seq, jobs["seq"].max(initial=0), ended.seq.max(initial=0))

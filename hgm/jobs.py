@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from evaluators.base import Split
 from hgm.gateway.records import Usage
@@ -17,8 +17,7 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateJob:
+class EvaluateJob(NamedTuple):
     """Run one agent on one task."""
 
     id: str

@@ -67,16 +67,16 @@ class Spent:
     """By what has not: what those jobs may use at most."""
 
 
-@dataclass(frozen=True)
 class Tally:
-    """Jobs of one kind."""
+    """Jobs of one kind, as they come."""
 
-    jobs: int = 0
-    tokens: int = 0
+    def __init__(self) -> None:
+        self.jobs = self.tokens = 0
 
-    def with_one(self, usage: Usage) -> "Tally":
-        """And one more of them."""
-        return Tally(self.jobs + 1, self.tokens + usage.tokens.total)
+    def add(self, usage: Usage) -> None:
+        """One more of them."""
+        self.jobs += 1
+        self.tokens += usage.tokens.total
 
 
 def spent(state: "RunState") -> list[Spent]:

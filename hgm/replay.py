@@ -6,18 +6,18 @@ what comes of a job is found out again and compared. The books are the recorded 
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from hgm.errors import RecordingError
 from hgm.executors.base import Executor
 from hgm.gateway.records import usage_from_json
 from hgm.gateway.replay import difference
-from hgm.jobs import EvaluationResult, ExpandJob, ExpansionResult, Job, Result
+from hgm.jobs import EvaluationResult, ExpansionResult, Job, Result
 from hgm.loop import Ending, Watch
 from hgm.plan import Milestone, is_finished, next_step
 from hgm.run import Run
-from hgm.state import job_from
+from hgm.state import job_from, job_to_json
 from trees.journal import Event
 from trees.records import Expansion, Outcome, Policy
 
@@ -114,8 +114,7 @@ def _decided(run: Run, policy: Policy, event: Event) -> Job | None:
         run.reach(step)
         return None
     job = run.job(step)
-    kind = "expand" if isinstance(job, ExpandJob) else "evaluate"
-    _compare(_named(event), _plain(_read(event)), _plain({"type": kind, **asdict(job)}), kinds=(event.kind, "started"))
+    _compare(_named(event), _plain(_read(event)), _plain(job_to_json(job)), kinds=(event.kind, "started"))
     return run.ask(step)
 
 
@@ -130,7 +129,7 @@ def _read(event: Event) -> dict[str, Any]:
     """A "started" event with the fields that its version of hgm did not write yet."""
     if event.kind != "started":
         return dict(event.payload)
-    return {"type": event.payload["type"], **asdict(job_from(event.payload))}
+    return job_to_json(job_from(event.payload))
 
 
 def _named(event: Event) -> str:

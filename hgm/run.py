@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from hgm.jobs import EvaluateJob, EvaluationResult, ExpandJob, ExpansionResult, 
 from hgm.locks import is_held, take
 from hgm.modes import NEEDS, choose
 from hgm.plan import Confirm, Milestone, next_step
-from hgm.state import RunState
+from hgm.state import RunState, job_to_json
 from hgm.text import printable, quote
 from sandboxes.base import Files
 from trees.archive import Archive
@@ -144,7 +144,8 @@ def read(path: Path) -> RunState:
     Raises:
         RunError: there is no run.
     """
-    return RunState.replay(read_events(path))
+    with _reading(path) as journal:
+        return RunState.replay(journal.events())
 
 
 def require_search(path: Path) -> None:
@@ -154,9 +155,7 @@ def require_search(path: Path) -> None:
         RunError: there is no run, or it is an evaluation, which grows no tree.
         JournalError: its journal is damaged.
     """
-    if not os.path.isfile(Folder(path).journal):
-        raise RunError(f"{path}: no such run (see `hgm runs list`)")
-    with Journal.open(Folder(path).journal, readonly=True) as journal:
+    with _reading(path) as journal:
         created = next(journal.events(), None)
     if created is not None and created.payload.get("evaluation") is not None:
         raise RunError(f"{path.name} is an evaluation, which grows no tree: see `hgm runs show {path.name}`")
@@ -168,11 +167,14 @@ def read_events(path: Path) -> list[Event]:
     Raises:
         RunError: there is no run.
     """
-    folder = Folder(path)
-    if not os.path.isfile(folder.journal):
-        raise RunError(f"{path}: no such run (see `hgm runs list`)")
-    with Journal.open(folder.journal, readonly=True) as journal:
+    with _reading(path) as journal:
         return list(journal.events())
+
+
+def _reading(path: Path) -> Journal:
+    if not os.path.isfile(Folder(path).journal):
+        raise RunError(f"{path}: no such run (see `hgm runs list`)")
+    return Journal.open(Folder(path).journal, readonly=True)
 
 
 @contextmanager
@@ -278,8 +280,7 @@ class Run:
     def ask(self, decision: Expand | Evaluate | Confirm) -> Job:
         """A job for a decision, journalled before anything is spent on it."""
         job = self.job(decision)
-        kind = "expand" if isinstance(job, ExpandJob) else "evaluate"
-        self._append("started", {"type": kind, **asdict(job), **_drawn(decision)})
+        self._append("started", {**job_to_json(job), **_drawn(decision)})
         return job
 
     def tell(self, result: Result) -> None:
@@ -410,4 +411,4 @@ def _drawn(decision: Expand | Evaluate | Confirm) -> dict[str, Any]:
 
 def _plain(result: Result) -> dict[str, Any]:
     fields = {name: getattr(result, name) for name in result.__dataclass_fields__}
-    return {**fields, "usage": asdict(result.usage)}
+    return {**fields, "usage": result.usage._asdict()}

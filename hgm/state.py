@@ -1,10 +1,10 @@
 """What a run knows: replay of its journal, and nothing else. Reading never changes it; `apply` is the only way in."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from evaluators.base import Split
 from hgm import effort, meter
@@ -13,7 +13,7 @@ from hgm.budget import restored as restored_budget
 from hgm.config import SearchConfig, is_builtin, restored
 from hgm.errors import JournalError
 from hgm.gateway.prices import FREE, Price, price_from_json
-from hgm.gateway.records import Usage, usage_from_json
+from hgm.gateway.records import Usage, UsageSum, usage_from_json
 from hgm.jobs import EvaluateJob, Exhibit, ExpandJob, Finding, Job, Mode
 from trees.journal import Event
 from trees.records import ROOT, Expansion, Outcome
@@ -21,6 +21,9 @@ from trees.tree import Tree
 
 GIVE_UP = 3
 """An evaluation that stayed unmeasured this many times is not tried again."""
+_SPLITS: Mapping[str, Split] = {split.value: split for split in Split}
+_OUTCOMES: Mapping[str, Outcome] = {outcome.value: outcome for outcome in Outcome}
+"""Looked up, as asking the enumeration takes ten times as long."""
 
 
 Slot: TypeAlias = tuple[Split, str, int]
@@ -47,8 +50,7 @@ class Node:
     """What it does with more effort than its parent, or again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """A finished evaluation."""
 
     job: str
@@ -116,10 +118,10 @@ class RunState:
         self.evaluations: list[Evaluation] = []
         self.failed_expansions: list[FailedExpansion] = []
         self.expansions: list[FinishedExpansion] = []
-        self.usage = Usage()
-        """Of all finished jobs and of the gateway's own probes."""
-        self.evaluation_usage = Usage()
-        """Of the finished evaluations among them."""
+        self.used = UsageSum()
+        """By all finished jobs and by the gateway's own probes."""
+        self.used_by_evaluations = UsageSum()
+        """By the finished evaluations among them."""
         self.measured_evaluations, self.measured_expansions = meter.Tally(), meter.Tally()
         """Those of them that measured something."""
         self.evaluation_s = 0.0
@@ -162,21 +164,40 @@ class RunState:
             raise JournalError("the journal is empty")
         state = cls(first)
         for event in iterator:
-            state.apply(event)
+            state._take(event)
+        state._weigh()
         return state
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
-        handler = getattr(self, f"_on_{event.kind.replace(' ', '_')}", None)
+        self._take(event)
+        self._weigh()
+
+    def _take(self, event: Event) -> None:
+        seq, _, kind, payload, at = event
+        handler = _HANDLERS.get(kind)
         if handler is None:
-            raise JournalError(f"event {event.seq}: unknown kind {event.kind!r}")
-        if event.kind != "opened":
-            self.elapsed_s += max(0.0, event.at - self.last_at)
-        self.last_at = event.at
-        handler(event.payload)
-        self.last_event = event.seq
+            raise JournalError(f"event {seq}: unknown kind {kind!r}")
+        if at > self.last_at and kind != "opened":
+            self.elapsed_s += at - self.last_at
+        self.last_at = at
+        handler(self, payload)
+        self.last_event = seq
+
+    def _weigh(self) -> None:
+        """Tell the tree what is used; it need not know before somebody decides."""
         if self.budget.covers_everything:
             self.tree.use(meter.share(self))
+
+    @property
+    def usage(self) -> Usage:
+        """What `used` comes to."""
+        return self.used.usage
+
+    @property
+    def evaluation_usage(self) -> Usage:
+        """What `used_by_evaluations` comes to."""
+        return self.used_by_evaluations.usage
 
     @property
     def evaluations_left(self) -> int:
@@ -285,7 +306,7 @@ class RunState:
         if job is None:
             return  # a late duplicate: the first report of a job stands
         usage = usage_from_json(payload["usage"])
-        self.usage = self.usage + usage
+        self.used.add(usage)
         self.longest_s = max(self.longest_s, payload["wall_s"])
         if isinstance(job, ExpandJob):
             self._expanded(job, payload, usage)
@@ -298,20 +319,17 @@ class RunState:
         return job.split is Split.SEARCH and self.planned is None and job.repeat == 0
 
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
-        self.evaluation_usage = self.evaluation_usage + usage
+        self.used_by_evaluations.add(usage)
         self.evaluation_s += payload["wall_s"]
-        outcome = Outcome(payload["outcome"])
+        outcome = _OUTCOMES[payload["outcome"]]
         unmeasured = outcome is Outcome.UNMEASURED
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if unmeasured else 0
-        key = (job.node, job.task, job.repeat)
-        if unmeasured:
-            self._unmeasured[key] += 1
-        else:
-            self.measured_evaluations = self.measured_evaluations.with_one(usage)
+        give_up = unmeasured and self._is_given_up(job)
+        if not unmeasured:
+            self.measured_evaluations.add(usage)
         if outcome is Outcome.FAILED:
             self._failures[job.id] = len(self.evaluations)
         if self._is_of_search(job):
-            give_up = self._unmeasured[key] >= GIVE_UP
             self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)
         self.evaluations.append(
             Evaluation(
@@ -330,12 +348,18 @@ class RunState:
             )
         )
 
+    def _is_given_up(self, job: EvaluateJob) -> bool:
+        """Whether this evaluation, unmeasured once more, is not tried again."""
+        slot = (job.node, job.task, job.repeat)
+        self._unmeasured[slot] += 1
+        return self._unmeasured[slot] >= GIVE_UP
+
     def _expanded(self, job: ExpandJob, payload: Mapping[str, Any], usage: Usage) -> None:
         kind = Expansion(payload["kind"])
         self.unmeasured_in_row = self.unmeasured_in_row + 1 if kind is Expansion.UNMEASURED else 0
         self.expansions.append(FinishedExpansion(job=job.id, kind=kind, usage=usage, wall_s=payload["wall_s"]))
         if kind is not Expansion.UNMEASURED:
-            self.measured_expansions = self.measured_expansions.with_one(usage)
+            self.measured_expansions.add(usage)
         child = self.tree.finish_expansion(job.node, kind)
         notes = tuple(payload.get("notes", ()))
         if notes and effort.rule(self.config) == "charge":
@@ -378,7 +402,7 @@ class RunState:
         self.elapsed_s += payload["cut_off_s"]
 
     def _on_probed(self, payload: Mapping[str, Any]) -> None:
-        self.usage = self.usage + usage_from_json(payload["usage"])
+        self.used.add(usage_from_json(payload["usage"]))
 
     def _on_budget_raised(self, payload: Mapping[str, Any]) -> None:
         """A search that was over goes on; what was measured to confirm it stays measured."""
@@ -410,14 +434,43 @@ def _prices(created: Mapping[str, Any], config: SearchConfig) -> dict[str, Price
     return {backbone: FREE if is_builtin(backbone) else None for backbone in config.backbones.model_dump().values()}
 
 
+_HANDLERS: Mapping[str, Callable[[RunState, Mapping[str, Any]], None]] = {
+    "started": RunState._on_started,
+    "finished": RunState._on_finished,
+    "confirming": RunState._on_confirming,
+    "winner": RunState._on_winner,
+    "sealed opened": RunState._on_sealed_opened,
+    "opened": RunState._on_opened,
+    "probed": RunState._on_probed,
+    "budget raised": RunState._on_budget_raised,
+    "stopped": RunState._on_stopped,
+}
+"""By the kinds of events, all but the first."""
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """As its "started" event tells it."""
+    if isinstance(job, EvaluateJob):
+        return {"type": "evaluate", **job._asdict()}
+    return {"type": "expand", **asdict(job)}
+
+
 def job_from(payload: Mapping[str, Any]) -> Job:
-    """A job from its "started" event."""
-    fields = {name: value for name, value in payload.items() if name != "drawn"}
-    if fields.pop("type") == "expand":
-        exhibits = {name: tuple(map(_exhibit, fields.get(name, ()))) for name in ("lineage", "others")}
-        modes = {name: Mode(fields[name]) for name in ("mode", "instead_of") if fields.get(name)}
-        return ExpandJob(**{**fields, **exhibits, **modes, "evidence": tuple(fields["evidence"])})
-    return EvaluateJob(**{**fields, "split": Split(fields["split"])})
+    """The inverse of `job_to_json`, for older journals as well."""
+    if payload["type"] == "evaluate":
+        return EvaluateJob(
+            id=payload["id"],
+            node=payload["node"],
+            commit=payload["commit"],
+            split=_SPLITS[payload["split"]],
+            task=payload["task"],
+            repeat=payload["repeat"],
+            seed=payload["seed"],
+        )
+    fields = {name: value for name, value in payload.items() if name not in ("type", "drawn")}
+    exhibits = {name: tuple(map(_exhibit, fields.get(name, ()))) for name in ("lineage", "others")}
+    modes = {name: Mode(fields[name]) for name in ("mode", "instead_of") if fields.get(name)}
+    return ExpandJob(**{**fields, **exhibits, **modes, "evidence": tuple(fields["evidence"])})
 
 
 def _exhibit(payload: Mapping[str, Any]) -> Exhibit:

@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hgm.errors import JournalError
 from trees.canonical import dump_object, load_object
@@ -26,7 +25,7 @@ VERSION = 1
 APPLICATION_ID = 0x68676D6A
 """`hgmj`: what `file` sees in the header."""
 SCHEMA_VERSION = 1
-_BATCH = 1000
+_BATCH = 10000
 _NEXT = "SELECT seq, version, kind, payload, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 
 _SCHEMA = f"""
@@ -57,8 +56,7 @@ CREATE TRIGGER writers_are_not_removed BEFORE DELETE ON writers
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened: `seq` counts from 1 without gaps, `at` is the host's clock in Unix seconds."""
 
     seq: int
@@ -82,7 +80,7 @@ def upgrade(event: Event, *, to: int = VERSION, steps: Mapping[int, Upgrade] = U
     if not 1 <= event.version <= to:
         raise JournalError(f"event {event.seq} is of version {event.version}; known are 1 to {to}")
     while event.version < to:
-        event = replace(steps[event.version](event), version=event.version + 1)
+        event = steps[event.version](event)._replace(version=event.version + 1)
     return event
 
 
@@ -229,6 +227,8 @@ class Journal:
             self._writer = writer
 
     def _upgraded(self, event: Event) -> Event:
+        if event.version == VERSION:
+            return event
         if event.version > VERSION:
             raise JournalError(
                 f"{self.path}: event {event.seq} is of version {event.version}, {self._who_wrote(event.version)}"
@@ -250,7 +250,7 @@ class Journal:
     def _event(self, row: tuple[Any, ...]) -> Event:
         seq, version, kind, payload, at = row
         try:
-            return Event(seq=seq, version=version, kind=kind, payload=load_object(payload), at=at)
+            return Event(seq, version, kind, load_object(payload), at)
         except ValueError as error:
             raise JournalError(f"event {seq} of {self.path} is damaged ({error}): {DAMAGED}") from error
 

@@ -1,7 +1,7 @@
 """What a lease has used, from the records of its trajectory: the live gateway and everybody after it count the same."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from hgm.gateway.prices import Price, Tokens
@@ -40,21 +40,21 @@ class Ledger:
                     self._lost.append(self._open[record["index"]])
                 self._open[record["index"]] = record
                 names = {*self._used.dropped_fields, *record["dropped"]}
-                self._used = replace(self._used, dropped_fields=tuple(sorted(names)))
+                self._used = self._used._replace(dropped_fields=tuple(sorted(names)))
             case "attempt lost":
                 self._open[record["index"]] = {**self._open[record["index"]], "reserved": record["reserved"]}
             case "call settled":
                 self._open.pop(record["index"], None)
                 self.next = max(self.next, record["index"] + 1)
                 self.waited_s += record["waited_s"]
-                self._used = counted(replace(self._used, calls=self._used.calls + 1), record)
+                self._used = counted(self._used._replace(calls=self._used.calls + 1), record)
             case "env asked":
                 self.acts = record["index"] + 1
-                self._used = replace(self._used, steps=self._used.steps + (record["what"] == "step"))
+                self._used = self._used._replace(steps=self._used.steps + (record["what"] == "step"))
             case "env screenshot":
                 self.screenshots_bytes += len(record["url"])
             case "env failed":
-                self._used = replace(self._used, environment_failed=record["trouble"])
+                self._used = self._used._replace(environment_failed=record["trouble"])
             case "waits":
                 self.is_waiting = bool(record["why"])
             case "lease closed":
@@ -64,10 +64,10 @@ class Ledger:
         """What the gateway said at its end, or what its records come to."""
         if self._closed is not None:
             return self._closed
-        used = replace(self._used, waited_s=round(self.waited_s, 3))
+        used = self._used._replace(waited_s=round(self.waited_s, 3))
         for record in [*self._lost, *self._open.values()]:
             reserved = tokens_from_json(record["reserved"])
-            used = counted(replace(used, calls=used.calls + 1), unsettled(reserved, self._price))
+            used = counted(used._replace(calls=used.calls + 1), unsettled(reserved, self._price))
         return used
 
     @property
@@ -85,8 +85,7 @@ def counted(used: Usage, settled: Mapping[str, Any]) -> Usage:
     """A usage with one "call settled" record added, but for the count of calls."""
     tokens = settled["usage"] or {}
     usd = settled.get("usd", 0.0)
-    return replace(
-        used,
+    return used._replace(
         **{name: getattr(used, name) + tokens.get(name, 0) for name in _BUCKETS},
         usd=used.usd + (usd or 0.0),
         unpriced_calls=used.unpriced_calls + (usd is None),

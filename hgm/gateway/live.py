@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic, time
 
@@ -129,7 +129,7 @@ class LiveLease:
 
         Many of them get slow, lest one agent's noise keep others waiting.
         """
-        self._used = replace(self._used, refused=self._used.refused + 1)
+        self._used = self._used._replace(refused=self._used.refused + 1)
         self._refused_bytes += size
         settings = self.settings
         if self._used.refused > settings.free_refusals or self._refused_bytes > settings.free_refused_bytes:
@@ -137,7 +137,7 @@ class LiveLease:
 
     def fail(self, trouble: str) -> None:
         """Note that the host's side failed a call for good."""
-        self._used = replace(self._used, backbone_failed=True, trouble=self.redact(trouble))
+        self._used = self._used._replace(backbone_failed=True, trouble=self.redact(trouble))
 
     def begin(self, wanted: Wanted, dialect: Dialect, *, size: int) -> Call:
         """Start a call, and write that before anything is spent.
@@ -168,7 +168,7 @@ class LiveLease:
             dropped=[*wanted.dropped],
         )
         dropped = sorted({*self._used.dropped_fields, *wanted.dropped})
-        self._used = replace(self._used, calls=self._used.calls + 1, dropped_fields=tuple(dropped))
+        self._used = self._used._replace(calls=self._used.calls + 1, dropped_fields=tuple(dropped))
         return call
 
     def reserve_again(self, call: Call, *, lost: int) -> None:
@@ -221,7 +221,7 @@ class LiveLease:
         self._check_recording()
         index, self._acts = self._acts, self._acts + 1
         self._writer.write({"event": "env asked", "index": index, "what": what, **asked})
-        self._used = replace(self._used, steps=self._used.steps + (what == "step"))
+        self._used = self._used._replace(steps=self._used.steps + (what == "step"))
         return index
 
     def end_act(self, index: int, *, status: int, observation: Json = None, ms: float = 0.0) -> None:
@@ -242,12 +242,11 @@ class LiveLease:
         """Note that the environment did not answer."""
         said = self.redact(trouble)
         self._writer.write({"event": "env failed", "trouble": said})
-        self._used = replace(self._used, environment_failed=said)
+        self._used = self._used._replace(environment_failed=said)
 
     def usage(self) -> Usage:
         """So far, with waits that still last."""
-        return replace(
-            self._used,
+        return self._used._replace(
             waited_s=round(self.waits.seconds(), 3),
             waiting=self.redact(self.waits.why),
         )
@@ -259,7 +258,7 @@ class LiveLease:
             task.cancel()
         if self.running:
             await asyncio.wait(self.running)
-        usage = replace(self.usage(), waiting="")
+        usage = self.usage()._replace(waiting="")
         try:
             self._writer.write({"event": "lease closed", "usage": usage_to_json(usage)})
         finally:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeAlias
 
 from hgm.errors import ConfigError
 from hgm.gateway.prices import Price, Tokens, price_from_json
@@ -73,9 +73,8 @@ class LeaseSpec:
             raise ConfigError(f"sampling option {unknown[0]!r}: it is one of {', '.join(sorted(SAMPLING))}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What one lease has used."""
+class Usage(NamedTuple):
+    """What one lease has used. No dataclass: a run may hold a million, which are made in a third of the time."""
 
     calls: int = 0
     input_tokens: int = 0
@@ -122,26 +121,69 @@ class Usage:
             output=self.output_tokens,
         )
 
-    def __add__(self, other: "Usage") -> "Usage":
+    def __add__(self, other: "Usage") -> "Usage":  # type: ignore[override]
+        total = UsageSum()
+        total.add(self)
+        total.add(other)
+        return total.usage
+
+
+class UsageSum:
+    """A sum of usages that grows: millions are added without a record for each step."""
+
+    def __init__(self) -> None:
+        self._calls = self._input = self._cache_read = self._cache_write = self._output = 0
+        self._usd = self._waited_s = 0.0
+        self._unpriced = self._unsettled = self._steps = self._refused = 0
+        self._dropped: set[str] = set()
+        self._signs: set[str] = set()
+        self._backbone_failed = self._hosts_fault = False
+        self._environment_failed = self._differs = self._trouble = ""
+
+    def add(self, usage: Usage) -> None:
+        """Take one more in, the newest."""
+        self._calls += usage.calls
+        self._input += usage.input_tokens
+        self._cache_read += usage.cache_read_tokens
+        self._cache_write += usage.cache_write_tokens
+        self._output += usage.output_tokens
+        self._usd += usage.usd
+        self._unpriced += usage.unpriced_calls
+        self._unsettled += usage.unsettled_calls
+        self._waited_s += usage.waited_s
+        self._steps += usage.steps
+        self._refused += usage.refused
+        if usage.dropped_fields or usage.signs:
+            self._dropped.update(usage.dropped_fields)
+            self._signs.update(usage.signs)
+        self._backbone_failed = self._backbone_failed or usage.backbone_failed
+        self._hosts_fault = self._hosts_fault or usage.hosts_fault
+        self._environment_failed = self._environment_failed or usage.environment_failed
+        self._differs = self._differs or usage.differs
+        self._trouble = usage.trouble or self._trouble
+
+    @property
+    def usage(self) -> Usage:
+        """All of them together; nothing waits."""
         return Usage(
-            calls=self.calls + other.calls,
-            input_tokens=self.input_tokens + other.input_tokens,
-            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
-            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            usd=self.usd + other.usd,
-            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
-            unsettled_calls=self.unsettled_calls + other.unsettled_calls,
-            waited_s=self.waited_s + other.waited_s,
-            steps=self.steps + other.steps,
-            refused=self.refused + other.refused,
-            dropped_fields=tuple(sorted({*self.dropped_fields, *other.dropped_fields})),
-            signs=tuple(sorted({*self.signs, *other.signs})),
-            backbone_failed=self.backbone_failed or other.backbone_failed,
-            hosts_fault=self.hosts_fault or other.hosts_fault,
-            environment_failed=self.environment_failed or other.environment_failed,
-            differs=self.differs or other.differs,
-            trouble=other.trouble or self.trouble,
+            calls=self._calls,
+            input_tokens=self._input,
+            cache_read_tokens=self._cache_read,
+            cache_write_tokens=self._cache_write,
+            output_tokens=self._output,
+            usd=self._usd,
+            unpriced_calls=self._unpriced,
+            unsettled_calls=self._unsettled,
+            waited_s=self._waited_s,
+            steps=self._steps,
+            refused=self._refused,
+            dropped_fields=tuple(sorted(self._dropped)),
+            signs=tuple(sorted(self._signs)),
+            backbone_failed=self._backbone_failed,
+            hosts_fault=self._hosts_fault,
+            environment_failed=self._environment_failed,
+            differs=self._differs,
+            trouble=self._trouble,
         )
 
 
@@ -160,7 +202,7 @@ def spec_from_json(value: Mapping[str, Json]) -> LeaseSpec:
 
 def usage_to_json(usage: Usage) -> dict[str, Json]:
     """The usage as JSON."""
-    return {**asdict(usage), "dropped_fields": list(usage.dropped_fields), "signs": list(usage.signs)}
+    return {**usage._asdict(), "dropped_fields": list(usage.dropped_fields), "signs": list(usage.signs)}
 
 
 def usage_from_json(value: Mapping[str, Json]) -> Usage:

@@ -324,7 +324,7 @@ def lab(
 @pytest.mark.timeout(900)
 def test_an_agent_that_makes_the_gold_edit_resolves_all(lab: Lab, tasks: dict[str, Task]) -> None:
     for number, task in enumerate(tasks.values()):
-        job = replace(evaluation(lab, number), task=task.id, split=task.split)
+        job = evaluation(lab, number)._replace(task=task.id, split=task.split)
         found = evaluate(job, lab, 0)
         assert (found.outcome, found.cause, found.official) == (Outcome.PASSED, "", True), found.detail
         assert (lab.grading / f"{job.id}.patch").read_bytes().startswith(b"diff --git")
@@ -335,6 +335,6 @@ def test_an_agent_that_does_nothing_resolves_nothing(lab: Lab, tasks: dict[str, 
     idle = {b"agent.toml": File(MANIFEST), b"main.py": File(b"")}
     with small_lab(tmp_path / "run", idle, sandbox="docker") as other:
         task = tasks[NAMES[1]]
-        job = replace(evaluation(other), task=task.id, split=task.split)
+        job = evaluation(other)._replace(task=task.id, split=task.split)
         found = evaluate(job, replace(other, benchmark=lab.benchmark), 0)
     assert (found.outcome, found.cause) == (Outcome.FAILED, "unchanged")

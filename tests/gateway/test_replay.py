@@ -136,7 +136,7 @@ def test_what_failed_for_good_fails_again_and_is_paid_again_in_the_books_alone(l
     assert used[0].unsettled_calls > 0
     assert used[0].input_tokens > 0
     unhurried = {"waited_s": 0}
-    assert {**vars(used[0]), **unhurried} == {**vars(used[1]), **unhurried}
+    assert {**used[0]._asdict(), **unhurried} == {**used[1]._asdict(), **unhurried}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def solved(lab: Lab, main: str, **limits: float) -> EvaluationResult:
     """How an agent with this `main.py` fares on the one task."""
     commit = lab.archive.add_child(root_of(lab), agent(main), "a solver", next(numbers)).commit
     lab = replace(lab, limits=lab.limits.model_copy(update=limits))
-    return evaluate(replace(evaluation(lab, next(numbers)), commit=commit), lab, 0)
+    return evaluate(evaluation(lab, next(numbers))._replace(commit=commit), lab, 0)
 
 
 @pytest.mark.parametrize(
@@ -184,4 +184,4 @@ def test_the_host_records_what_it_saw_and_keeps_what_is_hidden(lab: Lab) -> None
 def test_the_manifest_of_the_lab_rules_not_that_of_the_child(lab: Lab) -> None:
     other = agent(RIGHT, manifest=MANIFEST.replace("main.py", "evil.py"), evil_py="raise SystemExit(9)\n")
     commit = lab.archive.add_child(root_of(lab), other, "", next(numbers)).commit
-    assert evaluate(replace(evaluation(lab, next(numbers)), commit=commit), lab, 0).outcome is Outcome.PASSED
+    assert evaluate(evaluation(lab, next(numbers))._replace(commit=commit), lab, 0).outcome is Outcome.PASSED

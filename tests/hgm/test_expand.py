@@ -113,7 +113,7 @@ def test_evidence_reaches_the_diagnosis_quoted_and_its_brief_the_editor(lab: Lab
     source = "assert '| Read the output.' in statement\nopen('new.py', 'w').write('x = 1\\n')\n"
     with scripted(lab, tmp_path, [{"text": "Read the output.\n\x1b[2J", "repeat": True}]) as asked:
         commit = asked.archive.add_child(root_of(asked), agent(ASKS + says), "a liar", next(numbers)).commit
-        seen = evaluate(replace(evaluation(asked, next(numbers)), commit=commit), asked, 0)
+        seen = evaluate(evaluation(asked, next(numbers))._replace(commit=commit), asked, 0)
         editor = asked.archive.add_child(root_of(asked), agent(SELF_TEST + TASK + source), "", next(numbers)).commit
         job = expansion(asked, next(numbers), evidence=(seen.job,))
         result = expand(job, replace(asked, editor=asked.agent(editor)), 0)

@@ -213,7 +213,7 @@ class TestUsing:
     def test_it_is_there_for_the_agent_and_absent_where_graders_run(self, lab: Lab) -> None:
         for begins, outcome in (("", Outcome.PASSED), ("import first\\n", Outcome.FAILED)):
             main = f"{USES}open('answer.py', 'w').write('{begins}{RIGHT}')\nexec(open('answer.py').read())\n"
-            found = evaluate(replace(evaluation(lab, next(numbers)), commit=child(lab, main)), lab, 0)
+            found = evaluate(evaluation(lab, next(numbers))._replace(commit=child(lab, main)), lab, 0)
             assert (found.outcome, found.cause or "tests") == (outcome, "tests"), found.detail
 
     def test_self_tests_and_handshakes_see_it(self, lab: Lab) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from hgm.jobs import ExpandJob, Mode
 from hgm.meter import readings
 from hgm.modes import MIXED, Choice, choose, weights_of
-from hgm.state import RunState, job_from
+from hgm.state import RunState, job_from, job_to_json
 from hgm.summary import Score, expectation
 from tests.hgm.simulated import created
 from trees.journal import Event
@@ -62,7 +61,7 @@ def chosen(grown: Grown, node: int) -> Choice:
         lineage=choice.lineage,
         others=choice.others,
     )
-    assert job_from({"type": "expand", **asdict(job)}) == job, "the journal gives it back"
+    assert job_from(job_to_json(job)) == job, "the journal gives it back"
     return choice
 
 

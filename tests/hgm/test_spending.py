@@ -1,7 +1,6 @@
 """What jobs cost: no attempt, diagnosis or handshake is left out, whoever cut it off."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def test_failed_attempts_are_paid_for(lab: Lab, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("hgm.lab.FREE_MEMORY_MB", 1 << 40)  # no machine has that: each crash may be the host's fault
     crashes = agent(f"{ASKS}sys.exit(1)\n")
     with scripted(lab, tmp_path, [{"text": "fine", "usage": TOKENS, "repeat": True}]) as lab:
-        job = replace(evaluation(lab, 2), commit=lab.archive.add_child(expansion(lab).commit, crashes, "", 2).commit)
+        job = evaluation(lab, 2)._replace(commit=lab.archive.add_child(expansion(lab).commit, crashes, "", 2).commit)
         result = evaluate(job, lab, 0)
     assert result.outcome is Outcome.UNMEASURED
     assert result.usage.calls == asked(lab, job.id) == ATTEMPTS

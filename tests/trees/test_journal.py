@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -207,15 +206,15 @@ def test_the_journal_of_version_1_opens(tmp_path):
 
 def test_old_events_are_upgraded_step_by_step():
     steps = {
-        1: lambda event: replace(event, payload={"agent": event.payload["node"]}),
-        2: lambda event: replace(event, kind=event.kind.upper()),
+        1: lambda event: event._replace(payload={"agent": event.payload["node"]}),
+        2: lambda event: event._replace(kind=event.kind.upper()),
     }
     event = Event(seq=4, version=1, kind="x", payload={"node": 3}, at=0.0)
     assert upgrade(event, to=3, steps=steps) == Event(seq=4, version=3, kind="X", payload={"agent": 3}, at=0.0)
-    assert upgrade(replace(event, version=3), to=3, steps=steps) == replace(event, version=3)
+    assert upgrade(event._replace(version=3), to=3, steps=steps) == event._replace(version=3)
     for version in (0, 4):
         with pytest.raises(JournalError, match=f"event 4 is of version {version}"):
-            upgrade(replace(event, version=version), to=3, steps=steps)
+            upgrade(event._replace(version=version), to=3, steps=steps)
 
 
 @pytest.mark.parametrize(("writer", "advice"), [("hgm-lab 9.1", "use hgm-lab 9.1 or later"), (None, "use a newer hgm")])
