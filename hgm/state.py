@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
 from evaluators.base import Split
@@ -15,6 +14,7 @@ from hgm.errors import JournalError
 from hgm.gateway.prices import FREE, Price, price_from_json
 from hgm.gateway.records import Usage, UsageSum, usage_from_json
 from hgm.jobs import EvaluateJob, Exhibit, ExpandJob, Finding, Job, Mode
+from hgm.repeats import Repeats
 from trees.journal import Event
 from trees.records import ROOT, Expansion, Outcome
 from trees.tree import Tree
@@ -148,6 +148,8 @@ class RunState:
         self.last_at = created.at
         self._task_number = {task: number for number, task in enumerate(self.search_tasks)}
         self._unmeasured: Counter[tuple[int, str, int]] = Counter()
+        self._repeats = Repeats(self.repeats)
+        """By place: an agent's number times the search tasks, and the task's number."""
         self._failures: dict[str, int] = {}
         """Job -> its place among the evaluations."""
 
@@ -269,16 +271,12 @@ class RunState:
 
         Repeat by repeat, so that what a budget cuts short is even.
         """
-        if self.repeats == 1:
+        found = self._repeats.first(len(self.nodes) * len(self.search_tasks))
+        if found is None:
             return None
-        taken = {(e.node, e.task, e.repeat) for e in self.evaluations if e.outcome is not Outcome.UNMEASURED}
-        taken |= {(j.node, j.task, j.repeat) for j in self.running.values() if isinstance(j, EvaluateJob)}
-        slots = product(range(1, self.repeats), range(len(self.nodes)), self.search_tasks)
-        for repeat, node, task in slots:
-            slot = (node, task, repeat)
-            if slot not in taken and self._unmeasured[slot] < GIVE_UP:
-                return slot
-        return None
+        repeat, place = found
+        node, task = divmod(place, len(self.search_tasks))
+        return node, self.search_tasks[task], repeat
 
     def essence(self) -> dict[str, object]:
         """What two runs must share to be equal: parents, git trees, decisions and outcomes."""
@@ -300,6 +298,8 @@ class RunState:
             self.tree.start_expansion(job.node)
         elif self._is_of_search(job):
             self.tree.start_evaluation(job.node, self._task_number[job.task])
+        elif self._is_repeat(job):
+            self._repeats.take(job.repeat, self._place(job))
 
     def _on_finished(self, payload: Mapping[str, Any]) -> None:
         job = self.running.pop(payload["job"], None)
@@ -318,6 +318,12 @@ class RunState:
         """Whether the policy decided it; repeats come when it has nothing more to decide."""
         return job.split is Split.SEARCH and self.planned is None and job.repeat == 0
 
+    def _is_repeat(self, job: EvaluateJob) -> bool:
+        return job.split is Split.SEARCH and job.repeat in self._repeats
+
+    def _place(self, job: EvaluateJob) -> int:
+        return job.node * len(self.search_tasks) + self._task_number[job.task]
+
     def _evaluated(self, job: EvaluateJob, payload: Mapping[str, Any], usage: Usage) -> None:
         self.used_by_evaluations.add(usage)
         self.evaluation_s += payload["wall_s"]
@@ -331,6 +337,8 @@ class RunState:
             self._failures[job.id] = len(self.evaluations)
         if self._is_of_search(job):
             self.tree.finish_evaluation(job.node, self._task_number[job.task], outcome, give_up=give_up)
+        elif unmeasured and not give_up and self._is_repeat(job):
+            self._repeats.give_back(job.repeat, self._place(job))
         self.evaluations.append(
             Evaluation(
                 job=job.id,
