@@ -4,8 +4,8 @@ usage: python -m benchmarks.miniwob [--sandbox docker] [--sandbox bubblewrap] [-
 
 For each sandbox: every sound page is loaded twice per seed, in two browsers, and goal and text must be the same; every
 scripted oracle plays every seed of its page, in two browsers at once; so do an agent that does nothing and one that
-acts at random. The bars: median reset 0.2 s, median step 60 ms with a text observation, 3 oracle episodes a second. A
-file that is there keeps what it says of other sandboxes.
+acts at random. The bars: median reset 0.2 s, median step 60 ms with a text observation, 3 oracle episodes a second.
+A file that is there keeps what it says of other sandboxes.
 """
 
 import argparse

@@ -110,7 +110,10 @@ class Browser:
         self._thread = threading.Thread(target=self._run, args=(box, command), name=f"browser-{slot}", daemon=True)
         self._thread.start()
         self._connection = self._stack.enter_context(self._accepted(listener))
-        self._hear(time.monotonic() + _START_S)
+        try:
+            self._hear(time.monotonic() + _START_S)
+        except (OSError, EOFError) as error:
+            raise SandboxError(f"the browser does not start{self._why()}") from error
 
     def _run(self, box: Sandbox, command: Sequence[str]) -> None:
         try:
@@ -137,7 +140,7 @@ class Browser:
         if self._ended is None:
             return ""
         lines = self._ended.output.decode(errors="replace").strip().splitlines()
-        return f": {self._ended.end}, status {self._ended.status}: {ascii(' | '.join(lines[-3:]))[1:-1][:500]}"
+        return f": {self._ended.end}, status {self._ended.status}: {ascii(' | '.join(lines[:3]))[1:-1][:500]}"
 
     def load(self, page: str, seed: int, *, renew: bool = False) -> Seen:
         """Open a page and begin an episode; `renew` forgets all that earlier ones may have left in the browser.
