@@ -213,11 +213,16 @@ def _seen(answer: Mapping[str, Json]) -> Seen:
         raise SandboxLost("the browser's driver gives a reward that is no number")
     taken = answer.get("screenshot")
     return Seen(
-        goal=str(answer.get("goal", "")),
-        text=str(answer.get("text", "")),
+        goal=_text(answer.get("goal", "")),
+        text=_text(answer.get("text", "")),
         screenshot=None if taken is None else str(taken),
-        error=str(answer.get("error", "")),
-        notes=tuple(str(note) for note in answer.get("notes", ())),
+        error=_text(answer.get("error", "")),
+        notes=tuple(map(_text, answer.get("notes", ()))),
         first=None if first is None else float(first),
         away=str(answer.get("away", "")),
     )
+
+
+def _text(value: Json) -> str:
+    """What can be written as UTF-8: a page's text may hold halves of characters."""
+    return str(value).encode("utf-8", "replace").decode()

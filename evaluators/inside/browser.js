@@ -142,6 +142,7 @@ class Driver {
     this.context = this.page = null;
     this.isWatching = false;
     this.prefix = '';
+    this.notes = [];
   }
 
   // A page that knows nothing of those before it.
