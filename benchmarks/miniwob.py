@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -90,7 +91,7 @@ def main() -> None:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "processors": os.cpu_count(),
-        "fingerprint": benchmark.fingerprint(),
+        "versions": {name: metadata.version(name) for name in ("miniwob", "playwright")},
         "seeds": args.seeds,
         "sound_pages": len(SOUND),
         "excluded": dict(EXCLUDED),
