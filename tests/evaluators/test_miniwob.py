@@ -10,8 +10,12 @@ from evaluators.base import Played, Split
 from evaluators.gui.families import FAMILIES, FAMILY_OF
 from evaluators.gui.oracles import ORACLES
 from evaluators.gui.pages import EXCLUDED, SOUND, pages_folder
+from evaluators.gui.pool import recipe
 from evaluators.registry import open_benchmark
+from evaluators.selection import Selection, selected
 from hgm.errors import ConfigError, EvaluatorError
+from hgm.images import beside, needs
+from sandboxes.engine import connect
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +64,21 @@ def test_options_change_the_fingerprint_and_nothing_else_does():
     assert len({plain, *(open_benchmark("miniwob", **{name: 7}).fingerprint() for name in ("seeds", "steps"))}) == 3
     with pytest.raises(ConfigError, match="from 1 to 1000"):
         open_benchmark("miniwob", seeds=0)
+
+
+def test_the_browsers_image_is_the_benchmarks_and_no_tasks():
+    benchmark = open_benchmark("miniwob")
+    (made,) = beside(selected(benchmark, Selection(ids=("click-test@0",))))
+    assert made == benchmark.beside[0]
+    assert (made.image, made.is_ours) == (recipe().image, True)
+    assert benchmark.task("click-test@0").environment is None
+
+
+@pytest.mark.needs("docker")
+def test_the_browsers_image_is_listed_where_sandboxes_are_containers():
+    benchmark = open_benchmark("miniwob")
+    (need,) = needs(benchmark, ["click-test@0"], connect())
+    assert (need.image, need.tasks) == (recipe().image, 1)
 
 
 WITHOUT = """
