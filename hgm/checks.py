@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
+from evaluators.gui.pages import pages_folder
+from evaluators.gui.pool import browser_below_usr, recipe
 from evaluators.layers import cache_folder
 from hgm.config import BUILTIN, default_workers
-from hgm.errors import HGMError, SandboxError, UsageError
+from hgm.errors import EvaluatorError, HGMError, SandboxError, UsageError
 from hgm.gateway.client import Gateway
 from hgm.gateway.providers import KNOWN, Provider, is_too_short
 from hgm.lab import FREE_DISK_MB, FREE_MEMORY_MB
@@ -20,6 +22,7 @@ from hgm.layers import stored
 from hgm.scratch import Scratch
 from sandboxes.choose import available
 from sandboxes.engine import connect
+from sandboxes.images import is_built
 
 _COMFORTABLE_DISK_MB = 2_000
 _COMFORTABLE_MEMORY_MB = 2_000
@@ -66,6 +69,7 @@ def checks(runs_dir: Path) -> Iterator[Check]:
         yield _disk(folder, what)
     yield from _layers()
     yield _builtin()
+    yield _browsers()
     for known in KNOWN.values():
         yield _key(known)
 
@@ -170,6 +174,24 @@ def _builtin() -> Check:
     return Check(
         part=part, found="does not answer", level=Level.BAD, cost="no search without a key", remedy="reinstall hgm-lab"
     )
+
+
+def _browsers() -> Check:
+    """Nothing here is needed by a search on other benchmarks."""
+    part = "browser for graphical tasks"
+    try:
+        pages_folder()
+    except EvaluatorError as error:
+        return Check(part=part, found=f"none: {error}")
+    image = recipe().image
+    try:
+        there = f"docker: {image}" if is_built(connect(), image) else f"docker: {image} is built when it is needed"
+    except SandboxError:
+        there = "docker: no engine"
+    try:
+        return Check(part=part, found=f"bubblewrap: {browser_below_usr()}; {there}")
+    except EvaluatorError as error:
+        return Check(part=part, found=f"bubblewrap: {error}; {there}")
 
 
 def _key(provider: Provider) -> Check:

@@ -156,7 +156,7 @@ def equipped(provider: SandboxProvider, *, shown_on: Desktop | None = None) -> E
         return Equipment(provider=within, executable=_IN_IMAGE, mounts=mounts)
     if _FONTS.is_dir():
         mounts = (*mounts, Mount(source=_FONTS, target=str(_FONTS)))
-    executable = _executable(headed=shown_on is not None)
+    executable = browser_below_usr(headed=shown_on is not None)
     return Equipment(provider=provider, executable=executable, mounts=mounts, desktop=shown_on)
 
 
@@ -168,7 +168,12 @@ def recipe() -> Recipe:
     return Recipe(repository="hgm-browser", context=context, arguments={"BASE_IMAGE": image_name()})
 
 
-def _executable(*, headed: bool) -> str:
+def browser_below_usr(*, headed: bool = False) -> str:
+    """The path of this machine's browser, where a sandbox made with bubblewrap sees it.
+
+    Raises:
+        EvaluatorError: there is none, or none that has a window.
+    """
     for path in _EXECUTABLES:
         if Path(path).is_file() and not (headed and path.endswith("-headless-shell")):
             return path
