@@ -92,7 +92,6 @@ def main() -> None:
         "python": platform.python_version(),
         "processors": os.cpu_count(),
         "versions": {name: metadata.version(name) for name in ("miniwob", "playwright")},
-        "seeds": args.seeds,
         "sound_pages": len(SOUND),
         "excluded": dict(EXCLUDED),
         "bars": BARS,
@@ -121,6 +120,7 @@ def measured(benchmark: MiniwobBenchmark, sandbox: str, seeds: int) -> dict[str,
         random = every(stage, tasks(benchmark, SOUND, 1), partial(at_hazard, stage))
         busy.append(round(os.getloadavg()[0], 1))
     return {
+        "seeds": seeds,
         "load_average_before_and_after": busy,
         "start_s": round(first_s, 2),
         "not_determined_by_the_seed": differing,
