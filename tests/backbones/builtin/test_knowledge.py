@@ -7,19 +7,22 @@ from pathlib import Path
 from random import Random
 
 import evaluators
+import hgm
 from evaluators.families import FAMILIES
+from evaluators.gui.families import FAMILY_OF
 from hgm.backbones.builtin import model
 
 EVALUATORS = Path(evaluators.__file__).parent
 PLAIN = frozenset(
     re.findall(
         r"\w+",
-        "__init__ answer below bounded cache change check columns cut described execute find follow get groups index "
-        "later load machine main numbers pairs paths plain position put render same shares show small suggest summary "
-        "texts turn unique where",
+        "__init__ answer below bounded cache change check columns cut described digits execute fill find finished "
+        "follow get groups index later letters load machine main numbers pairs paths plain position put render same shares "
+        "show small suggest summary texts tick turn unique visit where",
     )
 )
-"""Everyday words of English and of programming that name a function of some task too. Longer lists need a reason."""
+"""Everyday words of English, of programming and of forms that name a function of some task too. Longer lists need a
+reason."""
 
 
 def names():
@@ -42,6 +45,12 @@ def test_no_name_of_a_task_is_a_word_of_the_backbone():
     text = "\n".join(path.read_text() for path in Path(model.__file__).parent.glob("*.py"))
     words = set(re.findall(r"[A-Za-z]\w*", text))
     assert sorted(known & words - PLAIN) == []
+
+
+def test_no_page_is_named_in_the_backbone_or_in_the_agent_that_it_drives():
+    places = [Path(model.__file__).parent, Path(hgm.__file__).parent / "agents" / "gui_seed"]
+    text = "\n".join(path.read_text() for place in places for path in place.rglob("*") if path.suffix in (".py", ".md"))
+    assert [page for page in FAMILY_OF if "-" in page and page in text] == []
 
 
 def test_the_backbone_imports_nothing_but_itself_errors_and_the_standard_library():
