@@ -17,8 +17,8 @@ PLAIN = frozenset(
     re.findall(
         r"\w+",
         "__init__ answer below bounded cache change check columns cut described digits execute fill find finished "
-        "follow get groups index later letters load machine main numbers pairs paths plain position put render same shares "
-        "show small suggest summary texts tick turn unique visit where",
+        "follow get groups index later letters load machine main numbers pairs paths plain position put render same "
+        "shares show small suggest summary texts tick turn unique visit where",
     )
 )
 """Everyday words of English, of programming and of forms that name a function of some task too. Longer lists need a
