@@ -90,7 +90,7 @@ def test_without_a_browser_nothing_can_be_said_about_a_child(lab: Lab) -> None:
         (PaperStage(lambda: PaperEpisode(broken_at=0)), Expansion.UNMEASURED, "the browser is gone"),
         (PaperStage(lambda: PaperEpisode(broken_at=0, trouble=SandboxLost)), Expansion.REJECTED, "lost: the browser"),
     ):
-        found = expand(expansion(lab, next(numbers)), replace(lab, stage=stage, placebo=True), 0)
+        found = expand(expansion(lab, next(numbers)), replace(lab, stage=stage, edits_by="placebo"), 0)
         assert (found.kind, says in found.reason) == (kind, True), found.reason
 
 
@@ -100,7 +100,7 @@ def test_a_fixed_editor_changes_a_gui_agent_on_the_evidence_of_its_page(lab: Lab
     (tmp_path / "editor").chmod(0o755)
     (tmp_path / "scripts").mkdir()
     with scripted(lab, tmp_path / "scripts", [{"echo": True, "repeat": True}]) as heard:
-        failed = evaluate(replace(evaluation(heard, 1), task="g-button"), heard, 0)
+        failed = evaluate(evaluation(heard, 1)._replace(task="g-button"), heard, 0)
         assert (failed.outcome, failed.cause) == (Outcome.FAILED, "wrong")
         job = replace(expansion(heard, 500, evidence=(failed.job,)))
         with_editor = replace(heard, editor=tmp_path / "editor", editor_manifest=read_manifest(seed))
@@ -116,9 +116,9 @@ def test_a_fixed_editor_changes_a_gui_agent_on_the_evidence_of_its_page(lab: Lab
 
 def test_a_folder_of_evidence_holds_the_episode(lab: Lab) -> None:
     number = next(numbers) + 300
-    failed = evaluate(replace(evaluation(lab, number), task="g-button"), lab, 0)
+    failed = evaluate(evaluation(lab, number)._replace(task="g-button"), lab, 0)
     commit = lab.archive.add_child(lab.archive.best(), child("pass\n"), "does nothing", number).commit
-    idle = evaluate(replace(evaluation(lab, number + 1), task="g-button", commit=commit), lab, 0)
+    idle = evaluate(evaluation(lab, number + 1)._replace(task="g-button", commit=commit), lab, 0)
     found = tuple(
         Finding(task=at, outcome="failed", cause=one.cause, job=one.job) for at, one in enumerate((failed, idle))
     )
@@ -145,7 +145,7 @@ def test_a_model_that_was_shown_pictures_is_shown_them_as_evidence(lab: Lab, tmp
         number = next(numbers) + 700
         commit = lab.archive.add_child(lab.archive.best(), child(main), "looks", number).commit
         with scripted(lab, folder, [{"text": "fine", "repeat": True}]) as heard:
-            failed = evaluate(replace(evaluation(heard, number), task="g-button", commit=commit), heard, 0)
+            failed = evaluate(evaluation(heard, number)._replace(task="g-button", commit=commit), heard, 0)
             job = expansion(heard, number, evidence=(failed.job,))
             expand(job, heard, 0)
         asked = latest_lease(lab.trajectories / f"{job.id}-diagnosis.jsonl.zst")["call started"].record["request"]

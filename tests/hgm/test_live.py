@@ -111,7 +111,7 @@ def test_the_budget_is_the_one_that_the_run_began_with(tmp_path: Path) -> None:
     assert pattern(run).budget == Budget(evaluations=8)
 
 
-def test_a_sample_stays_the_one_that_the_runs_seed_has_drawn(tmp_path: Path) -> None:
+def test_a_sample_stays_the_one_that_the_run_has_drawn(tmp_path: Path) -> None:
     config = resolve(None, budget=5, seed=3, selection={"sample": 60}, confirmation={"select_tasks": 0})
     benchmark = benchmark_of(config)
     create(tmp_path / "origin", event_zero(config, benchmark, "bubblewrap"), SEED_AGENT)
@@ -119,7 +119,7 @@ def test_a_sample_stays_the_one_that_the_runs_seed_has_drawn(tmp_path: Path) -> 
     again = benchmark_of(restored(of_search["config"]))
     assert again.fingerprint() == benchmark.fingerprint()
     assert again.tasks(Split.SEALED) == benchmark.tasks(Split.SEALED)
-    other = config.model_copy(update={"seed": 99})
+    other = config.model_copy(update={"selection": config.selection.model_copy(update={"sample_seed": 99})})
     assert benchmark_of(other).fingerprint() != benchmark.fingerprint()
 
 

@@ -38,7 +38,7 @@ def played(
     commit = lab.archive.add_child(root_of(lab), gui_agent(main), "a player", next(numbers)).commit
     stage = PaperStage(make)
     lab = replace(lab, stage=stage, benchmark=OnePage(deadline_s=deadline_s))
-    found = evaluate(replace(evaluation(lab, next(numbers)), commit=commit, task="g-button"), lab, 0)
+    found = evaluate(evaluation(lab, next(numbers))._replace(commit=commit, task="g-button"), lab, 0)
     assert stage.playing == 0
     assert not list((lab.scratch.root / "env").iterdir())
     return found
@@ -151,7 +151,7 @@ def test_a_trajectory_tells_the_episode(lab: Lab) -> None:
 @pytest.mark.parametrize(("times", "outcome"), [(1, Outcome.PASSED), (2, Outcome.PASSED), (3, Outcome.UNMEASURED)])
 def test_a_browser_that_does_not_start_is_the_hosts(lab: Lab, times: int, outcome: Outcome) -> None:
     lab = replace(lab, stage=Stubborn(times))
-    found = evaluate(replace(evaluation(lab, next(numbers)), task="g-button"), lab, 0)
+    found = evaluate(evaluation(lab, next(numbers))._replace(task="g-button"), lab, 0)
     assert (found.outcome, found.cause) == (outcome, "host" if outcome is Outcome.UNMEASURED else "")
 
 

@@ -38,7 +38,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def played(lab: Lab, main: str, task: str) -> EvaluationResult:
     commit = lab.archive.add_child(root_of(lab), gui_agent(main, manifest=GUI), "a player", next(numbers)).commit
-    return evaluate(replace(evaluation(lab, next(numbers)), commit=commit, task=task), lab, 0)
+    return evaluate(evaluation(lab, next(numbers))._replace(commit=commit, task=task), lab, 0)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_screenshot_of_a_page_is_kept_while_it_plays(lab: Lab) -> None:
 def test_two_agents_at_once_have_a_browser_each(lab: Lab) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    jobs = [replace(evaluation(lab, 900 + slot), task=f"click-test@{slot}") for slot in range(2)]
+    jobs = [evaluation(lab, 900 + slot)._replace(task=f"click-test@{slot}") for slot in range(2)]
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(evaluate, jobs, [lab] * 2, range(2)))
     assert [result.outcome for result in found] == [Outcome.PASSED] * 2
