@@ -13,7 +13,7 @@ from evaluators.base import Played, Task, Verdict
 from evaluators.environments import limits_for
 from hgm.agent_run import Assignment, run_agent
 from hgm.episodes import SOCKET, Playing, served
-from hgm.errors import SandboxError, WorkspaceRejected
+from hgm.errors import SandboxError, SandboxLost, WorkspaceRejected
 from hgm.gateway.client import Lease, Usage
 from hgm.gateway.records import EnvironmentSpec
 from hgm.jobs import EvaluateJob, EvaluationResult
@@ -117,7 +117,7 @@ def _must_have_answered(playing: Playing, usage: Usage) -> None:
     if playing.is_done or not (playing.trouble or usage.environment_failed):
         return
     if playing.trouble is None:
-        raise SandboxError(usage.environment_failed)
+        raise (SandboxLost if playing.has_acted else SandboxError)(usage.environment_failed)
     kind = type(playing.trouble) if playing.has_acted else SandboxError
     raise kind(str(playing.trouble)) from playing.trouble
 

@@ -19,7 +19,7 @@ LONGEST_TYPED = 500
 LONGEST_MESSAGE = 10_000
 LONGEST_WAIT_MS = 1000
 _MOST_OPTIONS = 50
-_BID = re.compile(r"(f\d{1,6})?e\d{1,6}")
+_BID = re.compile(r"(f[0-9]{1,6})?e[0-9]{1,6}")
 _NAMED_KEYS = frozenset(
     (
         *("Enter", "Tab", "Escape", "Backspace", "Delete", "Insert", "Space", "Home", "End", "PageUp", "PageDown"),
@@ -179,8 +179,10 @@ def _key(value: Json, size: Size) -> Json:
         raise Refusal("it has to be a key, such as Enter or Control+a")
     *held, key = [*value[:-2].split("+"), "+"] if value.endswith("++") else value.split("+") if value != "+" else ["+"]
     modifiers = {"Control" if name in ("ControlOrMeta", "Ctrl") else name for name in held}
-    if key not in _NAMED_KEYS and not (len(key) == 1 and key.isprintable()):
-        raise Refusal(f"there is no such key here; there are single characters and {', '.join(sorted(_NAMED_KEYS))}")
+    if key not in _NAMED_KEYS and not (len(key) == 1 and key.isascii() and key.isprintable()):
+        raise Refusal(
+            f"there is no such key here; there are single characters of ASCII and {', '.join(sorted(_NAMED_KEYS))}"
+        )
     if unknown := modifiers - {"Control", "Shift"}:
         raise Refusal(f"{sorted(unknown)[0]!r} cannot be held here: Control and Shift can")
     if "Control" in modifiers and (key.lower() if len(key) == 1 else key) not in _WITH_CONTROL:

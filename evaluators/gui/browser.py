@@ -6,6 +6,7 @@ Does not stop: code that breaks out of the page into the browser's processes, wh
 it could forge a verdict, though not leave the sandbox of the lab's.
 """
 
+import base64
 import json
 import socket
 import struct
@@ -31,6 +32,7 @@ _SOCKET_FOLDER = "/hgm/browser"
 _HEAD = struct.Struct("!I")
 _MOST = 8 << 20
 """Bytes of one answer."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _START_S, _LOAD_S = 60.0, 45.0
 _POLL_S = 0.1
 _HEADED = "--hgm-headed"
@@ -66,8 +68,8 @@ class Seen:
 
     goal: str = ""
     text: str = ""
-    screenshot: str | None = None
-    """Base64 of a PNG."""
+    screenshot: bytes | None = None
+    """A PNG of `SIZE`."""
     error: str = ""
     notes: tuple[str, ...] = ()
     first: float | None = None
@@ -142,14 +144,14 @@ class Browser:
         lines = self._ended.output.decode(errors="replace").strip().splitlines()
         return f": {self._ended.end}, status {self._ended.status}: {ascii(' | '.join(lines[:3]))[1:-1][:500]}"
 
-    def load(self, page: str, seed: int, *, renew: bool = False) -> Seen:
-        """Open a page and begin an episode; `renew` forgets all that earlier ones may have left in the browser.
+    def load(self, page: str, seed: int) -> Seen:
+        """Open a page and begin an episode.
 
         Raises:
             SandboxLost: it does not answer, or the page does not load.
         """
         self.episodes += 1
-        return self._ask({"do": "load", "url": address(page), "seed": seed, "renew": renew}, _LOAD_S)
+        return self._ask({"do": "load", "url": address(page), "seed": seed}, _LOAD_S)
 
     def observe(self, *, screenshot: bool) -> Seen:
         """What there is to see.
@@ -179,7 +181,7 @@ class Browser:
             raise SandboxLost(f"the browser is lost: {why}") from error
         if "trouble" in answer:
             raise SandboxLost(f"the browser is in trouble: {ascii(answer['trouble'])[1:-1][:300]}")
-        return _seen(answer)
+        return seen_of(answer)
 
     def _hear(self, deadline: float) -> dict[str, Json]:
         (length,) = _HEAD.unpack(self._exactly(_HEAD.size, deadline))
@@ -207,20 +209,38 @@ class Browser:
         self._stack.close()
 
 
+def seen_of(answer: Mapping[str, Json]) -> Seen:
+    """What an answer of the driver's says, which may be anything.
+
+    Raises:
+        SandboxLost: it is none.
+    """
+    with boundary(SandboxLost, "the browser's driver answers oddly"):
+        return _seen(answer)
+
+
 def _seen(answer: Mapping[str, Json]) -> Seen:
-    first = answer.get("first")
+    first, notes, taken = answer.get("first"), answer.get("notes", []), answer.get("screenshot")
     if first is not None and type(first) not in (int, float):
         raise SandboxLost("the browser's driver gives a reward that is no number")
-    taken = answer.get("screenshot")
+    if not isinstance(notes, list):
+        raise SandboxLost("the browser's driver gives notes that are no list")
     return Seen(
         goal=_text(answer.get("goal", "")),
         text=_text(answer.get("text", "")),
-        screenshot=None if taken is None else str(taken),
+        screenshot=None if taken is None else _png(str(taken)),
         error=_text(answer.get("error", "")),
-        notes=tuple(map(_text, answer.get("notes", ()))),
+        notes=tuple(map(_text, notes)),
         first=None if first is None else float(first),
         away=str(answer.get("away", "")),
     )
+
+
+def _png(encoded: str) -> bytes:
+    data = base64.b64decode(encoded, validate=True)
+    if data[:8] != _PNG or struct.unpack(">II", data[16:24]) != SIZE:
+        raise SandboxLost("the browser's driver sends a picture that is none of the page")
+    return data
 
 
 def _text(value: Json) -> str:

@@ -1,8 +1,9 @@
 """The desktop on which browsers may be watched: the one thing of a user's session that a browser's sandbox then sees.
 
 Stops: whatever else of the session, the network among it: the sandbox gets the display's socket and its cookie alone.
-Does not stop: what any X client may do on that display. A page that broke out of its browser could look at other
-windows and type into them, so watch where nothing else is open.
+Does not stop: what any X client may do on that display. A browser shares its clipboard: an agent can paste what you
+copied, and each episode empties it. A page that broke out of its browser could look at other windows and type into
+them. So watch where nothing else is open.
 """
 
 import os

@@ -1,7 +1,5 @@
 """One play of one task: what the agent names is checked here, done in the browser, and judged by the page."""
 
-import base64
-import binascii
 from collections.abc import Callable
 
 from evaluators.base import Json, Played, Verdict
@@ -104,14 +102,5 @@ class PlayedEpisode:
             step=self._step,
             steps_left=max(0, self._grading.steps - self._step),
             done=self._is_over,
-            screenshot=_png(seen.screenshot),
+            screenshot=seen.screenshot,
         )
-
-
-def _png(encoded: str | None) -> bytes | None:
-    if encoded is None:
-        return None
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise SandboxLost("the browser's driver sends no picture") from error

@@ -1,7 +1,8 @@
 // Drives a browser for the host, which says over a socket what to do; its answers are the host's only view of a page.
 //
 // A page's verdict is taken by a setter of the page's own variable, at the very moment when it first says that it is
-// done. What the agent sees never holds the page's display of rewards, nor an attribute that a page gave an element.
+// done. What the agent sees never holds the page's display of rewards, nor an attribute that a page gave an element but
+// what its name, its state or its placeholder is made of.
 //
 // It runs in the Node.js that Playwright brings along:  node browser.js EXECUTABLE [FLAG ...]
 'use strict';
@@ -77,6 +78,7 @@ const start = ([look, seed, hidden]) => {
   field.select();
   document.execCommand('copy');
   field.remove();
+  if (window.jQuery) jQuery.fx.off = true; // what is seen in the middle of a move depends on the machine's speed
   Math.seedrandom(seed);
   core.EPISODE_MAX_TIME = 2e9;
   window[look](true);
@@ -123,9 +125,11 @@ function shown(text, prefix) {
     const depth = line.length - line.trimStart().length;
     if (hidden !== null && depth > hidden) continue;
     hidden = line.trimStart().startsWith(`- group "${HIDDEN}"`) ? depth : null;
+    if (line.trimStart().startsWith('- /url:')) continue;
     if (hidden === null) kept.push(prefix ? line.replace(`[ref=${prefix}e`, '[ref=e') : line);
   }
-  return kept.join('\n').slice(0, TEXT);
+  const all = kept.join('\n');
+  return all.length <= TEXT ? all : `${all.slice(0, all.lastIndexOf('\n', TEXT))}\n- text: "[cut]"`;
 }
 
 async function middle(found) {
@@ -175,7 +179,7 @@ class Driver {
 
   // The same address again is either a place in the page, or the page without its episode.
   async isReloaded() {
-    const knows = await this.page.evaluate(() => core.EPISODE_MAX_TIME === 2e9);
+    const knows = await this.page.evaluate(() => typeof core !== 'undefined' && core.EPISODE_MAX_TIME === 2e9);
     if (!knows) this.away = this.away || 'reloaded';
   }
 
@@ -187,9 +191,10 @@ class Driver {
     if (source.frame === this.page.mainFrame() && this.first === null) this.first = raw;
   }
 
-  async load({ url, seed, renew }) {
+  async load({ url, seed }) {
     this.isWatching = false;
-    if (renew || this.page === null || this.page.isClosed()) await this.renew();
+    if (this.page === null || this.page.isClosed()) await this.renew();
+    for (const key of ['Shift', 'Control']) await this.page.keyboard.up(key);
     for (const button of ['left', 'right']) await this.page.mouse.up({ button });
     await this.page.mouse.move(...ASIDE);
     Object.assign(this, { url, away: '', notes: [], first: null });

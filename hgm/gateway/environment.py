@@ -1,5 +1,6 @@
 """What an agent may ask of the environment of its lease, and how that is passed on: a host's Unix socket, one JSON
-document a line each way, one connection per exchange, one exchange at a time.
+document a line each way, one connection per exchange, one exchange at a time. One that has begun is waited for and
+recorded also where the agent has hung up: the next one comes after it, so that nobody can fill the host's queue.
 
     {"what": "observe", "screenshot": false}
     {"what": "step", "screenshot": false, "action": …}
@@ -21,8 +22,6 @@ from hgm.gateway.strict_json import load
 
 FIELDS = {"observe": frozenset({"screenshot"}), "step": frozenset({"action", "screenshot"})}
 """The last part of a route -> what its body may hold."""
-GONE = 499
-"""The agent hung up before it was answered (recorded only)."""
 
 
 def must_be_there(lease: LiveLease) -> None:
@@ -62,20 +61,34 @@ async def act(lease: LiveLease, what: str, asked: dict[str, Json]) -> Json:
     Raises:
         Refusal: the lease has no environment, is closed or has used up its steps; the environment fails.
     """
-    async with lease.acting:
-        index = lease.begin_act(what, asked)
-        began = monotonic()
-        try:
-            observation = await _observation(lease, {"what": what, **asked})
-        except asyncio.CancelledError:
-            lease.end_act(index, status=closed().status if lease.closed else GONE)
-            raise
-        except GatewayError as trouble:
-            lease.end_act(index, status=502)
-            lease.fail_act(str(trouble))
-            raise Refusal(502, "the environment behind the gateway failed", code="environment_failed") from None
-        lease.end_act(index, status=200, observation=observation, ms=(monotonic() - began) * 1000)
-        return observation
+    await lease.acting.acquire()
+    exchange = asyncio.create_task(_acted(lease, what, asked))
+    lease.running.add(exchange)
+
+    def ended(task: asyncio.Task[Json]) -> None:
+        lease.running.discard(task)
+        lease.acting.release()
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it
+
+    exchange.add_done_callback(ended)
+    return await asyncio.shield(exchange)
+
+
+async def _acted(lease: LiveLease, what: str, asked: dict[str, Json]) -> Json:
+    index = lease.begin_act(what, asked)
+    began = monotonic()
+    try:
+        observation = await _observation(lease, {"what": what, **asked})
+    except asyncio.CancelledError:
+        lease.end_act(index, status=closed().status)
+        raise
+    except GatewayError as trouble:
+        lease.end_act(index, status=502)
+        lease.fail_act(str(trouble))
+        raise Refusal(502, "the environment behind the gateway failed", code="environment_failed") from None
+    lease.end_act(index, status=200, observation=observation, ms=(monotonic() - began) * 1000)
+    return observation
 
 
 async def _observation(lease: LiveLease, document: Json) -> Json:

@@ -40,6 +40,7 @@ AREAS = {
         '<button data-result="SECRET-1" id="SECRET-2" class="SECRET-3" name="SECRET-4" '
         'onclick="0 // SECRET-5">a</button>'
         '<input type="hidden" value="SECRET-6"><!-- SECRET-7 --><p style="display:none">SECRET-8</p>'
+        '<a href="#SECRET-9">b</a>'
     ),
     "text": '<textarea style="width:140px;height:40px"></textarea><div style="height:60px">below</div>',
     "calibration": "".join(

@@ -292,23 +292,27 @@ def test_closing_a_lease_ends_its_exchange(lab, acts, page, pool):
     assert len(page.seen) == 1
 
 
-def test_an_agent_that_hangs_up_leaves_the_socket_usable(lab, acts, page):
-    hold = threading.Event()
-    page.answer = lambda asked: hold.wait(20) and None
-    body = json.dumps(CLICK).encode()
+def abandon(lease, route, body, until=lambda: True):
+    """Ask, and hang up as soon as `until` holds."""
+    content = json.dumps(body).encode()
     head = (
-        f"POST /env/step HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {acts.token}\r\nContent-Length: {len(body)}\r\n"
+        f"POST {route} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {lease.token}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
     )
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(acts.folder / "sock"))
-        client.sendall(head.encode() + b"\r\n" + body)
-        wait_for(lambda: page.seen)
-    wait_for(lambda: lab.records(acts.job)[-1]["event"] == "env answered")
-    page.answer = page.observed
-    hold.set()
-    assert observe(acts).status_code == 200
-    assert acts.usage().steps == 1
-    assert acts.usage().environment_failed == ""
+        client.connect(str(lease.folder / "sock"))
+        client.sendall(head.encode() + content)
+        wait_for(until)
+
+
+def test_what_comes_after_a_hang_up_waits_for_what_is_under_way(lab, acts, page, pool):
+    never = threading.Event()
+    page.answer = lambda asked: (never.wait(0.3), page.observed(asked))[1]
+    abandon(acts, "/env/step", CLICK, until=lambda: page.seen)
+    assert list(pool.map(lambda _: observe(acts).status_code, range(3))) == [200] * 3
+    assert (page.most_together, acts.usage().steps, acts.usage().environment_failed) == (1, 1, "")
+    answered = next(record for record in lab.records(acts.job) if record["event"] == "env answered")
+    assert (answered["status"], answered["observation"]["text"]) == (200, "page 1"), "it is recorded all the same"
 
 
 def test_screenshots_beyond_their_room_are_mentioned_only(lab, page):

@@ -50,7 +50,7 @@ def test_no_name_of_a_task_is_a_word_of_the_backbone():
 def test_no_page_is_named_in_the_backbone_or_in_the_agent_that_it_drives():
     places = [Path(model.__file__).parent, Path(hgm.__file__).parent / "agents" / "gui_seed"]
     text = "\n".join(path.read_text() for place in places for path in place.rglob("*") if path.suffix in (".py", ".md"))
-    assert [page for page in FAMILY_OF if "-" in page and page in text] == []
+    assert [name for name in (*FAMILY_OF, *FAMILY_OF.values()) if "-" in name and name in text] == []
 
 
 def test_the_backbone_imports_nothing_but_itself_errors_and_the_standard_library():
