@@ -148,6 +148,9 @@ def table_scores(told: Mapping[str, Any], budget: int | None, *, where: Path) ->
     Raises:
         ConfigError: the document contradicts itself, or several budgets are in it and none is named.
     """
+    played = field(field(told, "arguments", str(where)), "landscapes", f"{where}: arguments")
+    if not isinstance(played, list) or len(played) != 1 or not isinstance(played[0], dict) or "table" not in played[0]:
+        raise ConfigError(f"{where} is of something else than one recorded table: hgm compare policies --table FILE")
     found: dict[int, dict[str, float]] = {}
     for number, each in enumerate(listed(told, "results", MOST_RUNS, where)):
         what = f"{where}: results[{number}]"

@@ -10,6 +10,7 @@ least of all times. Memory is the largest that a process held.
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -54,7 +55,10 @@ def main() -> None:
     path = asked.folder / f"run-{asked.agents}-{asked.evaluations}"
     if not path.is_dir():
         print("making the run (two minutes) ...", flush=True)
-        make(path, asked.agents, asked.evaluations)
+        draft = asked.folder / f".{path.name}"
+        shutil.rmtree(draft, ignore_errors=True)
+        make(draft, asked.agents, asked.evaluations)
+        draft.rename(path)
     runs = [apart(path) for _ in range(asked.times)]
     found: dict[str, Any] = {"agents": asked.agents, "evaluations": asked.evaluations, "events": runs[0]["events"]}
     found |= {name: min(run[name] for run in runs) for name in ("seconds", "processor_s")}

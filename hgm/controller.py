@@ -152,12 +152,21 @@ def prepare(
 
 
 def _editor_of(config: SearchConfig, root: Files, manifest: Manifest, runs_dir: Path) -> Files | None:
-    """The agent that modifies every other, where one does; a program must find something to change."""
+    """The agent that modifies every other, where one does; a program must find something to change.
+
+    Raises:
+        ConfigError: there is nothing to change, no such agent, or the first agent cannot edit.
+    """
     if config.editor == PLACEBO:
         placebo.place(root, manifest)
     elif config.editor == RANDOM:
         random_edit.check_editable(root, manifest)
     elif config.editor == FIXED:
+        if not does(manifest, "improve"):
+            raise ConfigError(
+                "--editor fixed lets the first agent edit all others, and by its agent.toml this one does not improve "
+                f"code: leave --editor out, and the bundled agent {EDITOR!r} edits"
+            )
         return root
     elif config.editor not in EDITORS:
         return find_agent(config.editor, runs_dir)
@@ -323,7 +332,7 @@ def _search(
 
 def _with_editor(config: SearchConfig, manifest: Manifest) -> SearchConfig:
     """The same, where the agent cannot edit itself with one that can."""
-    if config.editor not in (SELF, FIXED) or does(manifest, "improve"):
+    if config.editor != SELF or does(manifest, "improve"):
         return config
     return config.model_copy(update={"editor": EDITOR})
 

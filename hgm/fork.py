@@ -50,7 +50,7 @@ def fork(origin: Path, target: Path, *, at: int, policy: str | None = None) -> R
 def beginning(origin: str, whole: RunState, config: Mapping[str, Any]) -> dict[str, Any]:
     """Event zero of a run that begins as `whole`, the run `origin`, did, but for its configuration."""
     return {
-        **{name: kept for name, kept in whole.created.items() if name not in ("record", "replay", "saturation")},
+        **{name: kept for name, kept in whole.created.items() if name not in _NOT_SHARED},
         "config": config,
         "sealed_openings": sealed_openings(whole),
         "forked_from": {"run": origin, "event": 1},

@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from evaluators.base import Split
 from hgm.budget import Budget, plain
 from hgm.config import SearchConfig, restored
 from hgm.errors import ConfigError, RunError
@@ -25,7 +24,6 @@ from hgm.names import LONGEST
 from hgm.plan import unpaid
 from hgm.run import Folder, read, require_search
 from hgm.search_command import flattened
-from hgm.session import benchmark_of, check_unchanged
 from hgm.state import RunState
 from hgm.summary import sealed_rates, spend
 from hgm.versions import commit
@@ -128,7 +126,7 @@ def pattern(origin: Path, *, workers: int | None = None) -> Pattern:
     """How a run began, for searches with so many workers, else its own.
 
     Raises:
-        RunError: it is no search, or its benchmark has changed.
+        RunError: it is no search.
         ConfigError: it keeps no tasks sealed, on which policies could be compared.
     """
     require_search(origin)
@@ -142,7 +140,6 @@ def pattern(origin: Path, *, workers: int | None = None) -> Pattern:
         )
     config = {
         **whole.config.model_dump(mode="json"),
-        "selection": _selection(whole),
         "workers": workers or whole.config.workers,
     }
     return Pattern(origin=origin, created=beginning(origin.name, whole, config))
@@ -261,6 +258,14 @@ def score(rates: Mapping[str, float], tasks: Iterable[str]) -> float | None:
     return _mean([rates[task] for task in sorted(tasks)])
 
 
+class Average(NamedTuple):
+    """Of at least two seeds."""
+
+    mean: float
+    interval: Gain | None
+    """None where all seeds are level: one of no width would pass chance for certainty."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """How a policy fared: means over its seeds, with intervals of 95 %. None where seeds are too few."""
@@ -268,12 +273,12 @@ class Summary:
     policy: str
     n: int
     """Seeds with a score."""
-    score: Gain | None
+    score: Average | None
     score_sd: float | None
     paired: int
     """Seeds in which the reference has a score, too."""
-    difference: Gain | None
-    """Score less that of the reference with the same seed."""
+    difference: Average | None
+    """Score less that of the reference with the same seed; None for the reference."""
     difference_sd: float | None
     seed_agent: float | None
     evaluations: float
@@ -323,10 +328,10 @@ class Comparison:
         return Summary(
             policy=label,
             n=len(scores),
-            score=_interval([*scores.values()]),
+            score=_average([*scores.values()]),
             score_sd=_spread([*scores.values()]),
             paired=len(differences),
-            difference=_interval(differences),
+            difference=None if label == REFERENCE else _average(differences),
             difference_sd=_spread(differences),
             seed_agent=_mean([value for each in own if (value := self.seed_agent(each)) is not None]),
             evaluations=average(lambda each: each.evaluations),
@@ -419,12 +424,12 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         "n": summary.n,
         "mean": score and score.mean,
         "sd": summary.score_sd,
-        "interval": score and [score.low, score.high],
+        "interval": score and _ends(score),
         "difference": {
             "n": summary.paired,
             "mean": difference and difference.mean,
             "sd": summary.difference_sd,
-            "interval": difference and [difference.low, difference.high],
+            "interval": difference and _ends(difference),
         },
         **{name: getattr(summary, name) for name in ("seed_agent", "evaluations", "expansions", "agents", "tokens")},
     }
@@ -434,16 +439,6 @@ def _options(policy: BasePolicy) -> dict[str, Any]:
     """Those that are not as they would be anyway."""
     values = {each.name: (getattr(policy, each.name), each.default) for each in fields(policy)}
     return {name: value for name, (value, usual) in values.items() if value != usual}
-
-
-def _selection(whole: RunState) -> dict[str, Any]:
-    """By name where the run's seed has drawn a sample: another seed would draw another."""
-    if whole.config.selection.sample is None:
-        return whole.config.selection.model_dump(mode="json")
-    benchmark = benchmark_of(whole.config)
-    check_unchanged(whole.created, benchmark)
-    named = tuple(sorted(task for split in Split for task in benchmark.tasks(split)))
-    return whole.config.selection.model_copy(update={"ids": named, "sample": None}).model_dump(mode="json")
 
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
@@ -459,8 +454,14 @@ def _told(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _interval(values: Sequence[float]) -> Gain | None:
-    return mean_interval(values) if len(values) > 1 else None
+def _average(values: Sequence[float]) -> Average | None:
+    if len(values) < 2:
+        return None
+    return Average(mean(values), mean_interval(values) if len({round(value, 9) for value in values}) > 1 else None)
+
+
+def _ends(average: Average) -> list[float] | None:
+    return average.interval and [average.interval.low, average.interval.high]
 
 
 def _spread(values: Sequence[float]) -> float | None:

@@ -69,8 +69,12 @@ def check_editable(files: Files, manifest: Manifest) -> None:
 
     Raises:
         ConfigError: there is nothing in it to change.
+        SandboxError: the host cannot look.
     """
-    if edited(files, manifest, seed=0).files == files:
+    found = edited(files, manifest, seed=0)
+    if found.cause:
+        raise SandboxError(f"looking for what a random edit can change ended as {found.cause!r}")
+    if found.files == files:
         raise ConfigError(
             "--editor random changes Python and prompts, and finds nothing in this agent that a child may change: see "
             "`editable` and `frozen` in its agent.toml, or choose another editor"

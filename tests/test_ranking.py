@@ -14,7 +14,8 @@ NAMES = ("hgm", "lineage", "dgm", "sica", "greedy", "random")
 def table(scores: dict[str, float] | None = None, budgets: tuple[int, ...] = (100,)) -> dict:
     named = scores or {name: 0.9 - at / 10 for at, name in enumerate(NAMES)}
     results = [{"budget": b, "policy": name, "all": {"mean": mean}} for b in budgets for name, mean in named.items()]
-    return {"schema": "hgm-policy-comparison", "version": 2, "results": results}
+    played = {"landscapes": [{"name": "t", "table": "t.json"}]}
+    return {"schema": "hgm-policy-comparison", "version": 2, "arguments": played, "results": results}
 
 
 def live(rows: list[list[float | None]] | None = None) -> dict:
@@ -103,6 +104,9 @@ def test_policies_of_both_are_ranked_at_the_budget_that_is_named(
         ("\udcff".encode("utf-8", "surrogatepass").decode("latin1"), live(), (), "no JSON"),
         ({**table(), "version": 1}, live(), (), "of version 1, and version 2 is read"),
         ({**table(), "version": [2]}, live(), (), "of version a list"),
+        ({**table(), "arguments": {"landscapes": [{"name": "aligned"}]}}, live(), (), "else than one recorded table"),
+        ({**table(), "arguments": {"landscapes": [{"table": 1}] * 2}}, live(), (), "else than one recorded table"),
+        ({**table(), "arguments": 3}, live(), (), "arguments: a record with landscapes"),
         ({**table(), "results": []}, live(), (), "results: a list of 1"),
         ({**table(), "results": {}}, live(), (), "results: a list of 1"),
         ({**table(), "results": [3]}, live(), (), "results[0]: a record with budget"),

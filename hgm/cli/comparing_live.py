@@ -19,6 +19,7 @@ from hgm.cli.terminal import out, plural, safe, shown_name
 from hgm.controller import go_on
 from hgm.errors import ConfigError, HGMError
 from hgm.live import (
+    Average,
     Comparison,
     Fared,
     Pattern,
@@ -36,8 +37,6 @@ from hgm.plan import is_finished
 from hgm.run import discard_unused, read
 from hgm.text import printable
 from trees.export.plots import Panel, Point, multiples
-from trees.simulation.comparison import REFERENCE
-from trees.statistics import Gain
 
 SEEDS = 3
 """Where nobody says."""
@@ -163,7 +162,7 @@ def _stop(path: Path, ending: Ending, done: int, total: int) -> NoReturn:
 
 
 def _tell(line: str) -> None:
-    """On standard error, so that the table is alone where it is piped to."""
+    """On standard error: with --quiet the table is alone where it is piped to."""
     print(printable(line), file=sys.stderr, flush=True)
 
 
@@ -194,7 +193,7 @@ def _columns(labels: Sequence[str], found: Sequence[Summary]) -> list[Column]:
     return [
         Column("", names(labels)),
         Column("score", [_value(each.score, "") for each in found]),
-        Column("gain", [_NONE if each.policy == REFERENCE else _value(each.difference, "+") for each in found]),
+        Column("gain", [_value(each.difference, "+") for each in found]),
         Column("seed agent", [_NONE if each.seed_agent is None else f"{each.seed_agent:.3f}" for each in found]),
         Column("evaluations", [f"{each.evaluations:.1f}" for each in found]),
         Column("expansions", [f"{each.expansions:.1f}" for each in found]),
@@ -203,8 +202,11 @@ def _columns(labels: Sequence[str], found: Sequence[Summary]) -> list[Column]:
     ]
 
 
-def _value(gain: Gain | None, sign: str) -> str:
-    return _NONE if gain is None else f"{gain.mean:{sign}.3f} ± {half(gain):.3f}"
+def _value(average: Average | None, sign: str) -> str:
+    if average is None:
+        return _NONE
+    half_width = "no interval" if average.interval is None else f"± {half(average.interval):.3f}"
+    return f"{average.mean:{sign}.3f} {half_width}"
 
 
 def _scores_drawn(comparison: Comparison) -> str:
@@ -216,14 +218,14 @@ def _differences_drawn(comparison: Comparison) -> str:
     return _drawn(comparison, title, lambda summary: summary.difference)
 
 
-def _drawn(comparison: Comparison, title: str, value: Callable[[Summary], Gain | None]) -> str:
+def _drawn(comparison: Comparison, title: str, value: Callable[[Summary], Average | None]) -> str:
     plan, budget = comparison.plan, comparison.pattern.budget
     unit = budget.units[0]
     at = max(1, round(getattr(budget, unit)))
     values = {label: value(comparison.summary(label)) for label in plan.labels}
-    lines = {label: [Point(at, *gain)] for label, gain in values.items() if gain is not None}
+    lines = {label: [Point(at, *each.interval)] for label, each in values.items() if each and each.interval}
     if not lines:
-        raise ConfigError("--plot: no policy has a score of two seeds: there is nothing to draw")
+        raise ConfigError("--plot: no policy has two seeds that differ, so there is no interval to draw")
     return multiples(
         [Panel(title=f"searches like {comparison.pattern.origin.name}", lines=lines)],
         title=title,

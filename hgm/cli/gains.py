@@ -161,6 +161,7 @@ def _missing(
 ) -> Iterator[tuple[str, str]]:
     """Arms that are asked for and not there, and what makes them."""
     from hgm.arms import CONTROLS, USUAL, arm_wanted
+    from hgm.config import EDITORS, FIXED
     from hgm.gains import TEST_TIME
     from hgm.search_command import search_command
 
@@ -174,6 +175,9 @@ def _missing(
                 yield name, "; ".join(lacking)
             continue
         policy, editor, way = arm_wanted(name, pattern.state)
+        if editor == FIXED and pattern.state.config.editor not in EDITORS:
+            yield name, f"there is none: {pattern.arm} has an editor that never changes already"
+            continue
         is_control = name in CONTROLS
         if way not in ways and (is_control or name not in there):
             yield (

@@ -91,6 +91,13 @@ def test_whatever_options_say_there_is_a_policy_or_a_short_users_error(options: 
     assert len(said) < 1_000
 
 
+def test_a_key_of_a_thousand_dots_is_a_users_error(tmp_path: Path) -> None:
+    for text in ("a" + ".a" * 1500 + " = 1\n", "[a" + ".a" * 1500 + "]\n"):
+        (tmp_path / "c.toml").write_text(text)
+        with pytest.raises(ConfigError, match="nested too deeply"):
+            resolve(tmp_path / "c.toml", budget=5)
+
+
 @pytest.mark.parametrize("number", ["0x" + "f" * 5_000, "9" * 5_000, "[" * 5_000], ids=["hex", "decimal", "brackets"])
 def test_numbers_beyond_all_measure_in_a_file_are_a_users_error(tmp_path: Path, number: str) -> None:
     (tmp_path / "c.toml").write_text(f"seed = {number}\n")

@@ -158,11 +158,13 @@ def test_a_model_that_was_shown_pictures_is_shown_them_as_evidence(lab: Lab, tmp
 def test_who_cannot_edit_itself_is_edited_by_the_seed_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hgm.controller.benchmark_of", lambda config: ManyPages())
     write_folder(ROOT, tmp_path / "root", read_only=False)
-    for asked, editor in (("self", "seed"), ("fixed", "seed"), ("placebo", "placebo"), ("random", "random")):
+    for asked, editor in (("self", "seed"), ("placebo", "placebo"), ("random", "random")):
         config = SearchConfig(budget=6, agent=str(tmp_path / "root"), sandbox="bubblewrap", editor=asked)
         prepared = prepare(config, tmp_path / "run", runs_dir=tmp_path)
         assert prepared.config.editor == prepared.created["config"]["editor"] == editor
         assert (prepared.editor is None) == (editor != "seed")
+    with pytest.raises(ConfigError, match="does not improve code"):
+        prepare(config.model_copy(update={"editor": "fixed"}), tmp_path / "run", runs_dir=tmp_path)
     config = SearchConfig(budget=6, agent=str(tmp_path / "root"), sandbox="bubblewrap", editor=str(tmp_path / "root"))
     assert prepare(config, tmp_path / "run", runs_dir=tmp_path).config.editor == str(tmp_path / "root")
 

@@ -100,6 +100,13 @@ def test_an_edit_that_uses_up_its_time_is_an_editor_that_did_not_finish(monkeypa
     assert edited(SEED, read_manifest(SEED), seed=1) == (SEED, "deadline")
 
 
+def test_files_without_anything_to_change_hide_none_that_has() -> None:
+    blank = {f"v{number}/__init__.py".encode(): File(b"") for number in range(120)}
+    dull = {f"w{number}.py".encode(): File(b"import os\n") for number in range(60)}
+    files = {**blank, **dull, **agent("STEPS = 3\nprint(STEPS + 1)\n")}
+    assert all(changes(files, seed) for seed in range(6))
+
+
 def test_large_files_are_changed_anywhere() -> None:
     code = "".join(f"def f{number}(a):\n    return a + {number}\n\n\n" for number in range(1500))
     before = code.splitlines()

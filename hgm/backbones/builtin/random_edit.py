@@ -31,7 +31,7 @@ STACK = 64 << 20
 ROUNDS = 12
 """So many changes at most, where some take others back."""
 LOOKS = 10
-"""So often files are drawn to find a change in them."""
+"""About so often each file is looked at for a change."""
 PART = 8_000
 """Characters: of longer files a few parts are looked at, which begin where a statement may."""
 PARTS = 2
@@ -43,7 +43,7 @@ def edited(files: dict[str, str], seed: int) -> dict[str, str]:
     """The files that one to `editor.MOST` changes leave different; none where there is nothing to change."""
     rng = Random(f"random edit/{seed}")
     before = {path: text for path, text in sorted(files.items()) if editor.editable(path)}
-    now = {path: text for path, text in before.items() if not _ODD_LINES.search(text)}
+    now = {path: text for path, text in before.items() if text.strip() and not _ODD_LINES.search(text)}
     for changes in range(ROUNDS):
         found = {path: text for path, text in now.items() if text != before[path]}
         if found and (changes >= editor.MOST or rng.random() > editor.MORE):
@@ -56,9 +56,12 @@ def edited(files: dict[str, str], seed: int) -> dict[str, str]:
 
 
 def _change(files: dict[str, str], rng: Random) -> Edit | None:
-    """One change to one of a few files, which are drawn."""
-    for _ in range(LOOKS):
-        looked_at = rng.sample(sorted(files), min(editor.FILES, len(files)))
+    """One change to one of a few files, which are drawn; of large ones parts are, so all are looked at again."""
+    left: list[str] = []
+    for _ in range(LOOKS * max(1, len(files) // editor.FILES)):
+        left = left if len(left) >= editor.FILES else sorted(files)
+        looked_at = rng.sample(left, min(editor.FILES, len(left)))
+        left = [path for path in left if path not in looked_at]
         sheets = {path: _sheet(files[path], rng) for path in looked_at}
         change = editor.draw(sheets, "", rng, others=tuple(sorted(files)))
         if change is not None and files[change.path].count(change.old) == 1:
